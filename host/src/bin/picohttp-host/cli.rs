@@ -1,0 +1,270 @@
+//! The command line, as typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::{ArgAction, Parser, ValueHint};
+use picohttp_host::Directory;
+use tracing::Level;
+
+/// Serves HTTP from a sandboxed WebAssembly handler, a fresh instance for each request.
+///
+/// HANDLER is a component (a .wasm file), or a folder with a Cargo.toml that is built
+/// for wasm32-wasip2 first. Without one, the current folder's files are served, by an
+/// embedded handler that is sandboxed like any other.
+#[derive(Debug, Parser)]
+#[command(
+    name = "picohttp-host",
+    version,
+    after_help = "\
+Examples:
+  picohttp-host                                    the files in this folder
+  picohttp-host --port 8080 handler.wasm           a component
+  picohttp-host --watch plugins/hello              a Rust project, rebuilt as it changes
+  picohttp-host --dir data::/data --env MODE=test handler.wasm
+                                                   a component that may read ./data
+
+Sizes are bytes, or like 64KiB, 16MiB, 10MB. Durations are seconds, or like 500ms, 10s, 1m.
+
+Exit codes: 0 after a stop by signal, 1 for a failure, 2 for a wrong command line."
+)]
+pub struct Options {
+    /// The handler: a .wasm file, or a folder with a Cargo.toml
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub handler: Option<PathBuf>,
+
+    /// Listen on this port of 127.0.0.1; repeat to use the first that is free, 0 for any
+    /// [default: 8080]
+    #[arg(short, long, value_name = "PORT")]
+    pub port: Vec<u16>,
+
+    /// Listen on this address instead, such as 0.0.0.0:80 or [::1]:8080; repeatable
+    #[arg(long, value_name = "IP:PORT", conflicts_with = "port")]
+    pub addr: Vec<SocketAddr>,
+
+    /// Pass an argument to the handler; repeatable, in order
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    pub arg: Vec<String>,
+
+    /// Let the handler open a folder, read-only unless `rw`; GUEST is what the handler
+    /// calls it, HOST unless given; repeatable
+    #[arg(long, value_name = "HOST[::GUEST[::rw]]", value_parser = directory)]
+    pub dir: Vec<Directory>,
+
+    /// Let the handler see an environment variable, the host's own without VALUE;
+    /// repeatable
+    #[arg(long, value_name = "NAME[=VALUE]", value_parser = variable)]
+    pub env: Vec<(String, String)>,
+
+    /// Handle one request at a time
+    #[arg(long, conflicts_with = "max_concurrent_requests")]
+    pub sequential: bool,
+
+    /// Rebuild and replace the handler when its files change
+    #[arg(short, long, requires = "handler")]
+    pub watch: bool,
+
+    /// How long the handler may take for a request
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration,
+          help_heading = "Limits")]
+    pub timeout: Duration,
+
+    /// How much memory an instance may have, all its memories together
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = size,
+          help_heading = "Limits")]
+    pub max_memory: usize,
+
+    /// The largest request body
+    #[arg(long, value_name = "SIZE", default_value = "10MiB", value_parser = size,
+          help_heading = "Limits")]
+    pub max_body_size: usize,
+
+    /// The largest response
+    #[arg(long, value_name = "SIZE", default_value = "16MiB", value_parser = size,
+          help_heading = "Limits")]
+    pub max_response_size: usize,
+
+    /// How many requests may run at once
+    #[arg(long, value_name = "COUNT", default_value_t = 64,
+          value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = "Limits")]
+    pub max_concurrent_requests: u32,
+
+    /// How many requests may wait for others to end; those over it get 503
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 1024,
+        help_heading = "Limits"
+    )]
+    pub max_queue: usize,
+
+    /// How long a client may take to send the head of its request
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration,
+          help_heading = "Limits")]
+    pub head_timeout: Duration,
+
+    /// How long a client may take to send its body, and a second more for every 16 KiB
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration,
+          help_heading = "Limits")]
+    pub body_timeout: Duration,
+
+    /// How long a client may take to receive its response, and a second more for every
+    /// 16 KiB
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration,
+          help_heading = "Limits")]
+    pub write_timeout: Duration,
+
+    /// How long to serve those who are connected after SIGINT or SIGTERM; a second
+    /// signal ends at once
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    pub shutdown_timeout: Duration,
+
+    /// Compile the handler at every start instead of keeping it compiled
+    #[arg(long)]
+    pub no_cache: bool,
+
+    /// Keep compiled handlers here [default: ~/.cache/picohttp-host]
+    #[arg(long, value_name = "FOLDER", conflicts_with = "no_cache")]
+    pub cache_dir: Option<PathBuf>,
+
+    /// Log more: each request (-v), and the host's own steps (-vv)
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Log less: only warnings (-q), and only errors (-qq)
+    #[arg(short, long, action = ArgAction::Count, conflicts_with = "verbose")]
+    pub quiet: u8,
+}
+
+impl Options {
+    /// The least important level that is logged.
+    pub fn level(&self) -> Level {
+        match (self.quiet, self.verbose) {
+            (0, 0) => Level::INFO,
+            (0, 1) => Level::DEBUG,
+            (0, _) => Level::TRACE,
+            (1, _) => Level::WARN,
+            (_, _) => Level::ERROR,
+        }
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = match text.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+        Err(_) => humantime::parse_duration(text).ok(),
+    };
+    match duration {
+        Some(Duration::ZERO) => Err("it must be more than nothing".to_owned()),
+        Some(duration) => Ok(duration),
+        None => Err("not a duration; write seconds, or like 500ms, 10s, 1m".to_owned()),
+    }
+}
+
+fn size(text: &str) -> Result<usize, String> {
+    let size = text.parse::<ByteSize>().ok();
+    size.and_then(|size| usize::try_from(size.as_u64()).ok())
+        .ok_or_else(|| "not a size; write bytes, or like 64KiB, 16MiB, 10MB".to_owned())
+}
+
+fn directory(text: &str) -> Result<Directory, String> {
+    let mut parts = text.split("::");
+    let host = parts
+        .next()
+        .filter(|host| !host.is_empty())
+        .ok_or("the folder's name is missing")?;
+    let guest = parts
+        .next()
+        .filter(|guest| !guest.is_empty())
+        .unwrap_or(host);
+    let writable = match (parts.next(), parts.next()) {
+        (None, None) | (Some("ro"), None) => false,
+        (Some("rw"), None) => true,
+        _ => return Err("after HOST::GUEST can only come ::ro or ::rw".to_owned()),
+    };
+    let path = PathBuf::from(host);
+    let path = path
+        .canonicalize()
+        .map_err(|error| format!("{host}: {error}"))?;
+    if !path.is_dir() {
+        return Err(format!("{host} is not a folder"));
+    }
+    Ok(Directory {
+        host: path,
+        guest: guest.to_owned(),
+        writable,
+    })
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(value.to_owned())),
+        None => (text, std::env::var(text).ok()),
+    };
+    if name.is_empty() {
+        return Err("the variable's name is missing".to_owned());
+    }
+    let value = value.ok_or_else(|| format!("{name} is not set here; write {name}=VALUE"))?;
+    Ok((name.to_owned(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_are_seconds_or_have_a_unit() {
+        assert_eq!(duration("2"), Ok(Duration::from_secs(2)));
+        assert_eq!(duration("0.5"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        for wrong in ["", "0", "-1", "ten", "nan", "inf", "1e999", "5 parsecs"] {
+            assert!(duration(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_bytes_or_have_a_unit() {
+        assert_eq!(size("100"), Ok(100));
+        assert_eq!(size("64KiB"), Ok(64 << 10));
+        assert_eq!(size("10MB"), Ok(10_000_000));
+        for wrong in ["", "-1", "many", "64XB"] {
+            assert!(size(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn folders_are_read_only_unless_told_otherwise() {
+        let granted = |text: &str| directory(text).map(|dir| (dir.guest, dir.writable));
+        assert_eq!(granted("src"), Ok(("src".to_owned(), false)));
+        assert_eq!(granted("src::/data"), Ok(("/data".to_owned(), false)));
+        assert_eq!(granted("src::/data::rw"), Ok(("/data".to_owned(), true)));
+        for wrong in [
+            "",
+            "src::/data::rx",
+            "src::/data::rw::",
+            "no-such-folder",
+            "Cargo.toml",
+        ] {
+            assert!(granted(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn variables_have_a_value_or_are_inherited() {
+        assert_eq!(variable("A=b=c"), Ok(("A".to_owned(), "b=c".to_owned())));
+        assert_eq!(
+            variable("CARGO_PKG_NAME"),
+            Ok(("CARGO_PKG_NAME".to_owned(), "picohttp-host".to_owned()))
+        );
+        assert!(variable("=b").is_err());
+        assert!(variable("PICOHTTP_NO_SUCH_VARIABLE").is_err());
+    }
+}

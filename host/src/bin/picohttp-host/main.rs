@@ -1,0 +1,181 @@
+//! The command: what was typed becomes an engine, a handler and a server, until a
+//! signal comes.
+
+mod cli;
+mod source;
+mod watch;
+
+use std::io::{IsTerminal, Write, stderr};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::{ExitCode, exit};
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use picohttp_host::{Cache, Current, Engine, EngineOptions, HttpServer, Sandbox, Timeouts, http1};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use tracing::{error, info, warn};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
+
+use cli::Options;
+use source::Source;
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    start_log(&options);
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot catch signals")?;
+    let source = Arc::new(Source::new(options.handler.as_deref()));
+    let sandbox = sandbox(options);
+    let cache = cache(options);
+    let engine = Engine::new(&EngineOptions {
+        instances: concurrency(options),
+        max_memory: options.max_memory,
+        allocation: None,
+    })
+    .map_err(|error| anyhow::anyhow!("cannot start the engine: {error:#}"))?;
+    let current = Arc::new(Current::new(source.load(&engine, &sandbox, &cache)?));
+
+    let server = server(options, Arc::clone(&current))?;
+    if options.quiet == 0 {
+        say(&format!("Serving HTTP on http://{}/", server.address()));
+    }
+    if options.watch {
+        let from = Arc::clone(&source);
+        watch::watch(&source, move || {
+            let started = Instant::now();
+            match from.load(&engine, &sandbox, &cache) {
+                Ok(component) => {
+                    current.replace(component);
+                    info!(took = ?started.elapsed(), "serving the changed handler");
+                }
+                Err(error) => error!("still serving the old handler: {error:#}"),
+            }
+        })?;
+    }
+
+    let signal = signals.forever().next();
+    info!(signal, connections = server.connections(), "stopping");
+    thread::spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            exit(signal.saturating_add(128));
+        }
+    });
+    match server.stop(options.shutdown_timeout) {
+        0 => {}
+        cut => warn!(connections = cut, "cut off at the shutdown timeout"),
+    }
+    Ok(())
+}
+
+fn sandbox(options: &Options) -> Sandbox {
+    Sandbox {
+        timeout: options.timeout,
+        max_memory: options.max_memory,
+        max_response: options.max_response_size,
+        directories: options.dir.clone(),
+        environment: options.env.clone(),
+        ..Sandbox::default()
+    }
+}
+
+fn cache(options: &Options) -> Cache {
+    match &options.cache_dir {
+        _ if options.no_cache => Cache::none(),
+        Some(folder) => Cache::in_folder(folder),
+        None => Cache::of_user(),
+    }
+}
+
+fn concurrency(options: &Options) -> u32 {
+    if options.sequential {
+        1
+    } else {
+        options.max_concurrent_requests
+    }
+}
+
+fn server(options: &Options, handler: Arc<Current>) -> Result<picohttp_host::RunningServer> {
+    let addresses = addresses(options);
+    let mut server = HttpServer::new(handler)
+        .args(options.arg.iter().cloned())
+        .max_concurrent_requests(concurrency(options) as usize)
+        .max_queue(options.max_queue)
+        .limits(http1::Limits {
+            body_bytes: options.max_body_size as u64,
+            ..http1::Limits::default()
+        })
+        .timeouts(Timeouts {
+            head: options.head_timeout,
+            body: options.body_timeout,
+            write: options.write_timeout,
+            ..Timeouts::default()
+        });
+    for &address in &addresses {
+        server = server.address(address);
+    }
+    match server.start() {
+        Ok(server) => Ok(server),
+        Err(error) => {
+            let tried: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
+            let hint = match error.kind() {
+                std::io::ErrorKind::AddrInUse => {
+                    "; is another server running? Try --port 0 for any free port"
+                }
+                std::io::ErrorKind::PermissionDenied => "; ports below 1024 need privileges",
+                _ => "",
+            };
+            bail!("cannot listen on {}: {error}{hint}", tried.join(" or "))
+        }
+    }
+}
+
+fn addresses(options: &Options) -> Vec<SocketAddr> {
+    let ports = if options.port.is_empty() {
+        &[8080][..]
+    } else {
+        &options.port
+    };
+    match options.addr.as_slice() {
+        [] => ports
+            .iter()
+            .map(|&port| (Ipv4Addr::LOCALHOST, port).into())
+            .collect(),
+        addresses => addresses.to_vec(),
+    }
+}
+
+/// Logs to standard error: at the level that was asked for, or as `RUST_LOG` says.
+fn start_log(options: &Options) {
+    let asked = || Targets::new().with_default(options.level());
+    let filter = std::env::var("RUST_LOG")
+        .ok()
+        .and_then(|filter| filter.parse().ok());
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let format = tracing_subscriber::fmt::layer()
+        .with_writer(stderr)
+        .with_ansi(stderr().is_terminal() && !no_color);
+    tracing_subscriber::registry()
+        .with(format)
+        .with(filter.unwrap_or_else(asked))
+        .init();
+}
+
+/// Says something to the operator; if standard error is closed, there is nobody to say
+/// it to.
+fn say(text: &str) {
+    let _ = writeln!(stderr(), "{text}");
+}

@@ -1,0 +1,238 @@
+//! One client's socket, and how far its request has come.
+
+use std::io::{self, IoSlice, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::buffer::spare_capacity;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use crate::RequestId;
+use crate::http1::{Message, Receiver};
+use crate::poller::Interest;
+
+/// How long a request thread waits for a client before it turns to others. A client
+/// on the same machine or network answers within it; parking it would cost more.
+const PATIENCE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 1_000_000,
+};
+
+/// How much is read at once, at least and at most.
+const READ_MIN: usize = 4 << 10;
+const READ_MAX: usize = 256 << 10;
+
+/// How many times a connection is read to no purpose but to empty it, before other
+/// connections have their turn.
+const DRAIN_READS: usize = 16;
+
+/// A client's connection. It goes from thread to thread and is owned by one at a time.
+pub(crate) struct Connection {
+    socket: TcpStream,
+    /// The request's name in the log.
+    pub(crate) id: RequestId,
+    /// What has been received and not yet used.
+    pub(crate) input: Vec<u8>,
+    /// Where in its life the connection is.
+    pub(crate) stage: Stage,
+    /// When the present stage must be over.
+    pub(crate) deadline: Instant,
+    /// Whether the poller knows the socket, so that it is armed again and not added.
+    pub(crate) polled: bool,
+    /// Counts this connection among the open ones.
+    _open: Open,
+}
+
+/// Where in its life a connection is.
+pub(crate) enum Stage {
+    /// Its request is being received.
+    Receive(Receiver),
+    /// Its request is complete and asks for room to run.
+    Admit(Message),
+    /// Its request may run.
+    Handle(Message),
+    /// Its response is being sent.
+    Send(Output),
+    /// Its response is sent; what the client still sends is read and dropped. To close
+    /// on unread bytes resets the connection, and the client may never see its answer
+    /// (RFC 9112 section 9.6).
+    Drain,
+}
+
+/// A response on its way out.
+pub(crate) struct Output {
+    /// The head, and anything else that stands before the data.
+    pub(crate) head: Vec<u8>,
+    /// The data.
+    pub(crate) data: Vec<u8>,
+    /// How many bytes of both have been sent.
+    pub(crate) sent: usize,
+    /// Whether the client may still be sending when this is sent.
+    pub(crate) drain: bool,
+}
+
+/// What an attempt to move bytes came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moved {
+    /// Some bytes, or all.
+    Bytes,
+    /// None for now; the socket must be waited for.
+    Pending(Interest),
+    /// The client will send no more.
+    End,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        socket: TcpStream,
+        id: RequestId,
+        deadline: Instant,
+        open: Open,
+    ) -> Connection {
+        Connection {
+            socket,
+            id,
+            input: Vec::new(),
+            stage: Stage::Receive(Receiver::default()),
+            deadline,
+            polled: false,
+            _open: open,
+        }
+    }
+
+    pub(crate) fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
+    /// The client's address, if it is still known.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.socket.peer_addr().ok()
+    }
+
+    /// Reads what has arrived to the end of `input`, waiting briefly for it.
+    pub(crate) fn read(&mut self) -> io::Result<Moved> {
+        // As much again as there is: a peer's word about a length reserves nothing.
+        self.input
+            .reserve(self.input.len().clamp(READ_MIN, READ_MAX));
+        let Connection { socket, input, .. } = self;
+        let socket = &*socket;
+        patiently(socket, Interest::Readable, || {
+            match rustix::io::read(socket, spare_capacity(input))? {
+                0 => Ok(Moved::End),
+                _ => Ok(Moved::Bytes),
+            }
+        })
+    }
+
+    /// Sends an interim response. If there is no room for it, then the client has
+    /// stopped reading and will not see it anyway.
+    pub(crate) fn send_interim(&mut self, bytes: &[u8]) {
+        let _ = (&self.socket).write(bytes);
+    }
+
+    /// Sends all of `output`, or as much as there is room for.
+    pub(crate) fn send(&self, output: &mut Output) -> io::Result<Moved> {
+        loop {
+            let head = output.head.get(output.sent..).unwrap_or_default();
+            let data = output
+                .data
+                .get(output.sent.saturating_sub(output.head.len())..);
+            let data = data.unwrap_or_default();
+            if head.is_empty() && data.is_empty() {
+                return Ok(Moved::Bytes);
+            }
+            let mut sent = 0;
+            let moved = patiently(&self.socket, Interest::Writable, || {
+                sent = (&self.socket).write_vectored(&[IoSlice::new(head), IoSlice::new(data)])?;
+                Ok(Moved::Bytes)
+            })?;
+            output.sent += sent;
+            if moved != Moved::Bytes {
+                return Ok(moved);
+            }
+        }
+    }
+
+    /// Says that nothing more will be sent.
+    pub(crate) fn finish_sending(&self) -> io::Result<()> {
+        self.socket.shutdown(Shutdown::Write)
+    }
+
+    /// Reads and drops what the client still sends.
+    pub(crate) fn drain(&mut self) -> io::Result<Moved> {
+        self.input.clear();
+        self.input.reserve(READ_MIN * 4);
+        for _ in 0..DRAIN_READS {
+            match rustix::io::read(&self.socket, spare_capacity(&mut self.input)) {
+                Ok(0) => return Ok(Moved::End),
+                Ok(_) | Err(Errno::INTR) => self.input.clear(),
+                Err(Errno::AGAIN) => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Moved::Pending(Interest::Readable))
+    }
+
+    /// Gives back memory that an idle connection has no use for.
+    pub(crate) fn shrink(&mut self) {
+        self.input.shrink_to_fit();
+    }
+}
+
+/// Tries, waits briefly if it must, and tries once more.
+fn patiently(
+    socket: &TcpStream,
+    interest: Interest,
+    mut attempt: impl FnMut() -> io::Result<Moved>,
+) -> io::Result<Moved> {
+    let flags = match interest {
+        Interest::Readable => PollFlags::IN,
+        Interest::Writable => PollFlags::OUT,
+    };
+    let mut waited = false;
+    loop {
+        match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if waited || poll(&mut [PollFd::new(socket, flags)], Some(&PATIENCE)) == Ok(0) {
+                    return Ok(Moved::Pending(interest));
+                }
+                waited = true;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// The number of open connections; each holds a clone that counts it.
+#[derive(Default)]
+pub(crate) struct OpenCount(Arc<AtomicUsize>);
+
+impl OpenCount {
+    pub(crate) fn enter(&self) -> Open {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Open(Arc::clone(&self.0))
+    }
+
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Counts one open connection while it lives.
+pub(crate) struct Open(Arc<AtomicUsize>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// `base` after `more`, or as far as the clock goes.
+pub(crate) fn after(base: Instant, more: Duration) -> Instant {
+    base.checked_add(more)
+        .unwrap_or_else(|| base + Duration::from_secs(1 << 30))
+}

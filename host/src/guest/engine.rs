@@ -1,0 +1,205 @@
+//! The engine: one per process, shared by every component.
+//!
+//! It owns the pool of instance slots and the clock that stops runaways. Slots are
+//! reset, not unmapped, between requests: where the kernel can tell which pages a
+//! guest has written (Linux 6.7, `PAGEMAP_SCAN`), only those are restored and they
+//! stay resident, so that a fresh instance takes no page faults.
+
+use std::fmt;
+use std::thread;
+use std::time::Duration;
+
+use tracing::debug;
+use wasmtime::{
+    Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Result,
+};
+
+/// How often the clock that stops runaways ticks. A guest is stopped at most two
+/// ticks after its deadline.
+pub(super) const TICK: Duration = Duration::from_millis(10);
+
+/// How many table elements all tables of one instance may have in sum.
+pub(super) const TABLE_ELEMENTS: usize = 100_000;
+
+/// How many of each thing one component may be made of. Python components, the
+/// largest known, stay well below.
+pub(super) const CORE_INSTANCES: u32 = 100;
+pub(super) const MEMORIES: u32 = 4;
+pub(super) const TABLES: u32 = 32;
+
+/// How much of a linear memory stays resident when its slot is free.
+const KEEP_RESIDENT: usize = 1 << 20;
+
+/// How deep a guest's stack may be. Request threads have four times as much.
+const WASM_STACK: usize = 512 << 10;
+
+/// What an [`Engine`] must have room for.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineOptions {
+    /// How many instances may live at once: the server's
+    /// [`max_concurrent_requests`](crate::HttpServer::max_concurrent_requests).
+    pub instances: u32,
+    /// The largest memory that any one instance may have, in bytes.
+    pub max_memory: usize,
+    /// How instance slots are allocated; `None` probes for the fastest way that this
+    /// machine supports.
+    pub allocation: Option<Allocation>,
+}
+
+impl Default for EngineOptions {
+    /// Room for 64 instances of 64 MiB.
+    fn default() -> Self {
+        EngineOptions {
+            instances: 64,
+            max_memory: 64 << 20,
+            allocation: None,
+        }
+    }
+}
+
+/// How instance slots are allocated, fastest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allocation {
+    /// From a pool; the kernel tells which pages to reset (Linux 6.7).
+    PoolingPagemap,
+    /// From a pool; the first pages are reset and the others given back.
+    Pooling,
+    /// Mapped for each instance anew.
+    OnDemand,
+}
+
+impl fmt::Display for Allocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Allocation::PoolingPagemap => "pooling with page-map scanning",
+            Allocation::Pooling => "pooling",
+            Allocation::OnDemand => "on demand",
+        })
+    }
+}
+
+/// Compiles and runs components.
+#[derive(Clone)]
+pub struct Engine {
+    inner: wasmtime::Engine,
+    allocation: Allocation,
+    max_memory: usize,
+}
+
+impl Engine {
+    /// Makes an engine and starts its clock.
+    ///
+    /// # Errors
+    ///
+    /// When this machine can host no engine at all: no memory to reserve, or no
+    /// thread for the clock.
+    pub fn new(options: &EngineOptions) -> Result<Engine> {
+        let (inner, allocation) = match options.allocation {
+            Some(allocation) => (
+                wasmtime::Engine::new(&config(options, allocation))?,
+                allocation,
+            ),
+            None => probe(options)?,
+        };
+        debug!(%allocation, "the engine is ready");
+        start_clock(&inner)?;
+        Ok(Engine {
+            inner,
+            allocation,
+            max_memory: options.max_memory,
+        })
+    }
+
+    /// How this engine allocates instances.
+    pub fn allocation(&self) -> Allocation {
+        self.allocation
+    }
+
+    /// The largest memory that an instance may have, in bytes.
+    pub fn max_memory(&self) -> usize {
+        self.max_memory
+    }
+
+    pub(super) fn inner(&self) -> &wasmtime::Engine {
+        &self.inner
+    }
+}
+
+/// Reserving a pool can fail for many reasons (address space, overcommit, an old
+/// kernel), and trying is the one test that covers them all.
+fn probe(options: &EngineOptions) -> Result<(wasmtime::Engine, Allocation)> {
+    for allocation in [Allocation::PoolingPagemap, Allocation::Pooling] {
+        match wasmtime::Engine::new(&config(options, allocation)) {
+            Ok(engine) => return Ok((engine, allocation)),
+            Err(error) => debug!(%allocation, %error, "not available here"),
+        }
+    }
+    let engine = wasmtime::Engine::new(&config(options, Allocation::OnDemand))?;
+    Ok((engine, Allocation::OnDemand))
+}
+
+fn config(options: &EngineOptions, allocation: Allocation) -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .concurrency_support(false)
+        .cranelift_opt_level(OptLevel::Speed)
+        .max_wasm_stack(WASM_STACK)
+        // Nothing that runs here needs these, and what is off cannot be attacked.
+        .wasm_multi_memory(false)
+        .wasm_memory64(false)
+        .wasm_relaxed_simd(false)
+        .allocation_strategy(match allocation {
+            Allocation::OnDemand => InstanceAllocationStrategy::OnDemand,
+            pooling => InstanceAllocationStrategy::Pooling(pool(options, pooling)),
+        });
+    config
+}
+
+fn pool(options: &EngineOptions, allocation: Allocation) -> PoolingAllocationConfig {
+    let instances = options.instances.max(1);
+    let pagemap = allocation == Allocation::PoolingPagemap;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(CORE_INSTANCES))
+        .total_memories(instances.saturating_mul(2))
+        .total_tables(instances.saturating_mul(4))
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .max_memories_per_component(MEMORIES)
+        .max_tables_per_component(TABLES)
+        .max_component_instance_size(4 << 20)
+        .max_core_instance_size(4 << 20)
+        .max_memory_size(options.max_memory)
+        .table_elements(TABLE_ELEMENTS)
+        .max_unused_warm_slots(instances)
+        .pagemap_scan(if pagemap { Enabled::Yes } else { Enabled::No })
+        // Without a scan all that is kept must be cleared, used or not.
+        .linear_memory_keep_resident(if pagemap {
+            KEEP_RESIDENT
+        } else {
+            KEEP_RESIDENT / 8
+        })
+        .table_keep_resident(if pagemap {
+            KEEP_RESIDENT
+        } else {
+            KEEP_RESIDENT / 64
+        });
+    pool
+}
+
+/// Starts the thread that advances the engine's epoch until the engine is gone.
+fn start_clock(engine: &wasmtime::Engine) -> Result<()> {
+    let engine = engine.weak();
+    thread::Builder::new()
+        .name("epoch".to_owned())
+        .spawn(move || {
+            loop {
+                thread::sleep(TICK);
+                match engine.upgrade() {
+                    Some(engine) => engine.increment_epoch(),
+                    None => return,
+                }
+            }
+        })?;
+    Ok(())
+}

@@ -1,0 +1,231 @@
+//! From bytes to a compiled component, and everything that can be wrong on the way.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, Linker};
+
+use super::cache::Cache;
+use super::engine::Engine;
+use super::output::escape;
+use super::sandbox::Sandbox;
+use super::state::State;
+
+/// The largest component that is loaded, in bytes.
+const MAX_COMPONENT: u64 = 256 << 20;
+
+/// How much of a message that quotes a component is kept, in bytes.
+const MAX_QUOTE: usize = 1 << 10;
+
+/// The signature that a handler must export.
+const HANDLE: &str =
+    "handle: func(request: request, args: list<string>) -> result<response, string>";
+
+/// Why a component cannot be a handler. Each says what is wrong and how to mend it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The file cannot be read.
+    Read(PathBuf, io::Error),
+    /// Another variant, in this file.
+    InFile(PathBuf, Box<LoadError>),
+    /// The bytes are not WebAssembly.
+    NotWasm,
+    /// The bytes are WebAssembly text.
+    Text,
+    /// The bytes are a core module, which has no interface types.
+    CoreModule,
+    /// The component is larger than 256 MiB.
+    TooLarge(u64),
+    /// The component is not valid, or uses features that are off.
+    Invalid(String),
+    /// There is no `handle` among these exports.
+    NoHandle(Vec<String>),
+    /// There is a `handle`, but it is not a handler's.
+    Mismatch(String),
+    /// These imports are nothing that the host can give.
+    UnknownImports(Vec<String>),
+    /// The sandbox allows more memory, in bytes, than the engine has room for.
+    MemoryOverEngine(usize, usize),
+    /// The engine itself failed.
+    Engine(String),
+}
+
+impl LoadError {
+    pub(super) fn in_file(self, path: &Path) -> LoadError {
+        LoadError::InFile(path.to_owned(), Box::new(self))
+    }
+
+    pub(super) fn internal(error: wasmtime::Error) -> LoadError {
+        LoadError::Engine(quote(&format!("{error:#}")))
+    }
+
+    pub(super) fn mismatch(error: wasmtime::Error) -> LoadError {
+        LoadError::Mismatch(quote(&format!("{error:#}")))
+    }
+}
+
+impl std::fmt::Display for LoadError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            LoadError::Read(path, error) => write!(f, "cannot read {}: {error}", path.display()),
+            LoadError::InFile(path, error) => write!(f, "{}: {error}", path.display()),
+            LoadError::NotWasm => f.write_str(
+                "this is not WebAssembly; a handler is a component (a .wasm file), or a folder \
+                 with a Cargo.toml to build one from",
+            ),
+            LoadError::Text => f.write_str(
+                "this is WebAssembly text; turn it into a binary first: \
+                 `wasm-tools parse FILE.wat -o FILE.wasm`",
+            ),
+            LoadError::CoreModule => f.write_str(
+                "this is a core module, not a component; build with \
+                 `cargo build --target wasm32-wasip2`, or wrap it with \
+                 `wasm-tools component new FILE.wasm -o COMPONENT.wasm`",
+            ),
+            LoadError::TooLarge(bytes) => {
+                write!(
+                    f,
+                    "the component is {bytes} bytes and the limit is {MAX_COMPONENT}"
+                )
+            }
+            LoadError::Invalid(message) => write!(f, "the component is not valid: {message}"),
+            LoadError::NoHandle(exports) => {
+                write!(f, "the component does not export `handle`; it exports ")?;
+                match exports.as_slice() {
+                    [] => f.write_str("nothing")?,
+                    exports => write!(f, "`{}`", exports.join("`, `"))?,
+                }
+                write!(
+                    f,
+                    "; expected is `{HANDLE}` of the world picohttp:handler/plugin"
+                )
+            }
+            LoadError::Mismatch(message) => write!(
+                f,
+                "the component is not a picohttp handler: {message}; expected is `{HANDLE}` of \
+                 the world picohttp:handler/plugin"
+            ),
+            LoadError::UnknownImports(imports) => write!(
+                f,
+                "the component imports what this host cannot give: `{}`; it gives WASI 0.2 \
+                 (cli, clocks, filesystem, io, random, and sockets that refuse)",
+                imports.join("`, `")
+            ),
+            LoadError::MemoryOverEngine(wanted, room) => write!(
+                f,
+                "the handler may have {wanted} bytes of memory but the engine has room for {room}"
+            ),
+            LoadError::Engine(message) => write!(f, "the engine failed: {message}"),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// Reads a component file.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    let failed = |error| LoadError::Read(path.to_owned(), error);
+    let length = fs::metadata(path).map_err(failed)?.len();
+    if length > MAX_COMPONENT {
+        return Err(LoadError::TooLarge(length).in_file(path));
+    }
+    fs::read(path).map_err(failed)
+}
+
+pub(super) fn check_sandbox(engine: &Engine, sandbox: &Sandbox) -> Result<(), LoadError> {
+    if sandbox.max_memory > engine.max_memory() {
+        return Err(LoadError::MemoryOverEngine(
+            sandbox.max_memory,
+            engine.max_memory(),
+        ));
+    }
+    Ok(())
+}
+
+/// Compiles a component, or takes it from the cache.
+pub(super) fn compile(
+    engine: &wasmtime::Engine,
+    bytes: &[u8],
+    cache: &Cache,
+) -> Result<Component, LoadError> {
+    // The preamble: magic, then a version (16 bits) and a layer (16 bits): 0 for core
+    // modules, 1 for components.
+    match bytes {
+        [b'\0', b'a', b's', b'm', _, _, 1, 0, ..] => {}
+        [b'\0', b'a', b's', b'm', ..] => return Err(LoadError::CoreModule),
+        text if text.trim_ascii_start().starts_with(b"(") => return Err(LoadError::Text),
+        _ => return Err(LoadError::NotWasm),
+    }
+    if let Some(component) = cache.load(engine, bytes) {
+        return Ok(component);
+    }
+    let component = Component::from_binary(engine, bytes)
+        .map_err(|error| LoadError::Invalid(quote(&format!("{error:#}"))))?;
+    cache.store(engine, bytes, &component);
+    Ok(component)
+}
+
+/// Checks that there is a function named `handle`. Its type is checked when the
+/// component is linked.
+pub(super) fn check_exports(component: &Component) -> Result<(), LoadError> {
+    let engine = component.engine();
+    let exports = component.component_type();
+    if let Some(ComponentItem::ComponentFunc(_)) =
+        exports.get_export(engine, "handle").map(|export| export.ty)
+    {
+        return Ok(());
+    }
+    let names = exports
+        .exports(engine)
+        .map(|(name, _)| quote(name))
+        .take(20)
+        .collect();
+    Err(LoadError::NoHandle(names))
+}
+
+/// Checks that every import is one that the linker could satisfy, and lists those that
+/// are not.
+pub(super) fn check_imports(
+    component: &Component,
+    linker: &Linker<State>,
+) -> Result<(), LoadError> {
+    let Err(error) = linker.instantiate_pre(component) else {
+        return Ok(());
+    };
+    let known = |name: &str| {
+        let interface = name.split('@').next().unwrap_or(name);
+        let package = interface.split('/').next().unwrap_or(interface);
+        match package {
+            "wasi:cli" | "wasi:clocks" | "wasi:filesystem" | "wasi:io" | "wasi:random"
+            | "wasi:sockets" => name.contains("@0.2."),
+            _ => interface == "picohttp:handler/types",
+        }
+    };
+    let unknown: Vec<String> = component
+        .component_type()
+        .imports(component.engine())
+        .filter(|(name, _)| !known(name))
+        .map(|(name, _)| quote(name))
+        .take(20)
+        .collect();
+    match unknown.as_slice() {
+        [] => Err(LoadError::mismatch(error)),
+        _ => Err(LoadError::UnknownImports(unknown)),
+    }
+}
+
+/// Text out of a component, fit for a terminal: strangers chose it.
+fn quote(text: &str) -> String {
+    let mut quoted = escape(text.as_bytes());
+    if quoted.len() > MAX_QUOTE {
+        let end = (0..=MAX_QUOTE)
+            .rev()
+            .find(|&end| quoted.is_char_boundary(end));
+        quoted.truncate(end.unwrap_or_default());
+        quoted.push('…');
+    }
+    quoted
+}

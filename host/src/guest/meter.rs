@@ -1,0 +1,98 @@
+//! Counts what an instance takes, in sum over all its memories and tables.
+//!
+//! `wasmtime`'s own limits are for each memory and table by itself; a guest made of
+//! many would multiply them.
+
+use wasmtime::{ResourceLimiter, Result};
+
+use super::engine::{CORE_INSTANCES, MEMORIES, TABLE_ELEMENTS, TABLES};
+
+/// The memory and table elements that one instance has, and may have.
+#[derive(Debug)]
+pub(super) struct Meter {
+    memory: usize,
+    max_memory: usize,
+    elements: usize,
+    refused: bool,
+}
+
+impl Meter {
+    pub(super) fn new(max_memory: usize) -> Meter {
+        Meter {
+            memory: 0,
+            max_memory,
+            elements: 0,
+            refused: false,
+        }
+    }
+
+    /// Whether the instance was refused memory. If it then dies, this is why.
+    pub(super) fn refused(&self) -> bool {
+        self.refused
+    }
+
+    /// Grows `total` by what lies between `current` and `desired`, within `max`.
+    fn grow(&mut self, total: usize, current: usize, desired: usize, max: usize) -> Option<usize> {
+        let grown = desired
+            .checked_sub(current)
+            .and_then(|more| total.checked_add(more));
+        let grown = grown.filter(|&grown| grown <= max);
+        self.refused |= grown.is_none();
+        grown
+    }
+}
+
+impl ResourceLimiter for Meter {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
+        let grown = self.grow(self.memory, current, desired, self.max_memory);
+        self.memory = grown.unwrap_or(self.memory);
+        Ok(grown.is_some())
+    }
+
+    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> Result<()> {
+        self.refused = true;
+        Ok(())
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
+        let grown = self.grow(self.elements, current, desired, TABLE_ELEMENTS);
+        self.elements = grown.unwrap_or(self.elements);
+        Ok(grown.is_some())
+    }
+
+    fn instances(&self) -> usize {
+        CORE_INSTANCES as usize
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES as usize
+    }
+
+    fn tables(&self) -> usize {
+        TABLES as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memories_are_counted_in_sum() {
+        let mut meter = Meter::new(100);
+        assert!(meter.memory_growing(0, 60, None).unwrap());
+        assert!(meter.memory_growing(0, 40, None).unwrap());
+        assert!(!meter.refused());
+        assert!(!meter.memory_growing(40, 41, None).unwrap());
+        assert!(meter.refused());
+        assert!(meter.memory_growing(40, 40, None).unwrap());
+    }
+
+    #[test]
+    fn tables_are_counted_in_sum() {
+        let mut meter = Meter::new(0);
+        assert!(meter.table_growing(0, TABLE_ELEMENTS - 1, None).unwrap());
+        assert!(meter.table_growing(0, 1, None).unwrap());
+        assert!(!meter.table_growing(1, usize::MAX, None).unwrap());
+    }
+}

@@ -1,0 +1,22 @@
+//! Handlers in WebAssembly: load a component once, then instantiate, handle and
+//! throw away for each request. The only module that names `wasmtime`.
+
+mod bindings;
+mod cache;
+mod component;
+mod engine;
+mod fault;
+mod load;
+mod meter;
+mod output;
+mod sandbox;
+mod state;
+mod wait;
+
+pub use cache::Cache;
+pub use component::Component;
+pub use engine::{Allocation, Engine, EngineOptions};
+pub use load::LoadError;
+pub use sandbox::{Directory, Sandbox};
+
+use component::Plan;

@@ -1,0 +1,185 @@
+//! What a guest writes to its standard output and error, line by line to the log.
+//!
+//! A line in the log is one record, whatever the guest wrote: control bytes are
+//! escaped, long lines are cut, and what is over the request's quota is counted.
+
+use std::io::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::AsyncWrite;
+use tracing::{info, warn};
+use wasmtime_wasi::async_trait;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+use crate::RequestId;
+
+/// How many bytes of one line are kept.
+const MAX_LINE: usize = 8 << 10;
+
+/// One of a guest's two streams.
+#[derive(Clone)]
+pub(super) struct Output {
+    stream: &'static str,
+    handler: Arc<str>,
+    request: RequestId,
+    lines: Arc<Mutex<Lines>>,
+}
+
+/// The bytes of both streams of one request.
+struct Lines {
+    /// A line whose end has not been written yet.
+    unfinished: Vec<u8>,
+    /// How many more bytes may reach the log.
+    quota: usize,
+    /// How many bytes were dropped.
+    dropped: usize,
+}
+
+impl Output {
+    pub(super) fn new(
+        stream: &'static str,
+        handler: Arc<str>,
+        request: RequestId,
+        quota: usize,
+    ) -> Output {
+        let lines = Lines {
+            unfinished: Vec::new(),
+            quota,
+            dropped: 0,
+        };
+        Output {
+            stream,
+            handler,
+            request,
+            lines: Arc::new(Mutex::new(lines)),
+        }
+    }
+
+    fn record(&self, line: &[u8]) {
+        info!(
+            target: "guest",
+            handler = &*self.handler,
+            request = %self.request,
+            stream = self.stream,
+            "{}",
+            escape(line)
+        );
+    }
+
+    fn write_lines(&self, bytes: &[u8]) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let allowed = bytes.len().min(lines.quota);
+        lines.quota -= allowed;
+        lines.dropped += bytes.len() - allowed;
+        for piece in bytes
+            .get(..allowed)
+            .unwrap_or_default()
+            .split_inclusive(|&byte| byte == b'\n')
+        {
+            let (line, ended) = match piece {
+                [line @ .., b'\n'] => (line, true),
+                line => (line, false),
+            };
+            let room = MAX_LINE.saturating_sub(lines.unfinished.len());
+            let kept = line.get(..room).unwrap_or(line);
+            lines.dropped += line.len() - kept.len();
+            lines.unfinished.extend_from_slice(kept);
+            if ended {
+                self.record(&lines.unfinished);
+                lines.unfinished.clear();
+            }
+        }
+    }
+
+    /// Logs what is left when the request is over.
+    pub(super) fn finish(&self) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if !lines.unfinished.is_empty() {
+            self.record(&lines.unfinished);
+            lines.unfinished.clear();
+        }
+        if lines.dropped > 0 {
+            warn!(
+                target: "guest",
+                handler = &*self.handler,
+                request = %self.request,
+                stream = self.stream,
+                dropped = lines.dropped,
+                "output over its quota was dropped"
+            );
+        }
+    }
+}
+
+impl IsTerminal for Output {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Output {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        // Only WASI 0.3 asks for this, and it is not linked.
+        Box::new(tokio::io::sink())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+impl OutputStream for Output {
+    fn write(&mut self, bytes: wasmtime_wasi_io::bytes::Bytes) -> StreamResult<()> {
+        self.write_lines(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(64 << 10)
+    }
+}
+
+#[async_trait]
+impl Pollable for Output {
+    async fn ready(&mut self) {}
+}
+
+/// A line as printable text: control characters, and those that reorder text around
+/// them, are shown as escapes.
+pub(crate) fn escape(line: &[u8]) -> String {
+    let mut escaped = Vec::with_capacity(line.len());
+    for character in String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).chars() {
+        let hidden = character.is_control()
+            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        // Writing to a Vec cannot fail.
+        let _ = match character {
+            '\t' => write!(escaped, "\t"),
+            '\\' => write!(escaped, "\\\\"),
+            _ if hidden => write!(escaped, "{}", character.escape_default()),
+            _ => write!(escaped, "{character}"),
+        };
+    }
+    String::from_utf8_lossy(&escaped).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_control_character_survives() {
+        assert_eq!(escape(b"plain \xc3\xa9\ttab\r"), "plain é\ttab");
+        assert_eq!(escape(b"\x1b[31mred\x07"), "\\u{1b}[31mred\\u{7}");
+        assert_eq!(
+            escape("a\u{202e}b\u{85}c".as_bytes()),
+            "a\\u{202e}b\\u{85}c"
+        );
+        assert_eq!(escape(b"\\n \n \0"), "\\\\n \\n \\u{0}");
+        assert_eq!(escape(b"\xff"), "\u{fffd}");
+    }
+}

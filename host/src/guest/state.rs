@@ -1,0 +1,117 @@
+//! What the store of one request holds.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tracing::warn;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+use super::meter::Meter;
+use super::output::Output;
+use super::{Plan, Sandbox};
+use crate::RequestId;
+
+/// How many resources (streams, files, pollables) a guest may hold at once.
+const MAX_RESOURCES: usize = 1000;
+
+/// How many random bytes a guest may ask for at once.
+const MAX_RANDOM: u64 = 64 << 10;
+
+/// The state behind one instance's imports.
+pub(super) struct State {
+    /// What the guest was granted, and its name.
+    plan: Arc<Plan>,
+    /// The request that this instance answers.
+    request: RequestId,
+    /// When the guest must be done. Imports that wait end by then.
+    pub(super) deadline: Instant,
+    /// What the instance has taken so far.
+    pub(super) meter: Meter,
+    /// The guest's WASI context, made when an import first asks for it: a handler
+    /// that computes and answers never does.
+    wasi: Option<Wasi>,
+    /// The guest's resources.
+    pub(super) table: ResourceTable,
+}
+
+struct Wasi {
+    context: WasiCtx,
+    stdout: Output,
+    stderr: Output,
+}
+
+impl State {
+    pub(super) fn new(plan: Arc<Plan>, request: RequestId, deadline: Instant) -> State {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_RESOURCES);
+        let meter = Meter::new(plan.sandbox.max_memory);
+        State {
+            plan,
+            request,
+            deadline,
+            meter,
+            wasi: None,
+            table,
+        }
+    }
+
+    /// Logs what the guest wrote and did not end with a line end.
+    pub(super) fn finish_output(&self) {
+        if let Some(wasi) = &self.wasi {
+            wasi.stdout.finish();
+            wasi.stderr.finish();
+        }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let wasi = self
+            .wasi
+            .get_or_insert_with(|| Wasi::new(&self.plan, self.request));
+        WasiCtxView {
+            ctx: &mut wasi.context,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl Wasi {
+    fn new(plan: &Plan, request: RequestId) -> Wasi {
+        let Sandbox {
+            max_output,
+            directories,
+            environment,
+            ..
+        } = &plan.sandbox;
+        let output = |stream| Output::new(stream, plan.name.clone(), request, max_output / 2);
+        let (stdout, stderr) = (output("stdout"), output("stderr"));
+        let mut builder = WasiCtxBuilder::new();
+        builder
+            .stdout(stdout.clone())
+            .stderr(stderr.clone())
+            .envs(environment)
+            .max_random_size(MAX_RANDOM)
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            // A request thread is there to wait for its guest.
+            .allow_blocking_current_thread(true);
+        for directory in directories {
+            let perms = if directory.writable {
+                FsPerms::ReadWrite
+            } else {
+                FsPerms::ReadOnly
+            };
+            if let Err(error) = builder.preopened_dir(&directory.host, &directory.guest, perms) {
+                warn!(handler = &*plan.name, %request, folder = ?directory.host, %error, "cannot open a granted folder");
+            }
+        }
+        Wasi {
+            context: builder.build(),
+            stdout,
+            stderr,
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! `wasi:io/poll` under the request's deadline.
+//!
+//! Epochs stop a guest that computes; nothing in them wakes one that waits in the
+//! host. So the one import that can wait for long ends at the deadline by itself.
+
+use std::future::Future;
+use std::time::Instant;
+
+use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
+use wasmtime::{Result, Trap};
+use wasmtime_wasi::p2::DynPollable;
+use wasmtime_wasi::p2::bindings::sync::io::poll;
+use wasmtime_wasi::runtime::in_tokio;
+use wasmtime_wasi_io::bindings::wasi::io::poll as unbounded;
+
+use super::state::State;
+
+/// How many pollables one call may wait for.
+const MAX_POLLABLES: usize = 1000;
+
+/// Replaces the linker's `wasi:io/poll`, which waits without end.
+pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
+    linker.allow_shadowing(true);
+    poll::add_to_linker::<State, HasWait>(linker, |state| Wait {
+        table: &mut state.table,
+        deadline: state.deadline,
+    })?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+struct HasWait;
+
+impl HasData for HasWait {
+    type Data<'a> = Wait<'a>;
+}
+
+struct Wait<'a> {
+    table: &'a mut ResourceTable,
+    deadline: Instant,
+}
+
+impl Wait<'_> {
+    /// Waits for `future`, and traps as an epoch would when the deadline comes first.
+    fn until_deadline<T>(deadline: Instant, future: impl Future<Output = Result<T>>) -> Result<T> {
+        in_tokio(async {
+            match tokio::time::timeout_at(deadline.into(), future).await {
+                Ok(result) => result,
+                Err(_) => Err(Trap::Interrupt.into()),
+            }
+        })
+    }
+}
+
+impl poll::Host for Wait<'_> {
+    fn poll(&mut self, pollables: Vec<Resource<DynPollable>>) -> Result<Vec<u32>> {
+        if pollables.len() > MAX_POLLABLES {
+            wasmtime::bail!("a poll of more than {MAX_POLLABLES} pollables");
+        }
+        Wait::until_deadline(self.deadline, unbounded::Host::poll(self.table, pollables))
+    }
+}
+
+impl poll::HostPollable for Wait<'_> {
+    fn ready(&mut self, pollable: Resource<DynPollable>) -> Result<bool> {
+        Wait::until_deadline(
+            self.deadline,
+            unbounded::HostPollable::ready(self.table, pollable),
+        )
+    }
+
+    fn block(&mut self, pollable: Resource<DynPollable>) -> Result<()> {
+        Wait::until_deadline(
+            self.deadline,
+            unbounded::HostPollable::block(self.table, pollable),
+        )
+    }
+
+    fn drop(&mut self, pollable: Resource<DynPollable>) -> Result<()> {
+        unbounded::HostPollable::drop(self.table, pollable)
+    }
+}

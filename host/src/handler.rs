@@ -1,0 +1,135 @@
+//! What answers a request: a compiled component, or a closure of the embedder's.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::Fault;
+
+/// One request, borrowed from the bytes that it arrived in. The fields are those of
+/// `record request` in the WIT, which says what each holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// The method as sent.
+    pub method: &'a str,
+    /// The segments of the path, undecoded; never empty.
+    pub path: Vec<&'a str>,
+    /// The items of the query, undecoded.
+    pub query: Vec<(&'a str, &'a str)>,
+    /// The protocol as sent; empty if none was.
+    pub protocol: &'a str,
+    /// Every header, in order.
+    pub headers: Vec<(&'a str, &'a str)>,
+    /// The body, if the request has one.
+    pub data: Option<&'a [u8]>,
+}
+
+/// A handler's answer. The fields are those of `record response` in the WIT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The protocol of the status line.
+    pub protocol: String,
+    /// The status, from 200 to 999.
+    pub status: u16,
+    /// Headers to send, in order.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub data: Option<Vec<u8>>,
+}
+
+impl Default for Response {
+    /// `HTTP/1.0 200` without headers or data.
+    fn default() -> Self {
+        Response {
+            protocol: "HTTP/1.0".to_owned(),
+            status: 200,
+            headers: Vec::new(),
+            data: None,
+        }
+    }
+}
+
+/// What a handler is told beside the request.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// Names the request in every log line about it.
+    pub id: RequestId,
+    /// The arguments that the server was given for its handler.
+    pub args: &'a [String],
+}
+
+/// The name of one request within a server, shown as 16 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(pub u64);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// Answers requests, many at a time.
+///
+/// Implemented by [`Component`](crate::Component), and by closures that take a
+/// request and a response to fill in, as picohttp's handler functions do. A closure
+/// returns nothing or a `Result`; an error becomes status 500 with its text.
+///
+/// ```
+/// use picohttp_host::{Request, Response};
+///
+/// let hello = |request: &Request<'_>, response: &mut Response| match request.path[0] {
+///     "hello" => response.data = Some(b"Hello world!".to_vec()),
+///     _ => response.status = 404,
+/// };
+/// # fn is_handler(_: impl picohttp_host::Handler) {}
+/// # is_handler(hello);
+/// ```
+pub trait Handler: Send + Sync + 'static {
+    /// Answers one request, on the request thread that read it.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] when there is no response; it decides the status of the answer.
+    fn handle(&self, request: &Request<'_>, call: &Call<'_>) -> Result<Response, Fault>;
+}
+
+impl<F, O> Handler for F
+where
+    F: Fn(&Request<'_>, &mut Response) -> O + Send + Sync + 'static,
+    O: Outcome,
+{
+    fn handle(&self, request: &Request<'_>, _: &Call<'_>) -> Result<Response, Fault> {
+        let mut response = Response::default();
+        self(request, &mut response)
+            .into_result()
+            .map_err(Fault::Error)?;
+        Ok(response)
+    }
+}
+
+impl<H: Handler + ?Sized> Handler for Arc<H> {
+    fn handle(&self, request: &Request<'_>, call: &Call<'_>) -> Result<Response, Fault> {
+        self.as_ref().handle(request, call)
+    }
+}
+
+/// What a handler closure may return: nothing, or a `Result` without a value.
+pub trait Outcome {
+    /// The error's text, if it is one.
+    ///
+    /// # Errors
+    ///
+    /// The closure's own, as text.
+    fn into_result(self) -> Result<(), String>;
+}
+
+impl Outcome for () {
+    fn into_result(self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+impl<E: fmt::Display> Outcome for Result<(), E> {
+    fn into_result(self) -> Result<(), String> {
+        self.map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,88 @@
+//! Serves HTTP from sandboxed WebAssembly components: a fresh instance for each
+//! request, thrown away after it.
+//!
+//! ```
+//! use picohttp_host::{Cache, Component, Engine, EngineOptions, HttpServer, Sandbox};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = std::path::Path::new("../plugins/hello");
+//! let file = picohttp_host::project::build(folder)?;
+//! let engine = Engine::new(&EngineOptions::default())?;
+//! let hello = Component::from_file(&engine, file, Sandbox::default(), &Cache::of_user())?;
+//! let server = HttpServer::new(hello).port(0).start()?;
+//! println!("Serving HTTP on http://{}/", server.address());
+//! # server.stop(std::time::Duration::ZERO);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The way of a request
+//!
+//! [`exchange`] tells it whole. In the order that a request meets them:
+//!
+//! - [`server`] puts it all together; [`workers`] are the threads.
+//! - [`listener`] accepts a client; its [`connection`] is parked with the [`poller`]
+//!   whenever it is slow.
+//! - [`http1`] makes a request out of its bytes.
+//! - [`admission`] finds room for it, a place in line, or neither.
+//! - [`handler`] is what answers it: a component, run by [`guest`], or a closure.
+//! - [`answer`] is what is sent back, and [`outcome`] the word for how it went.
+//!
+//! # What is absent, and stays so
+//!
+//! - [`http1`] knows no socket, no clock and no wasm.
+//! - Only [`guest`] names `wasmtime`.
+//! - A guest sees no framing header of its own on the wire, and nothing of another
+//!   request.
+//! - No lock is held while a handler runs.
+//! - A client that waits costs no thread.
+//! - There is no global state.
+
+#![warn(
+    missing_docs,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used,
+        reason = "a test fails by panicking"
+    )
+)]
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "the map is for those who read the code"
+)]
+
+mod admission;
+mod answer;
+mod connection;
+mod current;
+mod exchange;
+mod guest;
+mod handler;
+pub mod http1;
+mod listener;
+mod outcome;
+mod poller;
+pub mod project;
+mod server;
+mod service;
+mod workers;
+
+pub use current::Current;
+pub use guest::{
+    Allocation, Cache, Component, Directory, Engine, EngineOptions, LoadError, Sandbox,
+};
+pub use handler::{Call, Handler, Outcome, Request, RequestId, Response};
+pub use outcome::{Fault, Reason};
+pub use server::{HttpServer, RunningServer};
+pub use service::Timeouts;

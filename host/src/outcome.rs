@@ -1,0 +1,128 @@
+//! How a request ended: the words that logs use, and the statuses that go with them.
+
+use std::fmt;
+
+use crate::http1;
+
+/// How a request ended. Its [`Display`](fmt::Display) is one stable word, the same in
+/// every log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The handler's own response was sent, whatever its status.
+    Answered,
+    /// The request could not be read: 400, or 501 for an unknown transfer coding.
+    BadRequest,
+    /// The head or the body of the request came too slowly: 408.
+    ClientTimeout,
+    /// The body is over its limit: 413.
+    BodyTooLarge,
+    /// The head is over its limit: 431, or 414 for the target.
+    HeadTooLarge,
+    /// The handler returned an error: 500 with the handler's message.
+    HandlerError,
+    /// The handler trapped, panicked, exited or overflowed its stack: 500.
+    Trap,
+    /// The handler wanted more memory than it may have: 500.
+    OutOfMemory,
+    /// The handler's response cannot be sent, or is over its limit: 502.
+    BadResponse,
+    /// The handler ran out of time: 504.
+    Timeout,
+    /// There is no room for the request: 503 with `Retry-After`.
+    Overloaded,
+}
+
+impl Reason {
+    fn word(self) -> &'static str {
+        match self {
+            Reason::Answered => "answered",
+            Reason::BadRequest => "bad-request",
+            Reason::ClientTimeout => "client-timeout",
+            Reason::BodyTooLarge => "body-too-large",
+            Reason::HeadTooLarge => "head-too-large",
+            Reason::HandlerError => "handler-error",
+            Reason::Trap => "trap",
+            Reason::OutOfMemory => "out-of-memory",
+            Reason::BadResponse => "bad-response",
+            Reason::Timeout => "timeout",
+            Reason::Overloaded => "overloaded",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl From<http1::Error> for Reason {
+    fn from(error: http1::Error) -> Self {
+        match error.status() {
+            413 => Reason::BodyTooLarge,
+            414 | 431 => Reason::HeadTooLarge,
+            _ => Reason::BadRequest,
+        }
+    }
+}
+
+/// Why a handler gave no response that can be sent.
+///
+/// The text within a variant is for the log. A client sees only the text of
+/// [`Fault::Error`], which the handler wrote for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The handler returned this error.
+    Error(String),
+    /// The handler died of this.
+    Trap(String),
+    /// The handler died after it was refused memory.
+    OutOfMemory(String),
+    /// The handler's response is unusable because of this.
+    BadResponse(String),
+    /// The handler was stopped at its deadline.
+    Timeout,
+    /// There was no room to run the handler.
+    Overloaded,
+}
+
+impl Fault {
+    /// The word for it.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Fault::Error(_) => Reason::HandlerError,
+            Fault::Trap(_) => Reason::Trap,
+            Fault::OutOfMemory(_) => Reason::OutOfMemory,
+            Fault::BadResponse(_) => Reason::BadResponse,
+            Fault::Timeout => Reason::Timeout,
+            Fault::Overloaded => Reason::Overloaded,
+        }
+    }
+
+    /// The status of the answer.
+    pub fn status(&self) -> u16 {
+        match self {
+            Fault::Error(_) | Fault::Trap(_) | Fault::OutOfMemory(_) => 500,
+            Fault::BadResponse(_) => 502,
+            Fault::Timeout => 504,
+            Fault::Overloaded => 503,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Error(message)
+            | Fault::Trap(message)
+            | Fault::OutOfMemory(message)
+            | Fault::BadResponse(message) => f.write_str(message),
+            Fault::Timeout => f.write_str("the handler did not answer in time"),
+            Fault::Overloaded => f.write_str("there was no room to run the handler"),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}

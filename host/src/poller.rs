@@ -1,0 +1,90 @@
+//! Waits for sockets, on as many threads as care to wait.
+//!
+//! A thin cover over epoll (Linux). Every socket is armed for one event at a time,
+//! so an event wakes one thread, and that thread then owns the socket until it arms
+//! it again. Of several waiting threads the kernel wakes the one that came last,
+//! whose caches are warm.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::io::Errno;
+
+/// What a socket is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interest {
+    /// Bytes to read, a client to accept, or an end.
+    Readable,
+    /// Room to write, or an end.
+    Writable,
+}
+
+/// An epoll instance, and an event that wakes every thread for good.
+pub(crate) struct Poller {
+    epoll: OwnedFd,
+    wake: OwnedFd,
+}
+
+/// The key of the event that [`Poller::wake_all`] causes.
+const WAKE: u64 = u64::MAX;
+
+impl Poller {
+    pub(crate) fn new() -> io::Result<Poller> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        epoll::add(&epoll, &wake, EventData::new_u64(WAKE), EventFlags::IN)?;
+        Ok(Poller { epoll, wake })
+    }
+
+    /// Arms a socket for the first time. Its key comes back with its event.
+    pub(crate) fn add(&self, socket: impl AsFd, key: u64, interest: Interest) -> io::Result<()> {
+        Ok(epoll::add(
+            &self.epoll,
+            socket,
+            EventData::new_u64(key),
+            flags(interest),
+        )?)
+    }
+
+    /// Arms a socket again.
+    pub(crate) fn rearm(&self, socket: impl AsFd, key: u64, interest: Interest) -> io::Result<()> {
+        Ok(epoll::modify(
+            &self.epoll,
+            socket,
+            EventData::new_u64(key),
+            flags(interest),
+        )?)
+    }
+
+    /// Waits for one event and gives its key; `None` after [`Poller::wake_all`].
+    pub(crate) fn wait(&self) -> io::Result<Option<u64>> {
+        let mut events = Vec::with_capacity(1);
+        loop {
+            match epoll::wait(&self.epoll, spare_capacity(&mut events), None) {
+                Ok(_) => {}
+                Err(Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+            }
+            if let Some(event) = events.pop() {
+                return Ok(Some(event.data.u64()).filter(|&key| key != WAKE));
+            }
+        }
+    }
+
+    /// Makes every present and later wait end at once.
+    pub(crate) fn wake_all(&self) -> io::Result<()> {
+        rustix::io::write(&self.wake, &1_u64.to_ne_bytes())?;
+        Ok(())
+    }
+}
+
+fn flags(interest: Interest) -> EventFlags {
+    EventFlags::ONESHOT
+        | match interest {
+            Interest::Readable => EventFlags::IN | EventFlags::RDHUP,
+            Interest::Writable => EventFlags::OUT,
+        }
+}

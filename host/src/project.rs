@@ -1,0 +1,129 @@
+//! Builds a handler from a folder with a `Cargo.toml`.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+
+use serde::Deserialize;
+
+/// The target that makes components.
+const TARGET: &str = "wasm32-wasip2";
+
+/// Why a folder gave no handler.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// There is no `Cargo.toml` in this folder.
+    NoManifest(PathBuf),
+    /// `cargo` could not be run.
+    Cargo(io::Error),
+    /// The build failed; the compiler has said why on standard error.
+    Failed(PathBuf, ExitStatus),
+    /// The build succeeded but made no component.
+    NoComponent(PathBuf),
+    /// The build made more than one component.
+    ManyComponents(PathBuf, Vec<PathBuf>),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BuildError::NoManifest(folder) => write!(
+                f,
+                "{} has no Cargo.toml; a handler is a component (a .wasm file), or a folder with \
+                 a Cargo.toml to build one from",
+                folder.display()
+            ),
+            BuildError::Cargo(error) => {
+                write!(
+                    f,
+                    "cannot run cargo: {error}; is Rust installed (https://rustup.rs)?"
+                )
+            }
+            BuildError::Failed(folder, status) => write!(
+                f,
+                "{} does not build for {TARGET} ({status}); the compiler's message is above. If \
+                 it is about a missing target: `rustup target add {TARGET}`",
+                folder.display()
+            ),
+            BuildError::NoComponent(folder) => write!(
+                f,
+                "{} builds, but not a component; its Cargo.toml needs\n\n    [lib]\n    \
+                 crate-type = [\"cdylib\"]\n",
+                folder.display()
+            ),
+            BuildError::ManyComponents(folder, files) => {
+                write!(
+                    f,
+                    "{} builds more than one component; serve one of them:",
+                    folder.display()
+                )?;
+                files
+                    .iter()
+                    .try_for_each(|file| write!(f, "\n    {}", file.display()))
+            }
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+/// One of the messages that `cargo build --message-format=json` prints.
+#[derive(Deserialize)]
+struct Message {
+    reason: String,
+    #[serde(default)]
+    manifest_path: PathBuf,
+    #[serde(default)]
+    filenames: Vec<PathBuf>,
+}
+
+/// Builds the package in `folder` for `wasm32-wasip2` in release mode and returns the
+/// component's file. Progress and diagnostics go to standard error, as cargo's do.
+///
+/// # Errors
+///
+/// [`BuildError`].
+pub fn build(folder: &Path) -> Result<PathBuf, BuildError> {
+    let manifest = folder.join("Cargo.toml");
+    let manifest = manifest
+        .canonicalize()
+        .map_err(|_| BuildError::NoManifest(folder.to_owned()))?;
+    let output = Command::new("cargo")
+        .args(["build", "--release", "--target", TARGET])
+        .arg("--message-format=json-render-diagnostics")
+        .arg("--manifest-path")
+        .arg(&manifest)
+        // The folder's own toolchain file decides, not that of whoever started the host.
+        .current_dir(manifest.parent().unwrap_or(folder))
+        .env_remove("RUSTUP_TOOLCHAIN")
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(BuildError::Cargo)?;
+    if !output.status.success() {
+        return Err(BuildError::Failed(folder.to_owned(), output.status));
+    }
+    let mut components: Vec<PathBuf> = output
+        .stdout
+        .split(|&byte| byte == b'\n')
+        .filter_map(|line| serde_json::from_slice::<Message>(line).ok())
+        .filter(|message| {
+            message.reason == "compiler-artifact" && message.manifest_path == manifest
+        })
+        .flat_map(|message| message.filenames)
+        .filter(|file| {
+            file.extension()
+                .is_some_and(|extension| extension == "wasm")
+        })
+        .collect();
+    match components.pop() {
+        None => Err(BuildError::NoComponent(folder.to_owned())),
+        Some(component) if components.is_empty() => Ok(component),
+        Some(component) => {
+            components.push(component);
+            Err(BuildError::ManyComponents(folder.to_owned(), components))
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! A server: an address, a handler and the threads that bring them together.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::admission::Admission;
+use crate::connection::after;
+use crate::listener::Listener;
+use crate::service::Service;
+use crate::workers::Workers;
+use crate::{Handler, Timeouts, http1};
+
+/// A server that has not been started yet.
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use std::net::TcpStream;
+///
+/// use picohttp_host::{HttpServer, Request, Response};
+///
+/// let hello = |request: &Request<'_>, response: &mut Response| {
+///     response.data = Some(format!("Hello {}!", request.path[0]).into());
+/// };
+/// let server = HttpServer::new(hello).port(0).start()?;
+///
+/// let mut client = TcpStream::connect(server.address())?;
+/// client.write_all(b"GET /world HTTP/1.0\r\n\r\n")?;
+/// let mut answer = String::new();
+/// client.read_to_string(&mut answer)?;
+/// assert!(answer.ends_with("Hello world!"));
+///
+/// server.stop(std::time::Duration::from_secs(1));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct HttpServer {
+    handler: Box<dyn Handler>,
+    addresses: Vec<SocketAddr>,
+    args: Vec<String>,
+    limits: http1::Limits,
+    timeouts: Timeouts,
+    max_concurrent_requests: usize,
+    max_queue: usize,
+}
+
+impl HttpServer {
+    /// A server for one handler, on 127.0.0.1:8080 unless told otherwise.
+    pub fn new(handler: impl Handler) -> HttpServer {
+        HttpServer {
+            handler: Box::new(handler),
+            addresses: Vec::new(),
+            args: Vec::new(),
+            limits: http1::Limits::default(),
+            timeouts: Timeouts::default(),
+            max_concurrent_requests: 64,
+            max_queue: 1024,
+        }
+    }
+
+    /// Listens on a port of 127.0.0.1; on any free one if it is 0. Given more than one
+    /// port or address, the server uses the first that is free.
+    pub fn port(self, port: u16) -> HttpServer {
+        self.address((Ipv4Addr::LOCALHOST, port).into())
+    }
+
+    /// Listens on an address, or on the first of several that is free.
+    pub fn address(mut self, address: SocketAddr) -> HttpServer {
+        self.addresses.push(address);
+        self
+    }
+
+    /// What the handler gets beside each request.
+    pub fn args(mut self, args: impl IntoIterator<Item = impl Into<String>>) -> HttpServer {
+        self.args = args.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Whether requests are handled by many threads at once, which is the default, or
+    /// strictly one after another.
+    pub fn threads(mut self, threads: bool) -> HttpServer {
+        if !threads {
+            self.max_concurrent_requests = 1;
+        }
+        self
+    }
+
+    /// How many requests may be handled at once; 64 unless told otherwise, at least 1.
+    pub fn max_concurrent_requests(mut self, count: usize) -> HttpServer {
+        self.max_concurrent_requests = count.max(1);
+        self
+    }
+
+    /// How many complete requests may wait in line for others to end; 1024 unless told
+    /// otherwise. Those over it are answered with 503.
+    pub fn max_queue(mut self, count: usize) -> HttpServer {
+        self.max_queue = count;
+        self
+    }
+
+    /// The sizes that a request may have.
+    pub fn limits(mut self, limits: http1::Limits) -> HttpServer {
+        self.limits = limits;
+        self
+    }
+
+    /// How long each stage of a connection may last.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> HttpServer {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Binds the address and starts the threads. Clients that connect from now on are
+    /// served.
+    ///
+    /// # Errors
+    ///
+    /// When no address is free, or the system has no threads or descriptors left.
+    pub fn start(mut self) -> io::Result<RunningServer> {
+        if self.addresses.is_empty() {
+            self.addresses.push((Ipv4Addr::LOCALHOST, 8080).into());
+        }
+        let listener = Listener::bind(&self.addresses)?;
+        let address = listener.address();
+        let admission = Admission::new(self.max_concurrent_requests, self.max_queue);
+        let service = Service::new(
+            self.handler,
+            self.args,
+            self.limits,
+            self.timeouts,
+            admission,
+        );
+        let workers = Arc::new(Workers::new(service, listener)?);
+        // One thread more than can be running handlers: somebody must always be free to
+        // say no.
+        let threads = workers.start(self.max_concurrent_requests + 1)?;
+        Ok(RunningServer {
+            workers,
+            threads,
+            address,
+        })
+    }
+
+    /// Starts the server and waits for it, which is for ever unless its threads die.
+    ///
+    /// # Errors
+    ///
+    /// As [`HttpServer::start`].
+    pub fn serve(self) -> io::Result<()> {
+        self.start()?.join();
+        Ok(())
+    }
+}
+
+/// A server that runs until it is stopped. Dropping it leaves it running.
+pub struct RunningServer {
+    workers: Arc<Workers>,
+    threads: Vec<JoinHandle<()>>,
+    address: SocketAddr,
+}
+
+/// How often a stopping server looks whether its last connection is gone.
+const STOP_CHECK: Duration = Duration::from_millis(2);
+
+impl RunningServer {
+    /// The address that clients can connect to, with its real port.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many connections are open.
+    pub fn connections(&self) -> usize {
+        self.workers.open.get()
+    }
+
+    /// Refuses new clients, serves those that are here for at most `timeout`, and ends.
+    /// Returns how many connections were cut off.
+    ///
+    /// A handler that still runs then is not waited for; its own deadline ends it.
+    pub fn stop(self, timeout: Duration) -> usize {
+        self.workers.stop();
+        let deadline = after(Instant::now(), timeout);
+        while self.connections() > 0 && Instant::now() < deadline {
+            thread::sleep(STOP_CHECK);
+        }
+        let cut = self.connections();
+        self.workers.end();
+        if cut == 0 {
+            self.join();
+        }
+        cut
+    }
+
+    /// Waits until the server's threads have ended.
+    pub fn join(self) {
+        for thread in self.threads {
+            // A thread that panicked has nothing more to say.
+            let _ = thread.join();
+        }
+    }
+}
