@@ -1,0 +1,8 @@
+#![allow(unused)]
+
+use picohttp::{Request, Response, handler};
+
+#[handler]
+async fn greet(request: &Request, response: &mut Response) {}
+
+fn main() {}

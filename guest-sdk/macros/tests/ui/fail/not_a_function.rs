@@ -1,0 +1,8 @@
+#![allow(unused)]
+
+use picohttp::{Request, Response, handler};
+
+#[handler]
+struct Greet;
+
+fn main() {}

@@ -1,0 +1,105 @@
+//! Serves the files of the folder that the operator granted as `/`.
+//!
+//! A folder is answered with its `index.html`. What the sandbox keeps from us,
+//! such as the target of a link out of the folder, is not found.
+
+use std::fs::{self, Metadata};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use httpdate::HttpDate;
+use picohttp::{Request, Response, handler};
+
+#[cfg(test)]
+mod tests;
+
+#[handler]
+fn static_files(request: &Request, response: &mut Response) {
+    serve(Path::new("/"), request, response);
+}
+
+fn serve(root: &Path, request: &Request, response: &mut Response) {
+    response.status = match request.method.as_str() {
+        "GET" | "HEAD" => send_file(root, request, response).unwrap_or(404),
+        _ => 501,
+    };
+}
+
+/// Fills in a response and returns its status, or nothing if there is no file.
+fn send_file(root: &Path, request: &Request, response: &mut Response) -> Option<u16> {
+    let (path, metadata) = locate(root, request)?;
+    let version = Version::new(&metadata)?;
+    let status = if version.is_known(request) {
+        304
+    } else {
+        response.data = fs::read(&path).ok()?;
+        response.set_header("Content-Type", content_type(&path));
+        200
+    };
+    response.set_header("ETag", version.etag);
+    response.set_header("Last-Modified", version.modified.to_string());
+    Some(status)
+}
+
+/// Finds the file that was asked for.
+///
+/// Segments are decoded after the path was split, so each has to be checked to
+/// be one name still.
+fn locate(root: &Path, request: &Request) -> Option<(PathBuf, Metadata)> {
+    let mut path = root.to_owned();
+    if request.path != [""] {
+        for name in request.segments() {
+            if matches!(&*name, "" | "." | "..") || name.contains(['/', '\\', '\0']) {
+                return None;
+            }
+            path.push(&*name);
+        }
+    }
+    let mut metadata = fs::metadata(&path).ok()?;
+    if metadata.is_dir() {
+        path.push("index.html");
+        metadata = fs::metadata(&path).ok()?;
+    }
+    metadata.is_file().then_some((path, metadata))
+}
+
+fn content_type(path: &Path) -> String {
+    match mime_guess::from_path(path).first_raw() {
+        Some(text) if text.starts_with("text/") => format!("{text}; charset=utf-8"),
+        Some(other) => other.to_owned(),
+        None => "application/octet-stream".to_owned(),
+    }
+}
+
+/// What tells one state of a file from another.
+struct Version {
+    etag: String,
+    modified: HttpDate,
+}
+
+impl Version {
+    fn new(metadata: &Metadata) -> Option<Self> {
+        let modified = metadata.modified().ok()?.max(UNIX_EPOCH);
+        let age = modified.duration_since(UNIX_EPOCH).ok()?;
+        Some(Version {
+            etag: format!("\"{:x}-{:x}\"", age.as_nanos(), metadata.len()),
+            modified: modified.into(),
+        })
+    }
+
+    /// Returns true if and only if the client has this version, as in section
+    /// 13.2.2 of RFC 9110: a date counts only where there is no `If-None-Match`.
+    fn is_known(&self, request: &Request) -> bool {
+        if request.header("If-None-Match").is_some() {
+            return request
+                .header_values("If-None-Match")
+                .flat_map(|list| list.split(','))
+                .map(str::trim)
+                .any(|etag| etag == "*" || etag.strip_prefix("W/").unwrap_or(etag) == self.etag);
+        }
+        let since = request.header("If-Modified-Since");
+        since
+            .and_then(|date| date.parse::<HttpDate>().ok())
+            .is_some_and(|date| self.modified <= date)
+    }
+}
