@@ -15,22 +15,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let target = Path::new(&out).join("target");
     let status = Command::new(env::var("CARGO")?)
         .args(["build", "--release", "--target", "wasm32-wasip2"])
-        .args([
-            "--manifest-path",
-            "../plugins/static/Cargo.toml",
-            "--target-dir",
-        ])
+        .args(["--manifest-path", "../plugins/static/Cargo.toml", "--target-dir"])
         .arg(&target)
         // Meant for the host, not for its guest.
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("RUSTFLAGS")
         .status()?;
     if !status.success() {
-        return Err(
-            "the static handler does not build; if it is about a missing target: \
+        return Err("the static handler does not build; if it is about a missing target: \
                     rustup target add wasm32-wasip2"
-                .into(),
-        );
+            .into());
     }
     let built = target.join("wasm32-wasip2/release/static_files.wasm");
     fs::copy(built, Path::new(&out).join("static.wasm"))?;

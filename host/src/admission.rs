@@ -34,11 +34,7 @@ pub(crate) enum Admitted {
 
 impl Admission {
     pub(crate) fn new(max_running: usize, max_waiting: usize) -> Admission {
-        Admission {
-            max_running,
-            max_waiting,
-            state: Mutex::default(),
-        }
+        Admission { max_running, max_waiting, state: Mutex::default() }
     }
 
     /// Asks for room for the complete request of `connection`.

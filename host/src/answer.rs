@@ -24,27 +24,15 @@ impl Answer {
     ///
     /// [`Fault::BadResponse`] if the response cannot be sent.
     pub(crate) fn response(response: Response, head_only: bool) -> Result<Answer, Fault> {
-        let Response {
-            protocol,
-            status,
-            headers,
-            data,
-        } = response;
+        let Response { protocol, status, headers, data } = response;
         let data = data.unwrap_or_default();
-        let headers = headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let mut head = Vec::with_capacity(256);
         http1::write_head(&mut head, &protocol, status, headers, data.len())
             .map_err(|error: Unsendable| Fault::BadResponse(error.to_string()))?;
         let head_only = head_only || matches!(status, 204 | 304);
         let data = if head_only { Vec::new() } else { data };
-        Ok(Answer {
-            status,
-            reason: Reason::Answered,
-            head,
-            data,
-        })
+        Ok(Answer { status, reason: Reason::Answered, head, data })
     }
 
     /// What is said when a handler gave no response. Only an error that the handler
@@ -77,34 +65,13 @@ impl Answer {
     }
 
     fn text(status: u16, reason: Reason, text: String, head_only: bool) -> Answer {
-        let headers = [
-            ("Content-Type", "text/plain; charset=utf-8"),
-            ("Retry-After", "1"),
-        ];
-        let headers = if status == 503 {
-            &headers[..]
-        } else {
-            &headers[..1]
-        };
+        let headers = [("Content-Type", "text/plain; charset=utf-8"), ("Retry-After", "1")];
+        let headers = if status == 503 { &headers[..] } else { &headers[..1] };
         let mut head = Vec::with_capacity(256);
-        let written = http1::write_head(
-            &mut head,
-            "HTTP/1.0",
-            status,
-            headers.iter().copied(),
-            text.len(),
-        );
+        let written =
+            http1::write_head(&mut head, "HTTP/1.0", status, headers.iter().copied(), text.len());
         debug_assert_eq!(written, Ok(()), "the host's own head");
-        let data = if head_only {
-            Vec::new()
-        } else {
-            text.into_bytes()
-        };
-        Answer {
-            status,
-            reason,
-            head,
-            data,
-        }
+        let data = if head_only { Vec::new() } else { text.into_bytes() };
+        Answer { status, reason, head, data }
     }
 }

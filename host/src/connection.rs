@@ -16,10 +16,7 @@ use crate::poller::Interest;
 
 /// How long a request thread waits for a client before it turns to others. A client
 /// on the same machine or network answers within it; parking it would cost more.
-const PATIENCE: Timespec = Timespec {
-    tv_sec: 0,
-    tv_nsec: 1_000_000,
-};
+const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
 
 /// How much is read at once, at least and at most.
 const READ_MIN: usize = 4 << 10;
@@ -115,8 +112,7 @@ impl Connection {
     /// Reads what has arrived to the end of `input`, waiting briefly for it.
     pub(crate) fn read(&mut self) -> io::Result<Moved> {
         // As much again as there is: a peer's word about a length reserves nothing.
-        self.input
-            .reserve(self.input.len().clamp(READ_MIN, READ_MAX));
+        self.input.reserve(self.input.len().clamp(READ_MIN, READ_MAX));
         let Connection { socket, input, .. } = self;
         let socket = &*socket;
         patiently(socket, Interest::Readable, || {
@@ -137,9 +133,7 @@ impl Connection {
     pub(crate) fn send(&self, output: &mut Output) -> io::Result<Moved> {
         loop {
             let head = output.head.get(output.sent..).unwrap_or_default();
-            let data = output
-                .data
-                .get(output.sent.saturating_sub(output.head.len())..);
+            let data = output.data.get(output.sent.saturating_sub(output.head.len())..);
             let data = data.unwrap_or_default();
             if head.is_empty() && data.is_empty() {
                 return Ok(Moved::Bytes);
@@ -233,6 +227,5 @@ impl Drop for Open {
 
 /// `base` after `more`, or as far as the clock goes.
 pub(crate) fn after(base: Instant, more: Duration) -> Instant {
-    base.checked_add(more)
-        .unwrap_or_else(|| base + Duration::from_secs(1 << 30))
+    base.checked_add(more).unwrap_or_else(|| base + Duration::from_secs(1 << 30))
 }

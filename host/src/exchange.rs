@@ -135,12 +135,7 @@ fn handle(connection: &Connection, message: &Message, service: &Service) -> (Ans
         Ok(head) => head,
         Err(error) => return (Answer::refusal(error), true),
     };
-    let Head {
-        method,
-        target,
-        protocol,
-        headers,
-    } = head;
+    let Head { method, target, protocol, headers } = head;
     let request = Request {
         method,
         path: http1::path(target),
@@ -149,10 +144,7 @@ fn handle(connection: &Connection, message: &Message, service: &Service) -> (Ans
         headers,
         data: message.data(&connection.input),
     };
-    let call = Call {
-        id: connection.id,
-        args: &service.args,
-    };
+    let call = Call { id: connection.id, args: &service.args };
     let response = if connection.deadline < Instant::now() {
         Err(Fault::Overloaded)
     } else {
@@ -181,28 +173,16 @@ fn call_handler(
     let handled = catch_unwind(AssertUnwindSafe(|| service.handler.handle(request, call)));
     handled.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text
-            .or(panic.downcast_ref::<&str>().copied())
-            .unwrap_or("no message");
+        let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
         Err(Fault::Trap(format!("panicked in the host: {text}")))
     })
 }
 
 fn begin_sending(connection: &mut Connection, answer: Answer, drain: bool, service: &Service) {
-    let Answer {
-        status,
-        reason,
-        head,
-        data,
-    } = answer;
+    let Answer { status, reason, head, data } = answer;
     debug!(request = %connection.id, client = ?connection.peer(), status, %reason, bytes = data.len(), "answered");
     connection.deadline = Service::deadline(service.timeouts.write, data.len() as u64);
-    connection.stage = Stage::Send(Output {
-        head,
-        data,
-        sent: 0,
-        drain,
-    });
+    connection.stage = Stage::Send(Output { head, data, sent: 0, drain });
 }
 
 /// Sends until all is sent. Nothing more is then owed to the client, but it may have to

@@ -39,12 +39,7 @@ pub struct Response {
 impl Default for Response {
     /// `HTTP/1.0 200` without headers or data.
     fn default() -> Self {
-        Response {
-            protocol: "HTTP/1.0".to_owned(),
-            status: 200,
-            headers: Vec::new(),
-            data: None,
-        }
+        Response { protocol: "HTTP/1.0".to_owned(), status: 200, headers: Vec::new(), data: None }
     }
 }
 
@@ -99,9 +94,7 @@ where
 {
     fn handle(&self, request: &Request<'_>, _: &Call<'_>) -> Result<Response, Fault> {
         let mut response = Response::default();
-        self(request, &mut response)
-            .into_result()
-            .map_err(Fault::Error)?;
+        self(request, &mut response).into_result().map_err(Fault::Error)?;
         Ok(response)
     }
 }

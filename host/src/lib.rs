@@ -57,26 +57,23 @@
         reason = "a test fails by panicking"
     )
 )]
-#![allow(
-    rustdoc::private_intra_doc_links,
-    reason = "the map is for those who read the code"
-)]
+#![allow(rustdoc::private_intra_doc_links, reason = "the map is for those who read the code")]
 
-mod admission;
-mod answer;
-mod connection;
-mod current;
-mod exchange;
-mod guest;
-mod handler;
-pub mod http1;
-mod listener;
-mod outcome;
-mod poller;
-pub mod project;
 mod server;
-mod service;
 mod workers;
+mod listener;
+mod poller;
+mod connection;
+mod exchange;
+pub mod http1;
+mod admission;
+mod service;
+mod handler;
+mod guest;
+mod current;
+mod answer;
+mod outcome;
+pub mod project;
 
 pub use current::Current;
 pub use guest::{

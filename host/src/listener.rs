@@ -37,10 +37,8 @@ impl Listener {
     ///
     /// The last address's error, when none is.
     pub(crate) fn bind(addresses: &[SocketAddr]) -> io::Result<Listener> {
-        let mut failed = io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "there is no address to listen on",
-        );
+        let mut failed =
+            io::Error::new(io::ErrorKind::InvalidInput, "there is no address to listen on");
         for &address in addresses {
             match listen(address) {
                 Ok(socket) => {
@@ -89,11 +87,7 @@ impl AsFd for Listener {
 }
 
 fn listen(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     // Accepted sockets inherit it.
     socket.set_tcp_nodelay(true)?;

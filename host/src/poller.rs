@@ -41,22 +41,12 @@ impl Poller {
 
     /// Arms a socket for the first time. Its key comes back with its event.
     pub(crate) fn add(&self, socket: impl AsFd, key: u64, interest: Interest) -> io::Result<()> {
-        Ok(epoll::add(
-            &self.epoll,
-            socket,
-            EventData::new_u64(key),
-            flags(interest),
-        )?)
+        Ok(epoll::add(&self.epoll, socket, EventData::new_u64(key), flags(interest))?)
     }
 
     /// Arms a socket again.
     pub(crate) fn rearm(&self, socket: impl AsFd, key: u64, interest: Interest) -> io::Result<()> {
-        Ok(epoll::modify(
-            &self.epoll,
-            socket,
-            EventData::new_u64(key),
-            flags(interest),
-        )?)
+        Ok(epoll::modify(&self.epoll, socket, EventData::new_u64(key), flags(interest))?)
     }
 
     /// Waits for one event and gives its key; `None` after [`Poller::wake_all`].

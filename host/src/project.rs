@@ -36,10 +36,7 @@ impl fmt::Display for BuildError {
                 folder.display()
             ),
             BuildError::Cargo(error) => {
-                write!(
-                    f,
-                    "cannot run cargo: {error}; is Rust installed (https://rustup.rs)?"
-                )
+                write!(f, "cannot run cargo: {error}; is Rust installed (https://rustup.rs)?")
             }
             BuildError::Failed(folder, status) => write!(
                 f,
@@ -59,9 +56,7 @@ impl fmt::Display for BuildError {
                     "{} builds more than one component; serve one of them:",
                     folder.display()
                 )?;
-                files
-                    .iter()
-                    .try_for_each(|file| write!(f, "\n    {}", file.display()))
+                files.iter().try_for_each(|file| write!(f, "\n    {}", file.display()))
             }
         }
     }
@@ -87,9 +82,8 @@ struct Message {
 /// [`BuildError`].
 pub fn build(folder: &Path) -> Result<PathBuf, BuildError> {
     let manifest = folder.join("Cargo.toml");
-    let manifest = manifest
-        .canonicalize()
-        .map_err(|_| BuildError::NoManifest(folder.to_owned()))?;
+    let manifest =
+        manifest.canonicalize().map_err(|_| BuildError::NoManifest(folder.to_owned()))?;
     let output = Command::new("cargo")
         .args(["build", "--release", "--target", TARGET])
         .arg("--message-format=json-render-diagnostics")
@@ -113,10 +107,7 @@ pub fn build(folder: &Path) -> Result<PathBuf, BuildError> {
             message.reason == "compiler-artifact" && message.manifest_path == manifest
         })
         .flat_map(|message| message.filenames)
-        .filter(|file| {
-            file.extension()
-                .is_some_and(|extension| extension == "wasm")
-        })
+        .filter(|file| file.extension().is_some_and(|extension| extension == "wasm"))
         .collect();
     match components.pop() {
         None => Err(BuildError::NoComponent(folder.to_owned())),

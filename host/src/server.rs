@@ -124,22 +124,12 @@ impl HttpServer {
         let listener = Listener::bind(&self.addresses)?;
         let address = listener.address();
         let admission = Admission::new(self.max_concurrent_requests, self.max_queue);
-        let service = Service::new(
-            self.handler,
-            self.args,
-            self.limits,
-            self.timeouts,
-            admission,
-        );
+        let service = Service::new(self.handler, self.args, self.limits, self.timeouts, admission);
         let workers = Arc::new(Workers::new(service, listener)?);
         // One thread more than can be running handlers: somebody must always be free to
         // say no.
         let threads = workers.start(self.max_concurrent_requests + 1)?;
-        Ok(RunningServer {
-            workers,
-            threads,
-            address,
-        })
+        Ok(RunningServer { workers, threads, address })
     }
 
     /// Starts the server and waits for it, which is for ever unless its threads die.

@@ -60,18 +60,9 @@ impl Service {
         admission: Admission,
     ) -> Service {
         // Two runs of a server should not give the same names.
-        let start = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let next_id = AtomicU64::new((start.as_micros() as u64) << 12);
-        Service {
-            handler,
-            args,
-            limits,
-            timeouts,
-            admission,
-            next_id,
-        }
+        Service { handler, args, limits, timeouts, admission, next_id }
     }
 
     pub(crate) fn next_id(&self) -> RequestId {
@@ -80,9 +71,6 @@ impl Service {
 
     /// When `bytes` must have been moved, if the stage begins now.
     pub(crate) fn deadline(timeout: Duration, bytes: u64) -> Instant {
-        after(
-            Instant::now(),
-            timeout.saturating_add(Duration::from_secs(bytes / MIN_RATE)),
-        )
+        after(Instant::now(), timeout.saturating_add(Duration::from_secs(bytes / MIN_RATE)))
     }
 }

@@ -73,10 +73,7 @@ impl Workers {
     pub(crate) fn start(self: &Arc<Workers>, count: usize) -> io::Result<Vec<JoinHandle<()>>> {
         let spawn = |name: String, run: fn(&Workers)| {
             let workers = Arc::clone(self);
-            thread::Builder::new()
-                .name(name)
-                .stack_size(STACK)
-                .spawn(move || run(&workers))
+            thread::Builder::new().name(name).stack_size(STACK).spawn(move || run(&workers))
         };
         let mut threads = Vec::with_capacity(count + 1);
         let started = (0..count)
@@ -125,10 +122,7 @@ impl Workers {
                 Ok(Some(LISTENER)) => {
                     let accepted = self.accept();
                     // Armed again before the client is served: another may be waiting.
-                    if !matches!(
-                        accepted,
-                        Err(AcceptError::Exhausted(_) | AcceptError::Stopped)
-                    ) {
+                    if !matches!(accepted, Err(AcceptError::Exhausted(_) | AcceptError::Stopped)) {
                         self.watch_listener();
                     }
                     if let Ok(connection) = accepted {
@@ -165,10 +159,7 @@ impl Workers {
     }
 
     fn watch_listener(&self) {
-        if let Err(error) = self
-            .poller
-            .rearm(&self.listener, LISTENER, Interest::Readable)
-        {
+        if let Err(error) = self.poller.rearm(&self.listener, LISTENER, Interest::Readable) {
             error!(%error, "cannot wait for clients");
         }
     }
@@ -231,10 +222,7 @@ impl Workers {
             })
             .map(|(key, _)| key)
             .collect();
-        expired
-            .into_iter()
-            .filter_map(|key| parked.try_remove(key))
-            .collect()
+        expired.into_iter().filter_map(|key| parked.try_remove(key)).collect()
     }
 
     fn parked(&self) -> MutexGuard<'_, Slab<Connection>> {

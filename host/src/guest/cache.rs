@@ -34,9 +34,7 @@ impl Cache {
 
     /// Keeps compiled components in `folder`, which is made when it is first needed.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Cache {
-        Cache {
-            folder: Some(folder.into()),
-        }
+        Cache { folder: Some(folder.into()) }
     }
 
     /// Keeps compiled components where this user's caches are:
@@ -46,9 +44,7 @@ impl Cache {
         let xdg = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
         let home = || std::env::home_dir().map(|home| home.join(".cache"));
         let caches = xdg.filter(|path| path.is_absolute()).or_else(home);
-        Cache {
-            folder: caches.map(|caches| caches.join("picohttp-host")),
-        }
+        Cache { folder: caches.map(|caches| caches.join("picohttp-host")) }
     }
 
     /// The compiled form of a component, if there is one that can be believed.
@@ -97,11 +93,7 @@ impl Cache {
         digest.update(env!("CARGO_PKG_VERSION"));
         digest.update(settings.finish().to_le_bytes());
         digest.update(bytes);
-        let name = digest
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>();
+        let name = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         Some(folder.join(name))
     }
 }
@@ -112,10 +104,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
         check_private(&fs::symlink_metadata(folder)?)?;
     }
     let no_follow = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
-    let mut file = OpenOptions::new()
-        .read(true)
-        .custom_flags(no_follow)
-        .open(path)?;
+    let mut file = OpenOptions::new().read(true).custom_flags(no_follow).open(path)?;
     check_private(&file.metadata()?)?;
     let mut entry = Vec::new();
     file.read_to_end(&mut entry)?;
@@ -132,10 +121,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// Writes an entry whole or not at all, for nobody but this user.
 fn write(path: &Path, compiled: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     check_private(&fs::symlink_metadata(folder)?)?;
     let unfinished = path.with_extension(format!("{}.unfinished", process::id()));
     let written = create(&unfinished).and_then(|mut file| {
@@ -155,11 +141,7 @@ fn create(path: &Path) -> io::Result<File> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 fn check_private(metadata: &fs::Metadata) -> io::Result<()> {

@@ -51,10 +51,7 @@ impl Component {
     ) -> Result<Component, LoadError> {
         let path = path.as_ref();
         let bytes = load::read(path)?;
-        let name = path
-            .file_stem()
-            .unwrap_or(path.as_os_str())
-            .to_string_lossy();
+        let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
         Component::from_bytes(engine, &name, &bytes, sandbox, cache)
             .map_err(|error| error.in_file(path))
     }
@@ -82,15 +79,8 @@ impl Component {
             .instantiate_pre(&component)
             .and_then(PluginPre::new)
             .map_err(LoadError::mismatch)?;
-        let plan = Arc::new(Plan {
-            name: name.into(),
-            sandbox,
-        });
-        Ok(Component {
-            engine: engine.clone(),
-            plan,
-            pre,
-        })
+        let plan = Arc::new(Plan { name: name.into(), sandbox });
+        Ok(Component { engine: engine.clone(), plan, pre })
     }
 
     /// The handler's name, as it is in the log.
@@ -102,9 +92,7 @@ impl Component {
     /// functions run while it is instantiated.
     fn store(&self, call: &Call<'_>) -> Store<State> {
         let sandbox = &self.plan.sandbox;
-        let deadline = Instant::now()
-            .checked_add(sandbox.timeout)
-            .unwrap_or_else(far_future);
+        let deadline = Instant::now().checked_add(sandbox.timeout).unwrap_or_else(far_future);
         let state = State::new(self.plan.clone(), call.id, deadline);
         let mut store = Store::new(self.engine.inner(), state);
         store.limiter(|state| &mut state.meter);
@@ -149,37 +137,22 @@ impl Handler for Component {
 
 /// Takes a guest's response if it is within its limit.
 fn accept(response: bindings::Response, limit: usize) -> Result<Response, Fault> {
-    let bindings::Response {
-        protocol,
-        status,
-        headers,
-        data,
-    } = response;
-    let head: usize = headers
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
+    let bindings::Response { protocol, status, headers, data } = response;
+    let head: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
     let size = head + data.as_ref().map_or(0, Vec::len);
     if size > limit {
         return Err(Fault::BadResponse(format!(
             "the response is {size} bytes and the limit is {limit}"
         )));
     }
-    Ok(Response {
-        protocol,
-        status,
-        headers,
-        data,
-    })
+    Ok(Response { protocol, status, headers, data })
 }
 
 /// A deadline in ticks. The current tick is partly over, so one more is needed for a
 /// guest never to be stopped early.
 fn ticks(timeout: std::time::Duration) -> u64 {
     let ticks = timeout.as_nanos().div_ceil(TICK.as_nanos());
-    u64::try_from(ticks)
-        .unwrap_or(u64::MAX / 2)
-        .saturating_add(1)
+    u64::try_from(ticks).unwrap_or(u64::MAX / 2).saturating_add(1)
 }
 
 /// For timeouts longer than the clock can count.

@@ -49,11 +49,7 @@ pub struct EngineOptions {
 impl Default for EngineOptions {
     /// Room for 64 instances of 64 MiB.
     fn default() -> Self {
-        EngineOptions {
-            instances: 64,
-            max_memory: 64 << 20,
-            allocation: None,
-        }
+        EngineOptions { instances: 64, max_memory: 64 << 20, allocation: None }
     }
 }
 
@@ -95,19 +91,12 @@ impl Engine {
     /// thread for the clock.
     pub fn new(options: &EngineOptions) -> Result<Engine> {
         let (inner, allocation) = match options.allocation {
-            Some(allocation) => (
-                wasmtime::Engine::new(&config(options, allocation))?,
-                allocation,
-            ),
+            Some(allocation) => (wasmtime::Engine::new(&config(options, allocation))?, allocation),
             None => probe(options)?,
         };
         debug!(%allocation, "the engine is ready");
         start_clock(&inner)?;
-        Ok(Engine {
-            inner,
-            allocation,
-            max_memory: options.max_memory,
-        })
+        Ok(Engine { inner, allocation, max_memory: options.max_memory })
     }
 
     /// How this engine allocates instances.
@@ -174,32 +163,22 @@ fn pool(options: &EngineOptions, allocation: Allocation) -> PoolingAllocationCon
         .max_unused_warm_slots(instances)
         .pagemap_scan(if pagemap { Enabled::Yes } else { Enabled::No })
         // Without a scan all that is kept must be cleared, used or not.
-        .linear_memory_keep_resident(if pagemap {
-            KEEP_RESIDENT
-        } else {
-            KEEP_RESIDENT / 8
-        })
-        .table_keep_resident(if pagemap {
-            KEEP_RESIDENT
-        } else {
-            KEEP_RESIDENT / 64
-        });
+        .linear_memory_keep_resident(if pagemap { KEEP_RESIDENT } else { KEEP_RESIDENT / 8 })
+        .table_keep_resident(if pagemap { KEEP_RESIDENT } else { KEEP_RESIDENT / 64 });
     pool
 }
 
 /// Starts the thread that advances the engine's epoch until the engine is gone.
 fn start_clock(engine: &wasmtime::Engine) -> Result<()> {
     let engine = engine.weak();
-    thread::Builder::new()
-        .name("epoch".to_owned())
-        .spawn(move || {
-            loop {
-                thread::sleep(TICK);
-                match engine.upgrade() {
-                    Some(engine) => engine.increment_epoch(),
-                    None => return,
-                }
+    thread::Builder::new().name("epoch".to_owned()).spawn(move || {
+        loop {
+            thread::sleep(TICK);
+            match engine.upgrade() {
+                Some(engine) => engine.increment_epoch(),
+                None => return,
             }
-        })?;
+        }
+    })?;
     Ok(())
 }

@@ -31,9 +31,7 @@ pub(super) fn of(error: &wasmtime::Error, meter: &Meter) -> Fault {
 /// The chain of causes, innermost last, on one line.
 fn message(error: &wasmtime::Error) -> String {
     let mut message = super::output::escape(format!("{error:#}").as_bytes());
-    let end = (0..=MAX_MESSAGE)
-        .rev()
-        .find(|&end| message.is_char_boundary(end));
+    let end = (0..=MAX_MESSAGE).rev().find(|&end| message.is_char_boundary(end));
     message.truncate(end.unwrap_or_default());
     message
 }

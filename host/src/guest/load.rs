@@ -86,10 +86,7 @@ impl std::fmt::Display for LoadError {
                  `wasm-tools component new FILE.wasm -o COMPONENT.wasm`",
             ),
             LoadError::TooLarge(bytes) => {
-                write!(
-                    f,
-                    "the component is {bytes} bytes and the limit is {MAX_COMPONENT}"
-                )
+                write!(f, "the component is {bytes} bytes and the limit is {MAX_COMPONENT}")
             }
             LoadError::Invalid(message) => write!(f, "the component is not valid: {message}"),
             LoadError::NoHandle(exports) => {
@@ -98,10 +95,7 @@ impl std::fmt::Display for LoadError {
                     [] => f.write_str("nothing")?,
                     exports => write!(f, "`{}`", exports.join("`, `"))?,
                 }
-                write!(
-                    f,
-                    "; expected is `{HANDLE}` of the world picohttp:handler/plugin"
-                )
+                write!(f, "; expected is `{HANDLE}` of the world picohttp:handler/plugin")
             }
             LoadError::Mismatch(message) => write!(
                 f,
@@ -137,10 +131,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
 
 pub(super) fn check_sandbox(engine: &Engine, sandbox: &Sandbox) -> Result<(), LoadError> {
     if sandbox.max_memory > engine.max_memory() {
-        return Err(LoadError::MemoryOverEngine(
-            sandbox.max_memory,
-            engine.max_memory(),
-        ));
+        return Err(LoadError::MemoryOverEngine(sandbox.max_memory, engine.max_memory()));
     }
     Ok(())
 }
@@ -178,11 +169,7 @@ pub(super) fn check_exports(component: &Component) -> Result<(), LoadError> {
     {
         return Ok(());
     }
-    let names = exports
-        .exports(engine)
-        .map(|(name, _)| quote(name))
-        .take(20)
-        .collect();
+    let names = exports.exports(engine).map(|(name, _)| quote(name)).take(20).collect();
     Err(LoadError::NoHandle(names))
 }
 
@@ -221,9 +208,7 @@ pub(super) fn check_imports(
 fn quote(text: &str) -> String {
     let mut quoted = escape(text.as_bytes());
     if quoted.len() > MAX_QUOTE {
-        let end = (0..=MAX_QUOTE)
-            .rev()
-            .find(|&end| quoted.is_char_boundary(end));
+        let end = (0..=MAX_QUOTE).rev().find(|&end| quoted.is_char_boundary(end));
         quoted.truncate(end.unwrap_or_default());
         quoted.push('…');
     }

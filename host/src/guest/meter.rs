@@ -18,12 +18,7 @@ pub(super) struct Meter {
 
 impl Meter {
     pub(super) fn new(max_memory: usize) -> Meter {
-        Meter {
-            memory: 0,
-            max_memory,
-            elements: 0,
-            refused: false,
-        }
+        Meter { memory: 0, max_memory, elements: 0, refused: false }
     }
 
     /// Whether the instance was refused memory. If it then dies, this is why.
@@ -33,9 +28,7 @@ impl Meter {
 
     /// Grows `total` by what lies between `current` and `desired`, within `max`.
     fn grow(&mut self, total: usize, current: usize, desired: usize, max: usize) -> Option<usize> {
-        let grown = desired
-            .checked_sub(current)
-            .and_then(|more| total.checked_add(more));
+        let grown = desired.checked_sub(current).and_then(|more| total.checked_add(more));
         let grown = grown.filter(|&grown| grown <= max);
         self.refused |= grown.is_none();
         grown

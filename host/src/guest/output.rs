@@ -43,17 +43,8 @@ impl Output {
         request: RequestId,
         quota: usize,
     ) -> Output {
-        let lines = Lines {
-            unfinished: Vec::new(),
-            quota,
-            dropped: 0,
-        };
-        Output {
-            stream,
-            handler,
-            request,
-            lines: Arc::new(Mutex::new(lines)),
-        }
+        let lines = Lines { unfinished: Vec::new(), quota, dropped: 0 };
+        Output { stream, handler, request, lines: Arc::new(Mutex::new(lines)) }
     }
 
     fn record(&self, line: &[u8]) {
@@ -72,10 +63,7 @@ impl Output {
         let allowed = bytes.len().min(lines.quota);
         lines.quota -= allowed;
         lines.dropped += bytes.len() - allowed;
-        for piece in bytes
-            .get(..allowed)
-            .unwrap_or_default()
-            .split_inclusive(|&byte| byte == b'\n')
+        for piece in bytes.get(..allowed).unwrap_or_default().split_inclusive(|&byte| byte == b'\n')
         {
             let (line, ended) = match piece {
                 [line @ .., b'\n'] => (line, true),
@@ -175,10 +163,7 @@ mod tests {
     fn no_control_character_survives() {
         assert_eq!(escape(b"plain \xc3\xa9\ttab\r"), "plain é\ttab");
         assert_eq!(escape(b"\x1b[31mred\x07"), "\\u{1b}[31mred\\u{7}");
-        assert_eq!(
-            escape("a\u{202e}b\u{85}c".as_bytes()),
-            "a\\u{202e}b\\u{85}c"
-        );
+        assert_eq!(escape("a\u{202e}b\u{85}c".as_bytes()), "a\\u{202e}b\\u{85}c");
         assert_eq!(escape(b"\\n \n \0"), "\\\\n \\n \\u{0}");
         assert_eq!(escape(b"\xff"), "\u{fffd}");
     }

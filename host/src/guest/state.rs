@@ -46,14 +46,7 @@ impl State {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         let meter = Meter::new(plan.sandbox.max_memory);
-        State {
-            plan,
-            request,
-            deadline,
-            meter,
-            wasi: None,
-            table,
-        }
+        State { plan, request, deadline, meter, wasi: None, table }
     }
 
     /// Logs what the guest wrote and did not end with a line end.
@@ -67,24 +60,14 @@ impl State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let wasi = self
-            .wasi
-            .get_or_insert_with(|| Wasi::new(&self.plan, self.request));
-        WasiCtxView {
-            ctx: &mut wasi.context,
-            table: &mut self.table,
-        }
+        let wasi = self.wasi.get_or_insert_with(|| Wasi::new(&self.plan, self.request));
+        WasiCtxView { ctx: &mut wasi.context, table: &mut self.table }
     }
 }
 
 impl Wasi {
     fn new(plan: &Plan, request: RequestId) -> Wasi {
-        let Sandbox {
-            max_output,
-            directories,
-            environment,
-            ..
-        } = &plan.sandbox;
+        let Sandbox { max_output, directories, environment, .. } = &plan.sandbox;
         let output = |stream| Output::new(stream, plan.name.clone(), request, max_output / 2);
         let (stdout, stderr) = (output("stdout"), output("stderr"));
         let mut builder = WasiCtxBuilder::new();
@@ -99,19 +82,11 @@ impl Wasi {
             // A request thread is there to wait for its guest.
             .allow_blocking_current_thread(true);
         for directory in directories {
-            let perms = if directory.writable {
-                FsPerms::ReadWrite
-            } else {
-                FsPerms::ReadOnly
-            };
+            let perms = if directory.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
             if let Err(error) = builder.preopened_dir(&directory.host, &directory.guest, perms) {
                 warn!(handler = &*plan.name, %request, folder = ?directory.host, %error, "cannot open a granted folder");
             }
         }
-        Wasi {
-            context: builder.build(),
-            stdout,
-            stderr,
-        }
+        Wasi { context: builder.build(), stdout, stderr }
     }
 }

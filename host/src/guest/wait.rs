@@ -63,17 +63,11 @@ impl poll::Host for Wait<'_> {
 
 impl poll::HostPollable for Wait<'_> {
     fn ready(&mut self, pollable: Resource<DynPollable>) -> Result<bool> {
-        Wait::until_deadline(
-            self.deadline,
-            unbounded::HostPollable::ready(self.table, pollable),
-        )
+        Wait::until_deadline(self.deadline, unbounded::HostPollable::ready(self.table, pollable))
     }
 
     fn block(&mut self, pollable: Resource<DynPollable>) -> Result<()> {
-        Wait::until_deadline(
-            self.deadline,
-            unbounded::HostPollable::block(self.table, pollable),
-        )
+        Wait::until_deadline(self.deadline, unbounded::HostPollable::block(self.table, pollable))
     }
 
     fn drop(&mut self, pollable: Resource<DynPollable>) -> Result<()> {

@@ -33,10 +33,7 @@ enum State {
 
 impl Default for Decoder {
     fn default() -> Self {
-        Decoder {
-            state: State::Size,
-            body: Vec::new(),
-        }
+        Decoder { state: State::Size, body: Vec::new() }
     }
 }
 
@@ -134,10 +131,7 @@ fn line(input: &[u8], limit: usize) -> Result<Option<&[u8]>, Error> {
 
 /// `chunk-size [ chunk-ext ]`, the size as one to sixteen hexadecimal digits.
 fn chunk_size(line: &[u8]) -> Result<u64, Error> {
-    let digits = line
-        .iter()
-        .take_while(|byte| byte.is_ascii_hexdigit())
-        .count();
+    let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let (size, extension) = line.split_at(digits);
     let ended = matches!(extension.trim_ascii_start(), [] | [b';', ..]);
     let size = std::str::from_utf8(size).map_err(|_| Error::Chunk)?;
@@ -160,15 +154,9 @@ mod tests {
     #[test]
     fn chunks_become_one_body() {
         let input = b"5\r\nhello\r\n6;a=\"b\"\r\n world\r\n0\r\nTrailer: 1\r\n\r\nnext";
-        assert_eq!(
-            decode(input),
-            Ok(Some((b"hello world".to_vec(), input.len() - 4)))
-        );
+        assert_eq!(decode(input), Ok(Some((b"hello world".to_vec(), input.len() - 4))));
         assert_eq!(decode(b"0\r\n\r\n"), Ok(Some((Vec::new(), 5))));
-        assert_eq!(
-            decode(b"A \r\n0123456789\r\n000\r\n\r\n").map(|body| body.is_some()),
-            Ok(true)
-        );
+        assert_eq!(decode(b"A \r\n0123456789\r\n000\r\n\r\n").map(|body| body.is_some()), Ok(true));
     }
 
     #[test]
@@ -181,10 +169,7 @@ mod tests {
             assert!(split == input.len() || decoder.finish().is_none());
             let taken = taken + decoder.decode(&input[taken..], &Limits::default()).unwrap();
             assert_eq!(taken, input.len());
-            assert_eq!(
-                decoder.finish().unwrap(),
-                b"helloabcdefghijklmnopqrstuvwxyz"
-            );
+            assert_eq!(decoder.finish().unwrap(), b"helloabcdefghijklmnopqrstuvwxyz");
         }
     }
 
@@ -202,12 +187,7 @@ mod tests {
             b"00000000000000005\r\nhello\r\n",
             b"-1\r\n",
         ] {
-            assert_eq!(
-                decode(input),
-                Err(Error::Chunk),
-                "{:?}",
-                input.escape_ascii().to_string()
-            );
+            assert_eq!(decode(input), Err(Error::Chunk), "{:?}", input.escape_ascii().to_string());
         }
     }
 
@@ -220,19 +200,10 @@ mod tests {
 
     #[test]
     fn a_body_is_refused_before_its_bytes_arrive() {
-        let limits = Limits {
-            body_bytes: 8,
-            ..Limits::default()
-        };
+        let limits = Limits { body_bytes: 8, ..Limits::default() };
         let mut decoder = Decoder::default();
-        assert_eq!(
-            decoder.decode(b"5\r\nhello\r\n4\r\n", &limits),
-            Err(Error::BodyTooLarge)
-        );
+        assert_eq!(decoder.decode(b"5\r\nhello\r\n4\r\n", &limits), Err(Error::BodyTooLarge));
         let mut decoder = Decoder::default();
-        assert_eq!(
-            decoder.decode(b"ffffffffffffffff\r\n", &limits),
-            Err(Error::BodyTooLarge)
-        );
+        assert_eq!(decoder.decode(b"ffffffffffffffff\r\n", &limits), Err(Error::BodyTooLarge));
     }
 }

@@ -36,9 +36,7 @@ pub struct Head<'a> {
 /// [`Limits::head_bytes`], [`Error::RequestLine`] when there are only line ends.
 pub fn head_end(bytes: &[u8], scanned: usize, limits: &Limits) -> Result<Option<usize>, Error> {
     let line_ends = bytes.iter().take(LEADING_LINE_ENDS + 1);
-    let start = line_ends
-        .take_while(|byte| matches!(byte, b'\r' | b'\n'))
-        .count();
+    let start = line_ends.take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     if start > LEADING_LINE_ENDS {
         return Err(Error::RequestLine);
     }
@@ -57,9 +55,7 @@ pub fn head_end(bytes: &[u8], scanned: usize, limits: &Limits) -> Result<Option<
     match end {
         Some(end) if end <= limits.head_bytes => Ok(Some(end)),
         None if bytes.len() < limits.head_bytes => Ok(None),
-        _ => Err(too_large(
-            bytes.get(start..limits.head_bytes).unwrap_or_default(),
-        )),
+        _ => Err(too_large(bytes.get(start..limits.head_bytes).unwrap_or_default())),
     }
 }
 
@@ -104,12 +100,7 @@ pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<Head<'a>, Error> {
     loop {
         let line = lines.next_line()?;
         if line.is_empty() {
-            return Ok(Head {
-                method,
-                target,
-                protocol,
-                headers,
-            });
+            return Ok(Head { method, target, protocol, headers });
         }
         if headers.len() == limits.headers {
             return Err(Error::TooManyHeaders);
@@ -185,16 +176,10 @@ mod tests {
     fn a_request_line_has_one_to_three_words() {
         let words =
             |line: &'static str| check(line).map(|head| (head.method, head.target, head.protocol));
-        assert_eq!(
-            words("GET /a HTTP/1.1\r\n\r\n"),
-            Ok(("GET", "/a", "HTTP/1.1"))
-        );
+        assert_eq!(words("GET /a HTTP/1.1\r\n\r\n"), Ok(("GET", "/a", "HTTP/1.1")));
         assert_eq!(words("get /a\n\n"), Ok(("get", "/a", "")));
         assert_eq!(words("hello\n\n"), Ok(("hello", "", "")));
-        assert_eq!(
-            words("\r\n\r\nGET / FOO/9\r\n\r\n"),
-            Ok(("GET", "/", "FOO/9"))
-        );
+        assert_eq!(words("\r\n\r\nGET / FOO/9\r\n\r\n"), Ok(("GET", "/", "FOO/9")));
         assert_eq!(words("GET /a b HTTP/1.1\r\n\r\n"), Err(Error::RequestLine));
         assert_eq!(words("GET\t/\tHTTP/1.1\r\n\r\n"), Err(Error::RequestLine));
     }
@@ -209,10 +194,7 @@ mod tests {
     #[test]
     fn white_space_that_is_not_ascii_stays_in_a_value() {
         let head = check("GET / HTTP/1.1\r\na: \u{a0}x\u{85}\r\n\r\n");
-        assert_eq!(
-            head.map(|head| head.headers),
-            Ok(vec![("a", "\u{a0}x\u{85}")])
-        );
+        assert_eq!(head.map(|head| head.headers), Ok(vec![("a", "\u{a0}x\u{85}")]));
     }
 
     #[test]
@@ -241,12 +223,8 @@ mod tests {
 
     #[test]
     fn the_end_of_a_head_is_found_however_it_arrives() {
-        for head in [
-            "GET / HTTP/1.1\r\nA: b\r\n\r\n",
-            "GET /\n\n",
-            "\r\n\nGET /\r\n\n",
-            "G\n\r\n",
-        ] {
+        for head in ["GET / HTTP/1.1\r\nA: b\r\n\r\n", "GET /\n\n", "\r\n\nGET /\r\n\n", "G\n\r\n"]
+        {
             let bytes = [head.as_bytes(), b"rest\n\n"].concat();
             let mut scanned = 0;
             for length in 0..=bytes.len() {
@@ -260,22 +238,13 @@ mod tests {
 
     #[test]
     fn a_head_over_its_limit_says_what_is_too_long() {
-        let limits = Limits {
-            head_bytes: 32,
-            ..Limits::default()
-        };
+        let limits = Limits { head_bytes: 32, ..Limits::default() };
         let end = |bytes: &str| head_end(bytes.as_bytes(), 0, &limits);
         assert_eq!(end(&"a".repeat(31)), Ok(None));
         assert_eq!(end(&"a".repeat(32)), Err(Error::TargetTooLong));
-        assert_eq!(
-            end(&format!("GET /\n{}", "a".repeat(32))),
-            Err(Error::HeadTooLarge)
-        );
+        assert_eq!(end(&format!("GET /\n{}", "a".repeat(32))), Err(Error::HeadTooLarge));
         assert_eq!(end(&format!("GET /\n{}\n\n", "a".repeat(24))), Ok(Some(32)));
-        assert_eq!(
-            end(&format!("GET /\n{}\n\n", "a".repeat(25))),
-            Err(Error::HeadTooLarge)
-        );
+        assert_eq!(end(&format!("GET /\n{}\n\n", "a".repeat(25))), Err(Error::HeadTooLarge));
         assert_eq!(end("\r\n\r\n"), Ok(None));
         assert_eq!(end("\r\n\r\n\n"), Err(Error::RequestLine));
     }

@@ -65,10 +65,6 @@ pub struct Limits {
 impl Default for Limits {
     /// 64 KiB and 1000 headers of head, 10 MiB of body.
     fn default() -> Self {
-        Limits {
-            head_bytes: 64 << 10,
-            headers: 1000,
-            body_bytes: 10 << 20,
-        }
+        Limits { head_bytes: 64 << 10, headers: 1000, body_bytes: 10 << 20 }
     }
 }

@@ -52,9 +52,7 @@ pub enum Received {
 
 impl Default for Receiver {
     fn default() -> Self {
-        Receiver {
-            state: State::Head { searched: 0 },
-        }
+        Receiver { state: State::Head { searched: 0 } }
     }
 }
 
@@ -74,9 +72,7 @@ impl Receiver {
         let mut wants_continue = false;
         if let State::Head { searched } = self.state {
             let Some(head) = head_end(input, searched, limits)? else {
-                self.state = State::Head {
-                    searched: input.len(),
-                };
+                self.state = State::Head { searched: input.len() };
                 return Ok(Received::Partial { wants_continue });
             };
             let text = decode(input.get(..head).unwrap_or_default());
@@ -88,10 +84,7 @@ impl Receiver {
                     let end = head.checked_add(length).ok_or(Error::BodyTooLarge)?;
                     State::Length { head, end }
                 }
-                Framing::Chunked => State::Chunked {
-                    head,
-                    decoder: Decoder::default(),
-                },
+                Framing::Chunked => State::Chunked { head, decoder: Decoder::default() },
             };
             wants_continue = input.len() == head && expects_continue(&parsed);
         }
@@ -110,19 +103,13 @@ impl Receiver {
             State::Head { .. } => Ok(None),
             &mut State::Length { head, end } => {
                 let complete = input.len() >= end;
-                Ok(complete.then_some(Message {
-                    head,
-                    body: Some(Body::Within(head..end)),
-                }))
+                Ok(complete.then_some(Message { head, body: Some(Body::Within(head..end)) }))
             }
             State::Chunked { head, decoder } => {
                 let head = *head;
                 let taken = decoder.decode(input.get(head..).unwrap_or_default(), limits)?;
                 input.drain(head..head + taken);
-                Ok(decoder.finish().map(|body| Message {
-                    head,
-                    body: Some(Body::Decoded(body)),
-                }))
+                Ok(decoder.finish().map(|body| Message { head, body: Some(Body::Decoded(body)) }))
             }
         }
     }
@@ -204,11 +191,6 @@ mod tests {
 
         let mut input = [head, b"a".to_vec()].concat();
         let received = Receiver::default().receive(&mut input, &Limits::default());
-        assert!(matches!(
-            received,
-            Ok(Received::Partial {
-                wants_continue: false
-            })
-        ));
+        assert!(matches!(received, Ok(Received::Partial { wants_continue: false })));
     }
 }

@@ -16,12 +16,7 @@ const MAX_HEAD: usize = 64 << 10;
 
 /// Headers that say how a message is framed or what becomes of its connection. A
 /// handler's own are dropped.
-const FRAMING: [&str; 4] = [
-    "connection",
-    "content-length",
-    "keep-alive",
-    "transfer-encoding",
-];
+const FRAMING: [&str; 4] = ["connection", "content-length", "keep-alive", "transfer-encoding"];
 
 /// Why a response cannot be sent: it would break the message apart, or lie about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,10 +103,7 @@ fn try_write_head<'a>(
         if value.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             return Err(Unsendable::HeaderValue);
         }
-        if FRAMING
-            .iter()
-            .any(|framing| name.eq_ignore_ascii_case(framing))
-        {
+        if FRAMING.iter().any(|framing| name.eq_ignore_ascii_case(framing)) {
             continue;
         }
         if output.len() - start + name.len() + value.len() > MAX_HEAD {
@@ -147,17 +139,9 @@ mod tests {
         length: usize,
     ) -> Result<String, Unsendable> {
         let mut output = b"before".to_vec();
-        let written = write_head(
-            &mut output,
-            protocol,
-            status,
-            headers.iter().copied(),
-            length,
-        );
+        let written = write_head(&mut output, protocol, status, headers.iter().copied(), length);
         let output = String::from_utf8(output).unwrap();
-        written
-            .map(|()| output.clone())
-            .inspect_err(|_| assert_eq!(output, "before"))
+        written.map(|()| output.clone()).inspect_err(|_| assert_eq!(output, "before"))
     }
 
     #[test]
@@ -166,11 +150,7 @@ mod tests {
             head("HTTP/1.0", 200, &[("a", "1"), ("A", "2: 3")], 12).unwrap(),
             "beforeHTTP/1.0 200 OK\r\na: 1\r\nA: 2: 3\r\nContent-Length: 12\r\nConnection: close\r\n\r\n"
         );
-        assert!(
-            head("FOO/9", 799, &[], 0)
-                .unwrap()
-                .starts_with("beforeFOO/9 799 \r\n")
-        );
+        assert!(head("FOO/9", 799, &[], 0).unwrap().starts_with("beforeFOO/9 799 \r\n"));
     }
 
     #[test]
@@ -181,20 +161,13 @@ mod tests {
             ("CONNECTION", "keep-alive"),
             ("Keep-Alive", "timeout=5"),
         ];
-        assert_eq!(
-            head("HTTP/1.0", 200, &lies, 1),
-            head("HTTP/1.0", 200, &[], 1)
-        );
+        assert_eq!(head("HTTP/1.0", 200, &lies, 1), head("HTTP/1.0", 200, &[], 1));
     }
 
     #[test]
     fn no_content_has_no_length() {
         for status in [204, 304] {
-            assert!(
-                !head("HTTP/1.0", status, &[], 7)
-                    .unwrap()
-                    .contains("Content-Length")
-            );
+            assert!(!head("HTTP/1.0", status, &[], 7).unwrap().contains("Content-Length"));
         }
     }
 
@@ -204,36 +177,18 @@ mod tests {
             assert_eq!(head(protocol, 200, &[], 0), Err(Unsendable::Protocol));
         }
         for status in [0, 99, 100, 101, 199, 1000, 65535] {
-            assert_eq!(
-                head("HTTP/1.0", status, &[], 0),
-                Err(Unsendable::Status(status))
-            );
+            assert_eq!(head("HTTP/1.0", status, &[], 0), Err(Unsendable::Status(status)));
         }
         for name in ["", "a:", "a b", "a\r", "a\n", "a\0", "\u{7f}"] {
-            assert_eq!(
-                head("HTTP/1.0", 200, &[(name, "")], 0),
-                Err(Unsendable::HeaderName)
-            );
+            assert_eq!(head("HTTP/1.0", 200, &[(name, "")], 0), Err(Unsendable::HeaderName));
         }
         for value in ["a\rb", "a\nb", "a\0b"] {
-            assert_eq!(
-                head("HTTP/1.0", 200, &[("a", value)], 0),
-                Err(Unsendable::HeaderValue)
-            );
+            assert_eq!(head("HTTP/1.0", 200, &[("a", value)], 0), Err(Unsendable::HeaderValue));
             let framing = [("Content-Length", value)];
-            assert_eq!(
-                head("HTTP/1.0", 200, &framing, 0),
-                Err(Unsendable::HeaderValue)
-            );
+            assert_eq!(head("HTTP/1.0", 200, &framing, 0), Err(Unsendable::HeaderValue));
         }
         let long = "a".repeat(MAX_HEAD);
-        assert_eq!(
-            head("HTTP/1.0", 200, &[("a", &long)], 0),
-            Err(Unsendable::HeadTooLarge)
-        );
-        assert_eq!(
-            head(&long, 200, &[("a", "")], 0),
-            Err(Unsendable::HeadTooLarge)
-        );
+        assert_eq!(head("HTTP/1.0", 200, &[("a", &long)], 0), Err(Unsendable::HeadTooLarge));
+        assert_eq!(head(&long, 200, &[("a", "")], 0), Err(Unsendable::HeadTooLarge));
     }
 }

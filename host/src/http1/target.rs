@@ -23,10 +23,7 @@ pub fn path(target: &str) -> Vec<&str> {
 pub fn query(target: &str) -> Vec<(&str, &str)> {
     match split(target).1 {
         "" => Vec::new(),
-        query => query
-            .split('&')
-            .map(|item| item.split_once('=').unwrap_or((item, "")))
-            .collect(),
+        query => query.split('&').map(|item| item.split_once('=').unwrap_or((item, ""))).collect(),
     }
 }
 
@@ -49,10 +46,7 @@ mod tests {
     fn a_query_keeps_order_and_duplicates() {
         assert_eq!(query("/"), []);
         assert_eq!(query("/?"), []);
-        assert_eq!(
-            query("/?a=1&b&a=2=3&=4"),
-            [("a", "1"), ("b", ""), ("a", "2=3"), ("", "4")]
-        );
+        assert_eq!(query("/?a=1&b&a=2=3&=4"), [("a", "1"), ("b", ""), ("a", "2=3"), ("", "4")]);
         assert_eq!(query("/?a?b=%20+"), [("a?b", "%20+")]);
         assert_eq!(query("/?&"), [("", ""), ("", "")]);
     }

@@ -92,12 +92,7 @@ pub struct Options {
     pub max_concurrent_requests: u32,
 
     /// How many requests may wait for others to end; those over it get 503
-    #[arg(
-        long,
-        value_name = "COUNT",
-        default_value_t = 1024,
-        help_heading = "Limits"
-    )]
+    #[arg(long, value_name = "COUNT", default_value_t = 1024, help_heading = "Limits")]
     pub max_queue: usize,
 
     /// How long a client may take to send the head of its request
@@ -171,31 +166,20 @@ fn size(text: &str) -> Result<usize, String> {
 
 fn directory(text: &str) -> Result<Directory, String> {
     let mut parts = text.split("::");
-    let host = parts
-        .next()
-        .filter(|host| !host.is_empty())
-        .ok_or("the folder's name is missing")?;
-    let guest = parts
-        .next()
-        .filter(|guest| !guest.is_empty())
-        .unwrap_or(host);
+    let host =
+        parts.next().filter(|host| !host.is_empty()).ok_or("the folder's name is missing")?;
+    let guest = parts.next().filter(|guest| !guest.is_empty()).unwrap_or(host);
     let writable = match (parts.next(), parts.next()) {
         (None, None) | (Some("ro"), None) => false,
         (Some("rw"), None) => true,
         _ => return Err("after HOST::GUEST can only come ::ro or ::rw".to_owned()),
     };
     let path = PathBuf::from(host);
-    let path = path
-        .canonicalize()
-        .map_err(|error| format!("{host}: {error}"))?;
+    let path = path.canonicalize().map_err(|error| format!("{host}: {error}"))?;
     if !path.is_dir() {
         return Err(format!("{host} is not a folder"));
     }
-    Ok(Directory {
-        host: path,
-        guest: guest.to_owned(),
-        writable,
-    })
+    Ok(Directory { host: path, guest: guest.to_owned(), writable })
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
@@ -246,13 +230,7 @@ mod tests {
         assert_eq!(granted("src"), Ok(("src".to_owned(), false)));
         assert_eq!(granted("src::/data"), Ok(("/data".to_owned(), false)));
         assert_eq!(granted("src::/data::rw"), Ok(("/data".to_owned(), true)));
-        for wrong in [
-            "",
-            "src::/data::rx",
-            "src::/data::rw::",
-            "no-such-folder",
-            "Cargo.toml",
-        ] {
+        for wrong in ["", "src::/data::rx", "src::/data::rw::", "no-such-folder", "Cargo.toml"] {
             assert!(granted(wrong).is_err(), "{wrong:?}");
         }
     }

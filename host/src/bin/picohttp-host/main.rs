@@ -101,11 +101,7 @@ fn cache(options: &Options) -> Cache {
 }
 
 fn concurrency(options: &Options) -> u32 {
-    if options.sequential {
-        1
-    } else {
-        options.max_concurrent_requests
-    }
+    if options.sequential { 1 } else { options.max_concurrent_requests }
 }
 
 fn server(options: &Options, handler: Arc<Current>) -> Result<picohttp_host::RunningServer> {
@@ -144,16 +140,9 @@ fn server(options: &Options, handler: Arc<Current>) -> Result<picohttp_host::Run
 }
 
 fn addresses(options: &Options) -> Vec<SocketAddr> {
-    let ports = if options.port.is_empty() {
-        &[8080][..]
-    } else {
-        &options.port
-    };
+    let ports = if options.port.is_empty() { &[8080][..] } else { &options.port };
     match options.addr.as_slice() {
-        [] => ports
-            .iter()
-            .map(|&port| (Ipv4Addr::LOCALHOST, port).into())
-            .collect(),
+        [] => ports.iter().map(|&port| (Ipv4Addr::LOCALHOST, port).into()).collect(),
         addresses => addresses.to_vec(),
     }
 }
@@ -161,17 +150,12 @@ fn addresses(options: &Options) -> Vec<SocketAddr> {
 /// Logs to standard error: at the level that was asked for, or as `RUST_LOG` says.
 fn start_log(options: &Options) {
     let asked = || Targets::new().with_default(options.level());
-    let filter = std::env::var("RUST_LOG")
-        .ok()
-        .and_then(|filter| filter.parse().ok());
+    let filter = std::env::var("RUST_LOG").ok().and_then(|filter| filter.parse().ok());
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let format = tracing_subscriber::fmt::layer()
         .with_writer(stderr)
         .with_ansi(stderr().is_terminal() && !no_color);
-    tracing_subscriber::registry()
-        .with(format)
-        .with(filter.unwrap_or_else(asked))
-        .init();
+    tracing_subscriber::registry().with(format).with(filter.unwrap_or_else(asked)).init();
 }
 
 /// Says something to the operator; if standard error is closed, there is nobody to say

@@ -49,9 +49,5 @@ impl Source {
 
 fn current_folder() -> Result<Directory> {
     let host = std::env::current_dir().context("cannot tell the current folder")?;
-    Ok(Directory {
-        host,
-        guest: "/".to_owned(),
-        writable: false,
-    })
+    Ok(Directory { host, guest: "/".to_owned(), writable: false })
 }

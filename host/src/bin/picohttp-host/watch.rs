@@ -23,18 +23,11 @@ pub fn watch(source: &Source, changed: impl Fn() + Send + 'static) -> Result<()>
         Source::Folder(folder) => (folder.clone(), None),
         // The folder is watched and not the file: a file that is replaced is another one.
         Source::File(file) => {
-            let folder = file
-                .parent()
-                .filter(|folder| !folder.as_os_str().is_empty());
-            (
-                folder.unwrap_or(Path::new(".")).to_owned(),
-                file.file_name().map(PathBuf::from),
-            )
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+            (folder.unwrap_or(Path::new(".")).to_owned(), file.file_name().map(PathBuf::from))
         }
     };
-    let root = root
-        .canonicalize()
-        .with_context(|| format!("cannot watch {}", root.display()))?;
+    let root = root.canonicalize().with_context(|| format!("cannot watch {}", root.display()))?;
     let (sender, events) = mpsc::channel();
     let relevant = {
         let root = root.clone();
@@ -58,9 +51,7 @@ pub fn watch(source: &Source, changed: impl Fn() + Send + 'static) -> Result<()>
         Source::File(_) => RecursiveMode::NonRecursive,
         _ => RecursiveMode::Recursive,
     };
-    watcher
-        .watch(&root, mode)
-        .with_context(|| format!("cannot watch {}", root.display()))?;
+    watcher.watch(&root, mode).with_context(|| format!("cannot watch {}", root.display()))?;
     thread::Builder::new()
         .name("watch".to_owned())
         .spawn(move || notice(&watcher, &events, changed))?;
@@ -91,20 +82,12 @@ mod tests {
 
     #[test]
     fn what_a_build_writes_is_no_change() {
-        for path in [
-            "target/wasm32-wasip2/release/a.wasm",
-            ".git/index",
-            "src/.lib.rs.swp",
-            "Cargo.lock",
-        ] {
+        for path in
+            ["target/wasm32-wasip2/release/a.wasm", ".git/index", "src/.lib.rs.swp", "Cargo.lock"]
+        {
             assert!(is_output(Path::new(path)), "{path}");
         }
-        for path in [
-            "Cargo.toml",
-            "src/lib.rs",
-            "src/target/mod.rs",
-            "index.html",
-        ] {
+        for path in ["Cargo.toml", "src/lib.rs", "src/target/mod.rs", "index.html"] {
             assert!(!is_output(Path::new(path)), "{path}");
         }
     }
