@@ -1,0 +1,3 @@
+//! The end-to-end tests: real sockets, real components, one behaviour each.
+
+mod contract; // every row of what picohttp promises

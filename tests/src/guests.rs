@@ -1,0 +1,52 @@
+//! The components that tests run, each built when it is first asked for.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, ensure};
+use picohttp_host::project;
+
+/// The top folder of the project.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in a folder")
+}
+
+/// A plugin's component, built from `plugins/NAME`.
+pub fn plugin(name: &str) -> Result<PathBuf> {
+    Ok(project::build(&root().join("plugins").join(name))?)
+}
+
+/// A guest's component, built from `tests/guests/NAME.rs`, with all others at once.
+pub fn guest(name: &str) -> Result<PathBuf> {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = match FOLDER.get() {
+        Some(folder) => folder,
+        None => {
+            let built = build_guests()?;
+            FOLDER.get_or_init(|| built)
+        }
+    };
+    let file = folder.join(format!("{name}.wasm"));
+    ensure!(file.is_file(), "there is no guest {name}: is it in tests/guests/Cargo.toml?");
+    Ok(file)
+}
+
+/// Builds all guests and returns the folder that they are in.
+fn build_guests() -> Result<PathBuf> {
+    let output = Command::new(env!("CARGO"))
+        .args(["build", "--release", "--target", "wasm32-wasip2", "--examples", "--quiet"])
+        .args(["--package", "picohttp-guests", "--message-format=json-render-diagnostics"])
+        .current_dir(root())
+        .stderr(std::process::Stdio::inherit())
+        .output()?;
+    ensure!(output.status.success(), "the guests do not build");
+    output
+        .stdout
+        .split(|&byte| byte == b'\n')
+        .filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok())
+        .filter_map(|message| Some(PathBuf::from(message["filenames"][0].as_str()?)))
+        .filter(|file| file.extension().is_some_and(|extension| extension == "wasm"))
+        .find_map(|file| file.parent().map(Path::to_owned))
+        .context("the build names no component")
+}

@@ -1,0 +1,6 @@
+//! What the end-to-end tests share: guests that are built when they are first asked
+//! for, a host around one of them, and a client that speaks in bytes.
+
+pub mod client;
+pub mod guests;
+pub mod host;
