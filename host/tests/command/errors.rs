@@ -1,0 +1,116 @@
+//! What is said about bad input: what is wrong, where, and how to mend it.
+
+use std::fs;
+use std::net::TcpListener;
+
+use anyhow::Result;
+use picohttp_tests::guests::plugin;
+
+use crate::running::fails;
+
+/// Checks that the command fails with this exit code and says all of these.
+fn check(args: &[&str], code: i32, says: &[&str]) -> Result<()> {
+    let (status, stderr) = fails(args)?;
+    for text in says {
+        assert!(stderr.contains(text), "{args:?} does not say {text:?}:\n{stderr}");
+    }
+    assert_eq!(status, code, "{stderr}");
+    Ok(())
+}
+
+/// Writes a file and checks what the command says about serving it.
+fn check_file(bytes: &[u8], says: &[&str]) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("handler.wasm");
+    fs::write(&file, bytes)?;
+    check(&[&file.to_string_lossy()], 1, &[&["error: ", "handler.wasm: "], says].concat())
+}
+
+#[test]
+fn a_missing_file() -> Result<()> {
+    check(&["no/such.wasm"], 1, &["error: cannot read no/such.wasm: No such file"])
+}
+
+#[test]
+fn a_file_that_is_not_wasm() -> Result<()> {
+    check_file(b"#!/bin/sh", &["this is not WebAssembly; a handler is a component"])
+}
+
+#[test]
+fn a_core_module() -> Result<()> {
+    let module = wat::parse_str("(module)")?;
+    check_file(&module, &["a core module, not a component", "--target wasm32-wasip2"])
+}
+
+#[test]
+fn a_component_without_a_handler() -> Result<()> {
+    let component = wat::parse_str(
+        r#"(component
+            (core module $m (func (export "f")))
+            (core instance $i (instantiate $m))
+            (func (export "run") (canon lift (core func $i "f"))))"#,
+    )?;
+    let says = ["does not export `handle`; it exports `run`", "handle: func(request: request"];
+    check_file(&component, &says)
+}
+
+#[test]
+fn a_component_with_an_import_that_cannot_be_given() -> Result<()> {
+    let component = wat::parse_str(
+        r#"(component
+            (import "acme:database/store@1.0.0" (instance (export "get" (func))))
+            (core module $m (func (export "f")))
+            (core instance $i (instantiate $m))
+            (func (export "handle") (canon lift (core func $i "f"))))"#,
+    )?;
+    check_file(&component, &["imports what this host cannot give: `acme:database/store@1.0.0`"])
+}
+
+#[test]
+fn a_port_in_use() -> Result<()> {
+    let taken = TcpListener::bind("127.0.0.1:0")?;
+    let port = taken.local_addr()?.port().to_string();
+    let hello = plugin("hello")?;
+    let says = [&*format!("cannot listen on 127.0.0.1:{port}"), "in use", "--port 0"];
+    check(&[&hello.to_string_lossy(), "--port", &port], 1, &says)
+}
+
+#[test]
+fn a_folder_without_a_manifest() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    check(&[&folder.path().to_string_lossy()], 1, &["has no Cargo.toml; a handler is"])
+}
+
+#[test]
+fn a_folder_that_does_not_build() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let manifest = "[package]\nname = 'broken'\n[lib]\npath = 'lib.rs'\ncrate-type = ['cdylib']\n";
+    fs::write(folder.path().join("Cargo.toml"), manifest)?;
+    fs::write(folder.path().join("lib.rs"), "fn broken( {}")?;
+    let says = ["error: this file contains an unclosed delimiter", "does not build for wasm32-wasip2"];
+    check(&[&folder.path().to_string_lossy()], 1, &says)
+}
+
+#[test]
+fn a_folder_that_builds_no_component() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let manifest = "[package]\nname = 'library'\n[lib]\npath = 'lib.rs'\n";
+    fs::write(folder.path().join("Cargo.toml"), manifest)?;
+    fs::write(folder.path().join("lib.rs"), "")?;
+    let says = ["builds, but not a component", r#"crate-type = ["cdylib"]"#];
+    check(&[&folder.path().to_string_lossy()], 1, &says)
+}
+
+#[test]
+fn bad_values_are_usage_errors_that_show_good_ones() -> Result<()> {
+    check(&["--max-memory", "lots"], 2, &["--max-memory", "64KiB, 16MiB"])?;
+    check(&["--timeout", "soon"], 2, &["--timeout", "500ms, 10s, 1m"])?;
+    check(&["--timeout", "0"], 2, &["--timeout", "more than nothing"])?;
+    check(&["--port", "70000"], 2, &["--port", "70000"])?;
+    check(&["--addr", "localhost"], 2, &["--addr", "localhost"])?;
+    check(&["--dir", "no-such-folder"], 2, &["--dir", "no-such-folder", "No such file"])?;
+    check(&["--dir", ".::/::rx"], 2, &["--dir", "::ro or ::rw"])?;
+    check(&["--env", "PICOHTTP_UNSET"], 2, &["--env", "PICOHTTP_UNSET=VALUE"])?;
+    check(&["--max-concurrent-requests", "0"], 2, &["--max-concurrent-requests"])?;
+    check(&["--prot", "80"], 2, &["--port"])
+}

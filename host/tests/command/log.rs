@@ -1,0 +1,95 @@
+//! What reaches the log.
+
+use anyhow::Result;
+use picohttp_tests::client::exchange;
+use picohttp_tests::guests::{guest, plugin};
+
+use crate::running::{Running, command};
+
+/// The only line of the log that contains a text.
+fn line<'a>(log: &'a str, text: &str) -> &'a str {
+    let mut lines = log.lines().filter(|line| line.contains(text));
+    let line = lines.next().unwrap_or_else(|| panic!("no {text:?} in:\n{log}"));
+    assert_eq!(lines.next(), None, "{text:?} is logged twice");
+    line
+}
+
+#[test]
+fn a_guests_output_is_logged_line_by_line_under_its_name_and_request() -> Result<()> {
+    let host = Running::start(command().arg(guest("talk")?))?;
+    host.get("/out/one%0Atwo%0A")?;
+    host.get("/err/three")?;
+    host.wait_for("three")?;
+    let log = host.log();
+    for (text, stream) in [("one", "stdout"), ("two", "stdout"), ("three", "stderr")] {
+        let line = line(&log, &format!("guest: {text} "));
+        assert!(line.contains("handler=\"talk\""), "{line}");
+        assert!(line.contains(&format!("stream=\"{stream}\"")), "{line}");
+        assert!(line.contains("request="), "{line}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_guest_cannot_write_control_bytes_or_forge_a_line() -> Result<()> {
+    let host = Running::start(command().arg(guest("talk")?))?;
+    host.get("/out/%1b%5b31mred%0d%00%c2%9bend")?;
+    host.wait_for("end")?;
+    let log = host.log();
+    assert!(line(&log, "red").contains(r"\u{1b}[31mred\r\u{0}\u{9b}end"), "{log}");
+    assert!(log.bytes().all(|byte| byte >= b' ' || byte == b'\n'));
+    Ok(())
+}
+
+#[test]
+fn a_client_cannot_forge_a_line_either() -> Result<()> {
+    let host = Running::start(command().arg(plugin("greet")?))?;
+    let request = "GET /\u{85}\u{2028}\u{202e}WARN HTTP/1.0\r\n\r\n";
+    assert_eq!(exchange(host.address, request)?.status, 500);
+    host.wait_for("handler-error")?;
+    let log = host.log();
+    assert!(line(&log, "handler-error").is_ascii(), "{log}");
+    Ok(())
+}
+
+#[test]
+fn a_fault_is_logged_once_with_its_reason_and_the_request_that_its_client_was_told() -> Result<()> {
+    let host = Running::start(command().arg(guest("unreachable")?))?;
+    let body = host.get("/path")?.text().to_owned();
+    host.wait_for("reason=trap")?;
+    let log = host.log();
+    let line = line(&log, "reason=trap");
+    let request = body.rsplit("request ").next().unwrap_or_default().trim_end_matches(")\n");
+    assert_eq!(request.len(), 16, "{body}");
+    for text in [request, "WARN", "status=500", "/path", "unreachable"] {
+        assert!(line.contains(text), "{text:?} is not in {line}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_level_decides_what_is_logged() -> Result<()> {
+    let verbose = Running::start(command().arg(plugin("hello")?).arg("-v"))?;
+    verbose.get("/hello")?;
+    verbose.wait_for("reason=answered")?;
+
+    let usual = Running::start(command().arg(guest("talk")?))?;
+    usual.get("/out/something")?;
+    usual.wait_for("something")?;
+    assert!(!usual.log().contains("reason=answered"));
+
+    let mut quiet = command();
+    quiet.arg(guest("talk")?).arg("-q").env("RUST_LOG", "warn");
+    // A quiet host does not say that it serves, so the port must be known.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    quiet.args(["--port", &port.to_string()]).stderr(std::process::Stdio::piped());
+    let mut child = quiet.spawn()?;
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    picohttp_tests::host::eventually("it serves", || {
+        picohttp_tests::client::get(address, "/out/something").is_ok()
+    })?;
+    child.kill()?;
+    let output = child.wait_with_output()?;
+    assert_eq!(String::from_utf8(output.stderr)?, "");
+    Ok(())
+}

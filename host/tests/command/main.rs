@@ -1,0 +1,8 @@
+//! The command, run as its users run it.
+
+mod running; // what the tests share: the command as a child process
+mod serving; // what is served, and from where
+mod errors; // what is said about bad input
+mod log; // what reaches the log
+mod watching; // a handler that changes while it is served
+mod stopping; // signals and exit codes

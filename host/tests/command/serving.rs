@@ -1,0 +1,104 @@
+//! What is served, and from where.
+
+use std::fs;
+use std::net::TcpListener;
+
+use anyhow::Result;
+use picohttp_tests::client::exchange;
+use picohttp_tests::guests::{plugin, root};
+
+use crate::running::{Running, command};
+
+#[test]
+fn a_folder_is_built_with_progress_and_served() -> Result<()> {
+    let host = Running::start(command().arg(root().join("plugins/hello")))?;
+    assert!(host.log().contains("Finished `release` profile"), "{}", host.log());
+    assert_eq!(host.get("/hello")?.text(), "Hello world!");
+    assert_eq!(host.get("/goodbye")?.text(), "Goodbye cruel world");
+    assert_eq!(host.get("/else")?.status, 404);
+    Ok(())
+}
+
+#[test]
+fn a_component_file_is_served() -> Result<()> {
+    let host = Running::start(command().arg(plugin("hello")?))?;
+    assert_eq!(host.get("/hello")?.text(), "Hello world!");
+    Ok(())
+}
+
+#[test]
+fn without_a_handler_the_current_folder_is_served_and_nothing_else() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let served = folder.path().join("served");
+    fs::create_dir(&served)?;
+    fs::write(served.join("index.html"), "<p>here</p>")?;
+    fs::write(folder.path().join("secret"), "not here")?;
+    let host = Running::start(command().current_dir(&served))?;
+
+    let index = host.get("/")?;
+    assert_eq!((index.status, index.text()), (200, "<p>here</p>"));
+    assert_eq!(index.header("Content-Type"), Some("text/html; charset=utf-8"));
+    for target in ["/../secret", "/%2e%2e/secret", "/..%2fsecret", "/secret"] {
+        assert_eq!(host.get(target)?.status, 404, "{target}");
+    }
+    let post = exchange(host.address, "POST /index.html HTTP/1.0\r\nContent-Length: 0\r\n\r\n")?;
+    assert_eq!(post.status, 501);
+    Ok(())
+}
+
+#[test]
+fn the_first_free_port_is_used() -> Result<()> {
+    let taken = TcpListener::bind("127.0.0.1:0")?;
+    let taken_port = taken.local_addr()?.port().to_string();
+    let mut command = command();
+    command.arg(plugin("hello")?).args(["-p", &taken_port, "-p", "0"]);
+    let host = Running::start_on(&mut command)?;
+    assert_ne!(host.address.port().to_string(), taken_port);
+    assert_eq!(host.get("/hello")?.status, 200);
+    Ok(())
+}
+
+#[test]
+fn any_address_can_be_listened_on() -> Result<()> {
+    let mut command = command();
+    command.arg(plugin("hello")?).args(["--addr", "[::1]:0"]);
+    let host = Running::start_on(&mut command)?;
+    assert!(host.address.is_ipv6());
+    assert_eq!(host.get("/hello")?.status, 200);
+    Ok(())
+}
+
+#[test]
+fn arguments_reach_the_handler_in_order() -> Result<()> {
+    let args = ["--arg", "one", "--arg", "--two", "--arg", ""];
+    let host = Running::start(command().arg(plugin("echo")?).args(args))?;
+    assert!(host.get("/")?.text().contains(r#""args":["one","--two",""]"#));
+    Ok(())
+}
+
+#[test]
+fn a_folder_can_be_granted_to_any_handler() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    fs::write(folder.path().join("page.txt"), "granted")?;
+    let grant = format!("{}::/", folder.path().display());
+    let host = Running::start(command().arg(plugin("static")?).args(["--dir", &grant]))?;
+    assert_eq!(host.get("/page.txt")?.text(), "granted");
+    Ok(())
+}
+
+#[test]
+fn a_compiled_component_is_kept_for_the_next_start() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let cache = folder.path().join("cache");
+    let start = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
+        command.arg(plugin("hello")?).arg("-v").arg("--cache-dir").arg(&cache);
+        Running::start(&mut command)
+    };
+    let first = start()?;
+    assert!(first.log().contains("kept the compiled component"), "{}", first.log());
+    let second = start()?;
+    assert!(second.log().contains("compiled before"), "{}", second.log());
+    assert_eq!(second.get("/hello")?.text(), "Hello world!");
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! A handler that changes while it is served.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use anyhow::Result;
+use picohttp_tests::guests::{plugin, root};
+use picohttp_tests::host::eventually;
+use tempfile::TempDir;
+
+use crate::running::{Running, command};
+
+/// A project whose handler answers with `text`.
+fn project(text: &str) -> Result<TempDir> {
+    let folder = tempfile::tempdir()?;
+    let sdk = root().join("guest-sdk");
+    let manifest = format!(
+        "[package]\nname = 'changing'\nedition = '2024'\n\
+         [lib]\npath = 'lib.rs'\ncrate-type = ['cdylib']\n\
+         [dependencies]\npicohttp = {{ path = {sdk:?} }}\n\
+         [workspace]\n"
+    );
+    fs::write(folder.path().join("Cargo.toml"), manifest)?;
+    for file in ["Cargo.lock", "rust-toolchain.toml"] {
+        fs::copy(root().join(file), folder.path().join(file))?;
+    }
+    answer(folder.path(), text)?;
+    Ok(folder)
+}
+
+/// Changes the handler to answer with `text`.
+fn answer(project: &Path, text: &str) -> Result<()> {
+    let code = format!(
+        "use picohttp::{{Request, Response, handler}};\n\
+         #[handler]\n\
+         fn answer(_: &Request, response: &mut Response) {{ response.data = {text}.into(); }}\n"
+    );
+    Ok(fs::write(project.join("lib.rs"), code)?)
+}
+
+#[test]
+fn a_change_is_built_and_swapped_in_without_a_request_lost() -> Result<()> {
+    let project = project(r#""first""#)?;
+    let host = Running::start(command().arg(project.path()).arg("--watch"))?;
+    assert_eq!(host.get("/")?.text(), "first");
+
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let load = scope.spawn(|| {
+            let mut answers = Vec::new();
+            while !stop.load(Ordering::Relaxed) {
+                answers.push(host.get("/").map(|answer| (answer.status, answer.body)));
+            }
+            answers
+        });
+        let changed = answer(project.path(), r#""second""#).and_then(|()| {
+            eventually("the change is served", || {
+                host.get("/").is_ok_and(|answer| answer.text() == "second")
+            })
+        });
+        stop.store(true, Ordering::Relaxed);
+        let answers = load.join().expect("the load generator panicked");
+        assert!(answers.len() > 1);
+        for answer in answers {
+            let (status, body) = answer?;
+            assert!(status == 200 && (body == b"first" || body == b"second"));
+        }
+        changed
+    })
+}
+
+#[test]
+fn a_build_that_fails_leaves_the_old_handler_and_shows_why() -> Result<()> {
+    let project = project(r#""first""#)?;
+    let host = Running::start(command().arg(project.path()).arg("--watch"))?;
+    answer(project.path(), "no_such_name")?;
+    host.wait_for("cannot find value `no_such_name`")?;
+    host.wait_for("still serving the old handler")?;
+    assert_eq!(host.get("/")?.text(), "first");
+
+    answer(project.path(), r#""mended""#)?;
+    eventually("the mended handler is served", || {
+        host.get("/").is_ok_and(|answer| answer.text() == "mended")
+    })
+}
+
+#[test]
+fn a_component_file_that_is_replaced_is_served_anew() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("handler.wasm");
+    fs::copy(plugin("hello")?, &file)?;
+    let host = Running::start(command().arg(&file).arg("--watch"))?;
+    assert_eq!(host.get("/hello")?.text(), "Hello world!");
+
+    let new = folder.path().join("new");
+    fs::copy(plugin("echo")?, &new)?;
+    fs::rename(&new, &file)?;
+    eventually("the new component is served", || {
+        host.get("/hello").is_ok_and(|answer| answer.text().starts_with('{'))
+    })?;
+
+    fs::write(&file, "not wasm")?;
+    host.wait_for("still serving the old handler")?;
+    assert!(host.get("/hello")?.text().starts_with('{'));
+    Ok(())
+}
