@@ -1,4 +1,4 @@
-//! Write [picohttp](https://pypi.org/project/picohttp/) handlers in Rust.
+//! Write picohttp handlers in Rust.
 //!
 //! A handler is a function that is given one request and fills in one response:
 //!
