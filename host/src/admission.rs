@@ -62,6 +62,12 @@ impl Admission {
         next
     }
 
+    /// Closes the connections that wait.
+    pub(crate) fn dismiss(&self) {
+        let waiting = std::mem::take(&mut self.state().waiting);
+        drop(waiting);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -14,9 +14,9 @@ use crate::RequestId;
 use crate::http1::{Message, Receiver};
 use crate::poller::Interest;
 
-/// How long a request thread waits for a client before it turns to others. A client
-/// on the same machine or network answers within it; parking it would cost more.
-const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+/// How long a request thread waits for a client, in all, before it turns to others. A
+/// client on the same machine or network answers within it; parking it would cost more.
+const PATIENCE: Duration = Duration::from_millis(1);
 
 /// How much is read at once, at least and at most.
 const READ_MIN: usize = 4 << 10;
@@ -25,6 +25,10 @@ const READ_MAX: usize = 256 << 10;
 /// How many times a connection is read to no purpose but to empty it, before other
 /// connections have their turn.
 const DRAIN_READS: usize = 16;
+
+/// The slowest that a client may send a body or take a response, once its time is up,
+/// in bytes a second.
+const MIN_RATE: u32 = 16 << 10;
 
 /// A client's connection. It goes from thread to thread and is owned by one at a time.
 pub(crate) struct Connection {
@@ -37,6 +41,8 @@ pub(crate) struct Connection {
     pub(crate) stage: Stage,
     /// When the present stage must be over.
     pub(crate) deadline: Instant,
+    /// When the thread that has the connection turns to others rather than wait for it.
+    turn_ends: Instant,
     /// Whether the poller knows the socket, so that it is armed again and not added.
     pub(crate) polled: bool,
     /// Counts this connection among the open ones.
@@ -95,6 +101,7 @@ impl Connection {
             input: Vec::new(),
             stage: Stage::Receive(Receiver::default()),
             deadline,
+            turn_ends: Instant::now(),
             polled: false,
             _open: open,
         }
@@ -109,14 +116,29 @@ impl Connection {
         self.socket.peer_addr().ok()
     }
 
-    /// Reads what has arrived to the end of `input`, waiting briefly for it.
+    /// Begins a thread's turn with this connection.
+    pub(crate) fn begin_turn(&mut self) {
+        self.turn_ends = after(Instant::now(), PATIENCE);
+    }
+
+    /// Gives the present stage so long from now.
+    pub(crate) fn begin_stage(&mut self, timeout: Duration) {
+        self.deadline = after(Instant::now(), timeout);
+    }
+
+    /// Gives the present stage the time that `bytes` may have taken to move.
+    pub(crate) fn allow_for(&mut self, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.deadline = after(self.deadline, Duration::from_secs(1) * bytes / MIN_RATE);
+    }
+
+    /// Reads what has arrived to the end of `input`.
     pub(crate) fn read(&mut self) -> io::Result<Moved> {
         // As much again as there is: a peer's word about a length reserves nothing.
         self.input.reserve(self.input.len().clamp(READ_MIN, READ_MAX));
-        let Connection { socket, input, .. } = self;
-        let socket = &*socket;
-        patiently(socket, Interest::Readable, || {
-            match rustix::io::read(socket, spare_capacity(input))? {
+        let Connection { socket, input, turn_ends, .. } = self;
+        patiently(socket, Interest::Readable, *turn_ends, || {
+            match rustix::io::read(&*socket, spare_capacity(input))? {
                 0 => Ok(Moved::End),
                 _ => Ok(Moved::Bytes),
             }
@@ -139,7 +161,7 @@ impl Connection {
                 return Ok(Moved::Bytes);
             }
             let mut sent = 0;
-            let moved = patiently(&self.socket, Interest::Writable, || {
+            let moved = patiently(&self.socket, Interest::Writable, self.turn_ends, || {
                 sent = (&self.socket).write_vectored(&[IoSlice::new(head), IoSlice::new(data)])?;
                 Ok(Moved::Bytes)
             })?;
@@ -156,13 +178,12 @@ impl Connection {
     }
 
     /// Reads and drops what the client still sends.
-    pub(crate) fn drain(&mut self) -> io::Result<Moved> {
-        self.input.clear();
-        self.input.reserve(READ_MIN * 4);
+    pub(crate) fn drain(&self) -> io::Result<Moved> {
+        let mut dropped = [0; 4 * READ_MIN];
         for _ in 0..DRAIN_READS {
-            match rustix::io::read(&self.socket, spare_capacity(&mut self.input)) {
+            match rustix::io::read(&self.socket, &mut dropped) {
                 Ok(0) => return Ok(Moved::End),
-                Ok(_) | Err(Errno::INTR) => self.input.clear(),
+                Ok(_) | Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => break,
                 Err(error) => return Err(error.into()),
             }
@@ -176,25 +197,27 @@ impl Connection {
     }
 }
 
-/// Tries, waits briefly if it must, and tries once more.
+/// Tries, and waits and tries again until the turn ends.
 fn patiently(
     socket: &TcpStream,
     interest: Interest,
+    turn_ends: Instant,
     mut attempt: impl FnMut() -> io::Result<Moved>,
 ) -> io::Result<Moved> {
     let flags = match interest {
         Interest::Readable => PollFlags::IN,
         Interest::Writable => PollFlags::OUT,
     };
-    let mut waited = false;
     loop {
         match attempt() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                if waited || poll(&mut [PollFd::new(socket, flags)], Some(&PATIENCE)) == Ok(0) {
+                let left = turn_ends.saturating_duration_since(Instant::now());
+                let left = Timespec { tv_sec: 0, tv_nsec: left.subsec_nanos().into() };
+                let mut sockets = [PollFd::new(socket, flags)];
+                if left.tv_nsec == 0 || poll(&mut sockets, Some(&left)) == Ok(0) {
                     return Ok(Moved::Pending(interest));
                 }
-                waited = true;
             }
             result => return result,
         }

@@ -36,12 +36,13 @@ pub(crate) fn advance(
 ) {
     let mut line = Some(connection);
     while let Some(mut connection) = line.take() {
+        connection.begin_turn();
         let wait = loop {
             let step = match mem::replace(&mut connection.stage, Stage::Drain) {
                 Stage::Receive(receiver) => receive(&mut connection, receiver, service),
                 Stage::Admit(message) => {
                     connection.stage = Stage::Handle(message);
-                    connection.deadline = Service::deadline(service.timeouts.queue, 0);
+                    connection.begin_stage(service.timeouts.queue);
                     match service.admission.enter(connection) {
                         Admitted::Run(admitted) => connection = admitted,
                         Admitted::Waiting => return,
@@ -96,7 +97,7 @@ fn receive(connection: &mut Connection, mut receiver: Receiver, service: &Servic
         Step::Next
     };
     loop {
-        let in_body = receiver.in_body();
+        let was_in_body = receiver.in_body();
         match receiver.receive(&mut connection.input, &service.limits) {
             Ok(Received::Message(message)) => {
                 connection.stage = Stage::Admit(message);
@@ -106,14 +107,17 @@ fn receive(connection: &mut Connection, mut receiver: Receiver, service: &Servic
                 if wants_continue {
                     connection.send_interim(http1::CONTINUE);
                 }
-                if receiver.in_body() && !in_body {
-                    let bytes = service.limits.body_bytes;
-                    connection.deadline = Service::deadline(service.timeouts.body, bytes);
+                if receiver.in_body() && !was_in_body {
+                    connection.begin_stage(service.timeouts.body);
                 }
             }
             Err(error) => return refuse(connection, error),
         }
+        let before = connection.input.len();
         match connection.read() {
+            Ok(Moved::Bytes) if receiver.in_body() => {
+                connection.allow_for(connection.input.len() - before);
+            }
             Ok(Moved::Bytes) => {}
             Ok(Moved::Pending(interest)) => {
                 connection.stage = Stage::Receive(receiver);
@@ -181,7 +185,9 @@ fn call_handler(
 fn begin_sending(connection: &mut Connection, answer: Answer, drain: bool, service: &Service) {
     let Answer { status, reason, head, data } = answer;
     debug!(request = %connection.id, client = ?connection.peer(), status, %reason, bytes = data.len(), "answered");
-    connection.deadline = Service::deadline(service.timeouts.write, data.len() as u64);
+    connection.begin_stage(service.timeouts.write);
+    // The request has served: a client that is slow to read holds no memory with it.
+    connection.input = Vec::new();
     connection.stage = Stage::Send(Output { head, data, sent: 0, drain });
 }
 
@@ -189,13 +195,16 @@ fn begin_sending(connection: &mut Connection, answer: Answer, drain: bool, servi
 /// be listened to: to close on unread bytes resets the connection, and with it goes an
 /// answer that is still on its way (RFC 9112 section 9.6).
 fn send(connection: &mut Connection, mut output: Output, service: &Service) -> Step {
-    match connection.send(&mut output) {
+    let before = output.sent;
+    let moved = connection.send(&mut output);
+    connection.allow_for(output.sent - before);
+    match moved {
         Ok(Moved::Pending(interest)) => {
             connection.stage = Stage::Send(output);
             Step::Wait(interest)
         }
         Ok(_) if output.drain && connection.finish_sending().is_ok() => {
-            connection.deadline = Service::deadline(service.timeouts.drain, 0);
+            connection.begin_stage(service.timeouts.drain);
             connection.stage = Stage::Drain;
             Step::Next
         }

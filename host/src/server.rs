@@ -41,6 +41,7 @@ pub struct HttpServer {
     args: Vec<String>,
     limits: http1::Limits,
     timeouts: Timeouts,
+    threads: bool,
     max_concurrent_requests: usize,
     max_queue: usize,
 }
@@ -54,6 +55,7 @@ impl HttpServer {
             args: Vec::new(),
             limits: http1::Limits::default(),
             timeouts: Timeouts::default(),
+            threads: true,
             max_concurrent_requests: 64,
             max_queue: 1024,
         }
@@ -80,9 +82,7 @@ impl HttpServer {
     /// Whether requests are handled by many threads at once, which is the default, or
     /// strictly one after another.
     pub fn threads(mut self, threads: bool) -> HttpServer {
-        if !threads {
-            self.max_concurrent_requests = 1;
-        }
+        self.threads = threads;
         self
     }
 
@@ -123,12 +123,13 @@ impl HttpServer {
         }
         let listener = Listener::bind(&self.addresses)?;
         let address = listener.address();
-        let admission = Admission::new(self.max_concurrent_requests, self.max_queue);
+        let max_running = if self.threads { self.max_concurrent_requests } else { 1 };
+        let admission = Admission::new(max_running, self.max_queue);
         let service = Service::new(self.handler, self.args, self.limits, self.timeouts, admission);
         let workers = Arc::new(Workers::new(service, listener)?);
         // One thread more than can be running handlers: somebody must always be free to
         // say no.
-        let threads = workers.start(self.max_concurrent_requests + 1)?;
+        let threads = workers.start(max_running + 1)?;
         Ok(RunningServer { workers, threads, address })
     }
 

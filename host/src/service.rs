@@ -1,10 +1,9 @@
 //! What every request of a server has in common.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::admission::Admission;
-use crate::connection::after;
 use crate::{Handler, RequestId, http1};
 
 /// The deadlines of a connection. Each counts from when its stage began, whatever the
@@ -25,8 +24,7 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     /// 10 seconds for the head, in line and to stop sending, 30 for the body and the
-    /// response. To the last two comes a second for every 16 KiB that the client sends
-    /// or is sent.
+    /// response. To the last two comes a second for every 16 KiB that has been moved.
     fn default() -> Self {
         Timeouts {
             head: Duration::from_secs(10),
@@ -37,9 +35,6 @@ impl Default for Timeouts {
         }
     }
 }
-
-/// The slowest that a client may send a body or take a response, in bytes a second.
-const MIN_RATE: u64 = 16 << 10;
 
 /// The handler and the bounds that all request threads share.
 pub(crate) struct Service {
@@ -67,10 +62,5 @@ impl Service {
 
     pub(crate) fn next_id(&self) -> RequestId {
         RequestId(self.next_id.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// When `bytes` must have been moved, if the stage begins now.
-    pub(crate) fn deadline(timeout: Duration, bytes: u64) -> Instant {
-        after(Instant::now(), timeout.saturating_add(Duration::from_secs(bytes / MIN_RATE)))
     }
 }

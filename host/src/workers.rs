@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 use tracing::{error, warn};
 
-use crate::connection::{Connection, OpenCount, Stage};
+use crate::connection::{Connection, OpenCount, Stage, after};
 use crate::exchange;
 use crate::listener::{AcceptError, Listener};
 use crate::poller::{Interest, Poller};
@@ -100,9 +100,12 @@ impl Workers {
         }
     }
 
-    /// Ends the threads as soon as each is done with what it does.
+    /// Closes the connections that no thread is busy with, and ends the threads as soon
+    /// as each is done with what it does.
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::Relaxed);
+        self.service.admission.dismiss();
+        self.parked().clear();
         if let Err(error) = self.poller.wake_all() {
             error!(%error, "cannot wake the request threads");
         }
@@ -153,7 +156,7 @@ impl Workers {
             }
         });
         accepted.map(|socket| {
-            let deadline = Service::deadline(self.service.timeouts.head, 0);
+            let deadline = after(Instant::now(), self.service.timeouts.head);
             Connection::new(socket, self.service.next_id(), deadline, self.open.enter())
         })
     }
@@ -175,6 +178,9 @@ impl Workers {
     fn park(&self, mut connection: Connection, interest: Interest) {
         let polled = std::mem::replace(&mut connection.polled, true);
         let mut parked = self.parked();
+        if self.ended.load(Ordering::Relaxed) {
+            return;
+        }
         let entry = parked.vacant_entry();
         let key = entry.key();
         // Once armed it may be taken by another thread, so it must be in place before;
