@@ -54,14 +54,14 @@ impl Answer {
     }
 
     /// What is said to a request that cannot be read.
-    pub(crate) fn refusal(error: Error) -> Answer {
-        Answer::text(error.status(), error.into(), format!("{error}\n"), false)
+    pub(crate) fn refusal(error: Error, head_only: bool) -> Answer {
+        Answer::text(error.status(), error.into(), format!("{error}\n"), head_only)
     }
 
     /// What is said to a client that sends too slowly.
-    pub(crate) fn client_timeout() -> Answer {
+    pub(crate) fn client_timeout(head_only: bool) -> Answer {
         let text = "the request did not arrive in time\n".to_owned();
-        Answer::text(408, Reason::ClientTimeout, text, false)
+        Answer::text(408, Reason::ClientTimeout, text, head_only)
     }
 
     fn text(status: u16, reason: Reason, text: String, head_only: bool) -> Answer {

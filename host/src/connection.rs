@@ -195,6 +195,12 @@ impl Connection {
     pub(crate) fn shrink(&mut self) {
         self.input.shrink_to_fit();
     }
+
+    /// Whether the request asks for a head alone, as far as can be told of one that was
+    /// not read.
+    pub(crate) fn head_only(&self) -> bool {
+        self.input.trim_ascii_start().starts_with(b"HEAD ")
+    }
 }
 
 /// Tries, and waits and tries again until the turn ends.

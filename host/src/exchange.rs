@@ -47,7 +47,8 @@ pub(crate) fn advance(
                         Admitted::Run(admitted) => connection = admitted,
                         Admitted::Waiting => return,
                         Admitted::Refused(mut refused) => {
-                            let answer = Answer::fault(&Fault::Overloaded, refused.id, false);
+                            let head_only = refused.head_only();
+                            let answer = Answer::fault(&Fault::Overloaded, refused.id, head_only);
                             begin_sending(&mut refused, answer, true, service);
                             connection = refused;
                         }
@@ -85,7 +86,8 @@ pub(crate) fn expire(
     if let Stage::Receive(_) = connection.stage
         && !connection.input.is_empty()
     {
-        begin_sending(&mut connection, Answer::client_timeout(), true, service);
+        let answer = Answer::client_timeout(connection.head_only());
+        begin_sending(&mut connection, answer, true, service);
         advance(connection, service, park);
     }
 }
@@ -93,7 +95,8 @@ pub(crate) fn expire(
 /// Reads until the request is complete, or refuses it.
 fn receive(connection: &mut Connection, mut receiver: Receiver, service: &Service) -> Step {
     let refuse = |connection: &mut Connection, error: Error| {
-        begin_sending(connection, Answer::refusal(error), true, service);
+        let answer = Answer::refusal(error, connection.head_only());
+        begin_sending(connection, answer, true, service);
         Step::Next
     };
     loop {
@@ -137,7 +140,7 @@ fn handle(connection: &Connection, message: &Message, service: &Service) -> (Ans
     let text = http1::decode(connection.input.get(..message.head).unwrap_or_default());
     let head = match http1::parse(&text, &service.limits) {
         Ok(head) => head,
-        Err(error) => return (Answer::refusal(error), true),
+        Err(error) => return (Answer::refusal(error, connection.head_only()), true),
     };
     let Head { method, target, protocol, headers } = head;
     let request = Request {
