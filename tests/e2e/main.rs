@@ -1,3 +1,4 @@
 //! The end-to-end tests: real sockets, real components, one behaviour each.
 
 mod contract; // every row of what picohttp promises
+mod parity; // the same answers as the Python package, or a reason

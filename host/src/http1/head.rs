@@ -33,11 +33,12 @@ pub struct Head<'a> {
 /// # Errors
 ///
 /// [`Error::TargetTooLong`] or [`Error::HeadTooLarge`] when there is no end within
-/// [`Limits::head_bytes`], [`Error::RequestLine`] when there are only line ends.
+/// [`Limits::head_bytes`], [`Error::RequestLine`] when there are only line ends or the
+/// first byte is that of another protocol: a TLS handshake has no end to wait for.
 pub fn head_end(bytes: &[u8], scanned: usize, limits: &Limits) -> Result<Option<usize>, Error> {
     let line_ends = bytes.iter().take(LEADING_LINE_ENDS + 1);
     let start = line_ends.take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-    if start > LEADING_LINE_ENDS {
+    if bytes.get(start).is_some_and(u8::is_ascii_control) {
         return Err(Error::RequestLine);
     }
     // An end may straddle the searched part: LF, CR, LF.
@@ -247,6 +248,7 @@ mod tests {
         assert_eq!(end(&format!("GET /\n{}\n\n", "a".repeat(25))), Err(Error::HeadTooLarge));
         assert_eq!(end("\r\n\r\n"), Ok(None));
         assert_eq!(end("\r\n\r\n\n"), Err(Error::RequestLine));
+        assert_eq!(end("\x16\x03\x01"), Err(Error::RequestLine));
     }
 
     #[test]
