@@ -1,0 +1,101 @@
+//! One measurement: a server is started, checked, warmed up, driven and killed.
+
+use std::fmt;
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::files::Files;
+use crate::interrupt::Interrupt;
+use crate::load::{self, CONNECTIONS, Load};
+use crate::probe::probe;
+use crate::process::Process;
+use crate::servers::Place;
+use crate::table::Row;
+use crate::usage;
+
+/// How often and how long.
+pub struct Plan {
+    pub rounds: u32,
+    pub seconds: f64,
+    pub warm_up: f64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Measurement {
+    pub load: Load,
+    pub requests_per_second: f64,
+    /// Microseconds of the server's user and system time per request.
+    pub cpu: f64,
+    pub peak_mib: f64,
+}
+
+/// The longest that a slow server makes a measurement.
+const SLOWEST: Duration = Duration::from_secs(10);
+
+pub fn measure(
+    row: &Row,
+    plan: &Plan,
+    files: &Files,
+    interrupt: &Interrupt,
+) -> Result<Measurement> {
+    let folder = files.new_folder()?;
+    let place =
+        Place { port: free_port()?, connection: row.connection, files, folder: folder.path() };
+    let mut server = Process::start((row.server.command)(&place)?, folder.path())?;
+    let alone = probe(place.port, row.workload, row.connection, &mut server, interrupt)?;
+
+    let drive = |duration| {
+        let folder = files.new_folder()?;
+        load::drive(place.port, row.workload, row.connection, duration, folder.path(), interrupt)
+    };
+    // A server that takes turns among all connections answers none of them sooner.
+    let first_answers = alone * CONNECTIONS;
+    let duration = Duration::from_secs_f64(plan.seconds).max(first_answers * 2).min(SLOWEST);
+    if first_answers < duration / 2 {
+        drive(Duration::from_secs_f64(plan.warm_up))?;
+        settle(&server, interrupt)?;
+    }
+    let before = usage::of_group(server.group())?;
+    let load = drive(duration)?;
+    let after = usage::of_group(server.group())?;
+    server.check_alive().context("under load")?;
+
+    Ok(Measurement {
+        requests_per_second: load.requests / load.seconds,
+        cpu: (after.cpu - before.cpu).as_secs_f64() * 1e6 / load.requests,
+        peak_mib: after.peak_kib as f64 / 1024.0,
+        load,
+    })
+}
+
+/// A port that nobody listens on; nobody else is expected to take it in the next moment.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+/// Waits until the server has nothing left to do for clients that are gone.
+fn settle(server: &Process, interrupt: &Interrupt) -> Result<()> {
+    let deadline = Instant::now() + SLOWEST;
+    let mut last = usage::of_group(server.group())?;
+    loop {
+        interrupt.sleep(Duration::from_millis(40))?;
+        let now = usage::of_group(server.group())?;
+        if now.cpu == last.cpu || Instant::now() > deadline {
+            return Ok(());
+        }
+        last = now;
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Plan { rounds, seconds, warm_up } = self;
+        write!(
+            f,
+            "{rounds} interleaved rounds of {seconds} s after {warm_up} s of warm-up; medians. wrk \
+             with 1 thread and {CONNECTIONS} connections, on the same machine."
+        )
+    }
+}

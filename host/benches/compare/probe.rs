@@ -1,0 +1,98 @@
+//! One client that asks a server twice, to see that it is there, that it answers rightly,
+//! and that it treats connections as the load will expect.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::interrupt::Interrupt;
+use crate::process::Process;
+use crate::servers::Connection;
+use crate::workloads::Workload;
+
+/// How long a server may take to start, or to answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits until the server listens, checks two answers, and returns how long the second
+/// took, with no other client there.
+pub fn probe(
+    port: u16,
+    workload: &Workload,
+    connection: Connection,
+    server: &mut Process,
+    interrupt: &Interrupt,
+) -> Result<Duration> {
+    let mut client = wait(port, server, interrupt)?;
+    ask(&mut client, workload, connection)?;
+    let start = Instant::now();
+    match connection {
+        Connection::KeepAlive => ask(&mut client, workload, connection)
+            .context("asked a second time on the same connection")?,
+        Connection::Close => {
+            let closed = client.read(&mut [0])? == 0;
+            ensure!(closed, "it sends more than it said");
+            ask(&mut connect(port)?, workload, connection)?;
+        }
+    }
+    Ok(start.elapsed())
+}
+
+fn wait(port: u16, server: &mut Process, interrupt: &Interrupt) -> Result<TcpStream> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match connect(port) {
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+            connected => return Ok(connected?),
+        }
+        server.check_alive()?;
+        ensure!(Instant::now() < deadline, "it does not listen");
+        interrupt.sleep(Duration::from_millis(2))?;
+    }
+}
+
+fn connect(port: u16) -> std::io::Result<TcpStream> {
+    let client = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    client.set_read_timeout(Some(PATIENCE))?;
+    client.set_write_timeout(Some(PATIENCE))?;
+    client.set_nodelay(true)?;
+    Ok(client)
+}
+
+/// Asks as the load does, and checks the answer.
+fn ask(client: &mut TcpStream, workload: &Workload, connection: Connection) -> Result<()> {
+    let Workload { name, method, body, .. } = workload;
+    let mut request = format!("{method} /{name} HTTP/1.1\r\nHost: 127.0.0.1\r\n").into_bytes();
+    if connection == Connection::Close {
+        request.extend(b"Connection: close\r\n");
+    }
+    if *body > 0 {
+        request.extend(format!("Content-Length: {body}\r\n").into_bytes());
+    }
+    request.extend(b"\r\n");
+    request.extend(workload.request_body());
+    client.write_all(&request)?;
+
+    let (head, body) = answer(client)?;
+    ensure!(head.split(' ').nth(1) == Some("200"), "it answers {:?}", head.lines().next());
+    ensure!(body == workload.answer(), "it answers with another body");
+    Ok(())
+}
+
+/// Reads a head and as much as it says will follow. Ours and nginx end lines with CRLF,
+/// picohttp with LF.
+fn answer(client: &mut TcpStream) -> Result<(String, Vec<u8>)> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\n\r\n") && !head.ends_with(b"\n\n") {
+        let mut byte = [0];
+        client.read_exact(&mut byte)?;
+        head.extend(byte);
+    }
+    let head = String::from_utf8(head)?.to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+    let length = length.context("it answers without a length")?.trim().parse()?;
+    let mut body = vec![0; length];
+    client.read_exact(&mut body)?;
+    Ok((head, body))
+}
