@@ -1,7 +1,7 @@
 //! What is sent to a client: a handler's response, or the host's own word in its
 //! place.
 
-use crate::http1::{self, Error, Unsendable};
+use crate::http1::{self, CloseReason, Error, Unsendable};
 use crate::{Fault, Reason, RequestId, Response};
 
 /// An answer, ready to be sent.
@@ -14,64 +14,96 @@ pub(crate) struct Answer {
     pub(crate) head: Vec<u8>,
     /// The data to send after the head.
     pub(crate) data: Vec<u8>,
+    /// Why the connection is closed after it; `None` if it persists.
+    pub(crate) close: Option<CloseReason>,
+}
+
+/// What an answer must know of the request.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked {
+    /// The request's name.
+    pub(crate) id: RequestId,
+    /// Whether the method is HEAD, which is answered without data.
+    pub(crate) head_only: bool,
+    /// Why the connection is closed after the answer; `None` if it persists.
+    pub(crate) close: Option<CloseReason>,
 }
 
 impl Answer {
     /// A handler's response. Its data stays behind if the request's method is HEAD or
     /// the status has none.
     ///
+    /// A connection that persists speaks HTTP/1.1: the `HTTP/1.0` that responses have
+    /// unless handlers say otherwise would tell the client to expect no more.
+    ///
     /// # Errors
     ///
     /// [`Fault::BadResponse`] if the response cannot be sent.
-    pub(crate) fn response(response: Response, head_only: bool) -> Result<Answer, Fault> {
+    pub(crate) fn response(response: Response, asked: Asked) -> Result<Answer, Fault> {
         let Response { protocol, status, headers, data } = response;
         let data = data.unwrap_or_default();
+        let (protocol, close) = match (protocol.as_str(), asked.close) {
+            ("HTTP/1.0" | "HTTP/1.1", None) => ("HTTP/1.1", None),
+            (other, None) => (other, Some(CloseReason::HandlerProtocol)),
+            (protocol, close) => (protocol, close),
+        };
         let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let mut head = Vec::with_capacity(256);
-        http1::write_head(&mut head, &protocol, status, headers, data.len())
+        http1::write_head(&mut head, protocol, status, headers, data.len(), close.is_none())
             .map_err(|error: Unsendable| Fault::BadResponse(error.to_string()))?;
-        let head_only = head_only || matches!(status, 204 | 304);
+        let head_only = asked.head_only || matches!(status, 204 | 304);
         let data = if head_only { Vec::new() } else { data };
-        Ok(Answer { status, reason: Reason::Answered, head, data })
+        Ok(Answer { status, reason: Reason::Answered, head, data, close })
     }
 
     /// What is said when a handler gave no response. Only an error that the handler
     /// returned is told to the client; of all others it learns the request's name,
     /// under which the log has the rest.
-    pub(crate) fn fault(fault: &Fault, request: RequestId, head_only: bool) -> Answer {
+    pub(crate) fn fault(fault: &Fault, asked: Asked) -> Answer {
+        let id = asked.id;
         let text = match fault {
             Fault::Error(message) => format!("{message}\n"),
             Fault::Overloaded => "too busy to handle this request now\n".to_owned(),
-            Fault::Timeout => format!("the handler took too long (request {request})\n"),
+            Fault::Timeout => format!("the handler took too long (request {id})\n"),
             Fault::BadResponse(_) => {
-                format!("the handler's response is unusable (request {request})\n")
+                format!("the handler's response is unusable (request {id})\n")
             }
             Fault::Trap(_) | Fault::OutOfMemory(_) => {
-                format!("the handler failed (request {request})\n")
+                format!("the handler failed (request {id})\n")
             }
         };
-        Answer::text(fault.status(), fault.reason(), text, head_only)
+        Answer::text(fault.status(), fault.reason(), text, asked.head_only, asked.close)
     }
 
     /// What is said to a request that cannot be read.
     pub(crate) fn refusal(error: Error, head_only: bool) -> Answer {
-        Answer::text(error.status(), error.into(), format!("{error}\n"), head_only)
+        let close = Some(CloseReason::Unreadable);
+        Answer::text(error.status(), error.into(), format!("{error}\n"), head_only, close)
     }
 
     /// What is said to a client that sends too slowly.
     pub(crate) fn client_timeout(head_only: bool) -> Answer {
+        let close = Some(CloseReason::SlowRequest);
         let text = "the request did not arrive in time\n".to_owned();
-        Answer::text(408, Reason::ClientTimeout, text, head_only)
+        Answer::text(408, Reason::ClientTimeout, text, head_only, close)
     }
 
-    fn text(status: u16, reason: Reason, text: String, head_only: bool) -> Answer {
+    fn text(
+        status: u16,
+        reason: Reason,
+        text: String,
+        head_only: bool,
+        close: Option<CloseReason>,
+    ) -> Answer {
+        let protocol = if close.is_none() { "HTTP/1.1" } else { "HTTP/1.0" };
         let headers = [("Content-Type", "text/plain; charset=utf-8"), ("Retry-After", "1")];
-        let headers = if status == 503 { &headers[..] } else { &headers[..1] };
+        let headers = headers.into_iter().take(if status == 503 { 2 } else { 1 });
         let mut head = Vec::with_capacity(256);
+        let length = text.len();
         let written =
-            http1::write_head(&mut head, "HTTP/1.0", status, headers.iter().copied(), text.len());
+            http1::write_head(&mut head, protocol, status, headers, length, close.is_none());
         debug_assert_eq!(written, Ok(()), "the host's own head");
         let data = if head_only { Vec::new() } else { text.into_bytes() };
-        Answer { status, reason, head, data }
+        Answer { status, reason, head, data, close }
     }
 }

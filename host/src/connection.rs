@@ -7,16 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use crate::RequestId;
-use crate::http1::{Message, Receiver};
+use crate::http1::{CloseReason, Message, Receiver};
 use crate::poller::Interest;
-
-/// How long a request thread waits for a client, in all, before it turns to others. A
-/// client on the same machine or network answers within it; parking it would cost more.
-const PATIENCE: Duration = Duration::from_millis(1);
 
 /// How much is read at once, at least and at most.
 const READ_MIN: usize = 4 << 10;
@@ -41,8 +36,8 @@ pub(crate) struct Connection {
     pub(crate) stage: Stage,
     /// When the present stage must be over.
     pub(crate) deadline: Instant,
-    /// When the thread that has the connection turns to others rather than wait for it.
-    turn_ends: Instant,
+    /// How many requests have been answered on it.
+    pub(crate) answered: u32,
     /// Whether the poller knows the socket, so that it is armed again and not added.
     pub(crate) polled: bool,
     /// Counts this connection among the open ones.
@@ -73,8 +68,19 @@ pub(crate) struct Output {
     pub(crate) data: Vec<u8>,
     /// How many bytes of both have been sent.
     pub(crate) sent: usize,
-    /// Whether the client may still be sending when this is sent.
-    pub(crate) drain: bool,
+    /// What follows when all is sent.
+    pub(crate) then: Then,
+}
+
+/// What follows an answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Then {
+    /// Another request on the same connection.
+    NextRequest,
+    /// The end.
+    Close(CloseReason),
+    /// The end, once the client has stopped sending.
+    Drain(CloseReason),
 }
 
 /// What an attempt to move bytes came to.
@@ -101,7 +107,7 @@ impl Connection {
             input: Vec::new(),
             stage: Stage::Receive(Receiver::default()),
             deadline,
-            turn_ends: Instant::now(),
+            answered: 0,
             polled: false,
             _open: open,
         }
@@ -114,11 +120,6 @@ impl Connection {
     /// The client's address, if it is still known.
     pub(crate) fn peer(&self) -> Option<SocketAddr> {
         self.socket.peer_addr().ok()
-    }
-
-    /// Begins a thread's turn with this connection.
-    pub(crate) fn begin_turn(&mut self) {
-        self.turn_ends = after(Instant::now(), PATIENCE);
     }
 
     /// Gives the present stage so long from now.
@@ -136,12 +137,10 @@ impl Connection {
     pub(crate) fn read(&mut self) -> io::Result<Moved> {
         // As much again as there is: a peer's word about a length reserves nothing.
         self.input.reserve(self.input.len().clamp(READ_MIN, READ_MAX));
-        let Connection { socket, input, turn_ends, .. } = self;
-        patiently(socket, Interest::Readable, *turn_ends, || {
-            match rustix::io::read(&*socket, spare_capacity(input))? {
-                0 => Ok(Moved::End),
-                _ => Ok(Moved::Bytes),
-            }
+        let Connection { socket, input, .. } = self;
+        attempt(Interest::Readable, || match rustix::io::read(&*socket, spare_capacity(input))? {
+            0 => Ok(Moved::End),
+            _ => Ok(Moved::Bytes),
         })
     }
 
@@ -161,7 +160,7 @@ impl Connection {
                 return Ok(Moved::Bytes);
             }
             let mut sent = 0;
-            let moved = patiently(&self.socket, Interest::Writable, self.turn_ends, || {
+            let moved = attempt(Interest::Writable, || {
                 sent = (&self.socket).write_vectored(&[IoSlice::new(head), IoSlice::new(data)])?;
                 Ok(Moved::Bytes)
             })?;
@@ -203,27 +202,16 @@ impl Connection {
     }
 }
 
-/// Tries, and waits and tries again until the turn ends.
-fn patiently(
-    socket: &TcpStream,
+/// Tries until no signal comes between.
+fn attempt(
     interest: Interest,
-    turn_ends: Instant,
-    mut attempt: impl FnMut() -> io::Result<Moved>,
+    mut move_bytes: impl FnMut() -> io::Result<Moved>,
 ) -> io::Result<Moved> {
-    let flags = match interest {
-        Interest::Readable => PollFlags::IN,
-        Interest::Writable => PollFlags::OUT,
-    };
     loop {
-        match attempt() {
+        match move_bytes() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let left = turn_ends.saturating_duration_since(Instant::now());
-                let left = Timespec { tv_sec: 0, tv_nsec: left.subsec_nanos().into() };
-                let mut sockets = [PollFd::new(socket, flags)];
-                if left.tv_nsec == 0 || poll(&mut sockets, Some(&left)) == Ok(0) {
-                    return Ok(Moved::Pending(interest));
-                }
+                return Ok(Moved::Pending(interest));
             }
             result => return result,
         }

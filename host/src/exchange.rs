@@ -10,11 +10,12 @@ use std::time::Instant;
 use tracing::{debug, warn};
 
 use crate::admission::Admitted;
-use crate::answer::Answer;
-use crate::connection::{Connection, Moved, Output, Stage};
-use crate::http1::{self, Error, Head, Message, Received, Receiver};
+use crate::answer::{Answer, Asked};
+use crate::connection::{Connection, Moved, Output, Stage, Then};
+use crate::http1::{self, CloseReason, Error, Head, Message, Received, Receiver};
 use crate::poller::Interest;
 use crate::service::Service;
+use crate::turns::Seat;
 use crate::{Call, Fault, Request, Response};
 
 /// What a stage came to.
@@ -24,19 +25,20 @@ enum Step {
     /// The socket must be waited for.
     Wait(Interest),
     /// The connection is over.
-    Close,
+    Close(CloseReason),
 }
 
 /// Takes a connection as far as it goes, and after it those that waited for the room
-/// that it had. Connections that must wait for their socket are given to `park`.
+/// that it had. Connections that must wait for their socket are given to `park`; a
+/// handler that takes long costs the thread its turn.
 pub(crate) fn advance(
     connection: Connection,
     service: &Service,
+    seat: Seat<'_>,
     park: impl Fn(Connection, Interest),
 ) {
     let mut line = Some(connection);
     while let Some(mut connection) = line.take() {
-        connection.begin_turn();
         let wait = loop {
             let step = match mem::replace(&mut connection.stage, Stage::Drain) {
                 Stage::Receive(receiver) => receive(&mut connection, receiver, service),
@@ -47,8 +49,10 @@ pub(crate) fn advance(
                         Admitted::Run(admitted) => connection = admitted,
                         Admitted::Waiting => return,
                         Admitted::Refused(mut refused) => {
-                            let head_only = refused.head_only();
-                            let answer = Answer::fault(&Fault::Overloaded, refused.id, head_only);
+                            let (id, head_only) = (refused.id, refused.head_only());
+                            let close = Some(CloseReason::Overloaded);
+                            let asked = Asked { id, head_only, close };
+                            let answer = Answer::fault(&Fault::Overloaded, asked);
                             begin_sending(&mut refused, answer, true, service);
                             connection = refused;
                         }
@@ -56,9 +60,12 @@ pub(crate) fn advance(
                     Step::Next
                 }
                 Stage::Handle(message) => {
-                    let (answer, drain) = handle(&connection, &message, service);
+                    let (answer, unread) =
+                        seat.risk_turn(|| handle(&connection, &message, service));
                     line = service.admission.leave();
-                    begin_sending(&mut connection, answer, drain, service);
+                    // What is behind the request belongs to the next one.
+                    connection.input.drain(..message.length());
+                    begin_sending(&mut connection, answer, unread, service);
                     Step::Next
                 }
                 Stage::Send(output) => send(&mut connection, output, service),
@@ -67,7 +74,11 @@ pub(crate) fn advance(
             match step {
                 Step::Next => {}
                 Step::Wait(interest) => break Some(interest),
-                Step::Close => break None,
+                Step::Close(reason) => {
+                    let Connection { id, answered, .. } = connection;
+                    debug!(request = %id, answered, %reason, "closed");
+                    break None;
+                }
             }
         };
         if let Some(interest) = wait {
@@ -81,15 +92,20 @@ pub(crate) fn advance(
 pub(crate) fn expire(
     mut connection: Connection,
     service: &Service,
+    seat: Seat<'_>,
     park: impl Fn(Connection, Interest),
 ) {
-    if let Stage::Receive(_) = connection.stage
-        && !connection.input.is_empty()
-    {
-        let answer = Answer::client_timeout(connection.head_only());
-        begin_sending(&mut connection, answer, true, service);
-        advance(connection, service, park);
-    }
+    let reason = match connection.stage {
+        Stage::Receive(_) if !connection.input.is_empty() => {
+            let answer = Answer::client_timeout(connection.head_only());
+            begin_sending(&mut connection, answer, true, service);
+            return advance(connection, service, seat, park);
+        }
+        Stage::Receive(_) => CloseReason::Idle,
+        _ => CloseReason::SlowResponse,
+    };
+    let Connection { id, answered, .. } = connection;
+    debug!(request = %id, answered, %reason, "closed");
 }
 
 /// Reads until the request is complete, or refuses it.
@@ -118,6 +134,10 @@ fn receive(connection: &mut Connection, mut receiver: Receiver, service: &Servic
         }
         let before = connection.input.len();
         match connection.read() {
+            // The first request has its time from when the client was accepted.
+            Ok(Moved::Bytes) if before == 0 && connection.answered > 0 => {
+                connection.begin_stage(service.timeouts.head);
+            }
             Ok(Moved::Bytes) if receiver.in_body() => {
                 connection.allow_for(connection.input.len() - before);
             }
@@ -127,21 +147,22 @@ fn receive(connection: &mut Connection, mut receiver: Receiver, service: &Servic
                 connection.shrink();
                 return Step::Wait(interest);
             }
-            Ok(Moved::End) if connection.input.is_empty() => return Step::Close,
+            Ok(Moved::End) if before == 0 => return Step::Close(CloseReason::ClientClosed),
             Ok(Moved::End) => return refuse(connection, Error::Truncated),
-            Err(_) => return Step::Close,
+            Err(_) => return Step::Close(CloseReason::Failed),
         }
     }
 }
 
-/// Runs the handler and makes its answer. Says too whether the client may still be
-/// sending.
+/// Runs the handler and makes its answer. Says too whether the client may be sending
+/// what nobody will read.
 fn handle(connection: &Connection, message: &Message, service: &Service) -> (Answer, bool) {
     let text = http1::decode(connection.input.get(..message.head).unwrap_or_default());
     let head = match http1::parse(&text, &service.limits) {
         Ok(head) => head,
         Err(error) => return (Answer::refusal(error, connection.head_only()), true),
     };
+    let close = service.close_reason(&head, connection.answered);
     let Head { method, target, protocol, headers } = head;
     let request = Request {
         method,
@@ -157,18 +178,18 @@ fn handle(connection: &Connection, message: &Message, service: &Service) -> (Ans
     } else {
         call_handler(service, &request, &call)
     };
-    let head_only = method == "HEAD";
-    let answer = response.and_then(|response| Answer::response(response, head_only));
+    let asked = Asked { id: call.id, head_only: method == "HEAD", close };
+    let answer = response.and_then(|response| Answer::response(response, asked));
     let answer = answer.unwrap_or_else(|fault| {
         let status = fault.status();
         warn!(request = %call.id, %method, target, status, reason = %fault.reason(), "{fault}");
-        Answer::fault(&fault, call.id, head_only)
+        Answer::fault(&fault, asked)
     });
     // A body that was sent without its length, or another request behind this one.
     let may_have_body =
         message.body.is_none() && !matches!(method, "GET" | "HEAD" | "DELETE" | "OPTIONS");
-    let drain = may_have_body || connection.input.len() > message.length();
-    (answer, drain)
+    let unread = may_have_body || connection.input.len() > message.length();
+    (answer, unread)
 }
 
 /// A handler that panics in the host harms its own request only.
@@ -185,42 +206,67 @@ fn call_handler(
     })
 }
 
-fn begin_sending(connection: &mut Connection, answer: Answer, drain: bool, service: &Service) {
-    let Answer { status, reason, head, data } = answer;
-    debug!(request = %connection.id, client = ?connection.peer(), status, %reason, bytes = data.len(), "answered");
+fn begin_sending(connection: &mut Connection, answer: Answer, unread: bool, service: &Service) {
+    let Answer { status, reason, head, data, close } = answer;
+    let (id, bytes) = (connection.id, data.len());
+    debug!(request = %id, client = ?connection.peer(), status, %reason, bytes, "answered");
+    let then = match close {
+        None => Then::NextRequest,
+        Some(reason) if unread => Then::Drain(reason),
+        Some(reason) => Then::Close(reason),
+    };
+    if close.is_some() {
+        // A client that is slow to read holds no memory with its request.
+        connection.input = Vec::new();
+    }
+    connection.answered = connection.answered.saturating_add(1);
     connection.begin_stage(service.timeouts.write);
-    // The request has served: a client that is slow to read holds no memory with it.
-    connection.input = Vec::new();
-    connection.stage = Stage::Send(Output { head, data, sent: 0, drain });
+    connection.stage = Stage::Send(Output { head, data, sent: 0, then });
 }
 
-/// Sends until all is sent. Nothing more is then owed to the client, but it may have to
-/// be listened to: to close on unread bytes resets the connection, and with it goes an
-/// answer that is still on its way (RFC 9112 section 9.6).
+/// Sends until all is sent, then begins the next request or the end. Nothing more is
+/// owed at the end, but the client may have to be listened to: to close on unread bytes
+/// resets the connection, and with it goes an answer that is still on its way
+/// (RFC 9112 section 9.6).
 fn send(connection: &mut Connection, mut output: Output, service: &Service) -> Step {
     let before = output.sent;
     let moved = connection.send(&mut output);
-    connection.allow_for(output.sent - before);
     match moved {
         Ok(Moved::Pending(interest)) => {
+            connection.allow_for(output.sent - before);
             connection.stage = Stage::Send(output);
-            Step::Wait(interest)
+            return Step::Wait(interest);
         }
-        Ok(_) if output.drain && connection.finish_sending().is_ok() => {
+        Ok(Moved::Bytes | Moved::End) => {}
+        Err(_) => return Step::Close(CloseReason::Failed),
+    }
+    match output.then {
+        Then::NextRequest => {
+            connection.id = service.next_id();
+            connection.begin_stage(service.keep_alive.unwrap_or_default().idle);
+            connection.stage = Stage::Receive(Receiver::default());
+            Step::Next
+        }
+        Then::Close(reason) => Step::Close(reason),
+        Then::Drain(reason) => {
+            if connection.finish_sending().is_err() {
+                return Step::Close(reason);
+            }
             connection.begin_stage(service.timeouts.drain);
             connection.stage = Stage::Drain;
             Step::Next
         }
-        Ok(_) | Err(_) => Step::Close,
     }
 }
 
+/// Reads and drops what the client still sends.
 fn drain(connection: &mut Connection) -> Step {
     match connection.drain() {
         Ok(Moved::Pending(interest)) => {
             connection.stage = Stage::Drain;
             Step::Wait(interest)
         }
-        Ok(_) | Err(_) => Step::Close,
+        Ok(_) => Step::Close(CloseReason::ClientClosed),
+        Err(_) => Step::Close(CloseReason::Failed),
     }
 }

@@ -62,6 +62,7 @@
 mod server;
 mod workers;
 mod listener;
+mod turns;
 mod poller;
 mod connection;
 mod exchange;
@@ -82,4 +83,4 @@ pub use guest::{
 pub use handler::{Call, Handler, Outcome, Request, RequestId, Response};
 pub use outcome::{Fault, Reason};
 pub use server::{HttpServer, RunningServer};
-pub use service::Timeouts;
+pub use service::{KeepAlive, Timeouts};

@@ -1,6 +1,6 @@
 //! Waits for sockets, on as many threads as care to wait.
 //!
-//! A thin cover over epoll (Linux). Every socket is armed for one event at a time,
+//! A thin cover over epoll (Linux). A client's socket is armed for one event at a time,
 //! so an event wakes one thread, and that thread then owns the socket until it arms
 //! it again. Of several waiting threads the kernel wakes the one that came last,
 //! whose caches are warm.
@@ -37,6 +37,16 @@ impl Poller {
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         epoll::add(&epoll, &wake, EventData::new_u64(WAKE), EventFlags::IN)?;
         Ok(Poller { epoll, wake })
+    }
+
+    /// Watches a listener: as long as clients wait, every wait ends.
+    pub(crate) fn watch(&self, listener: impl AsFd, key: u64) -> io::Result<()> {
+        Ok(epoll::add(&self.epoll, listener, EventData::new_u64(key), EventFlags::IN)?)
+    }
+
+    /// Stops watching a listener.
+    pub(crate) fn unwatch(&self, listener: impl AsFd) -> io::Result<()> {
+        Ok(epoll::delete(&self.epoll, listener)?)
     }
 
     /// Arms a socket for the first time. Its key comes back with its event.

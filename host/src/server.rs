@@ -11,7 +11,7 @@ use crate::connection::after;
 use crate::listener::Listener;
 use crate::service::Service;
 use crate::workers::Workers;
-use crate::{Handler, Timeouts, http1};
+use crate::{Handler, KeepAlive, Timeouts, http1};
 
 /// A server that has not been started yet.
 ///
@@ -41,6 +41,7 @@ pub struct HttpServer {
     args: Vec<String>,
     limits: http1::Limits,
     timeouts: Timeouts,
+    keep_alive: Option<KeepAlive>,
     threads: bool,
     max_concurrent_requests: usize,
     max_queue: usize,
@@ -55,6 +56,7 @@ impl HttpServer {
             args: Vec::new(),
             limits: http1::Limits::default(),
             timeouts: Timeouts::default(),
+            keep_alive: None,
             threads: true,
             max_concurrent_requests: 64,
             max_queue: 1024,
@@ -111,6 +113,13 @@ impl HttpServer {
         self
     }
 
+    /// Lets connections of HTTP/1.1 clients persist over several requests. Without it, which
+    /// is the default, every connection is closed after one.
+    pub fn keep_alive(mut self, keep_alive: KeepAlive) -> HttpServer {
+        self.keep_alive = Some(keep_alive);
+        self
+    }
+
     /// Binds the address and starts the threads. Clients that connect from now on are
     /// served.
     ///
@@ -122,15 +131,18 @@ impl HttpServer {
             self.addresses.push((Ipv4Addr::LOCALHOST, 8080).into());
         }
         let listener = Listener::bind(&self.addresses)?;
-        let address = listener.address();
         let max_running = if self.threads { self.max_concurrent_requests } else { 1 };
         let admission = Admission::new(max_running, self.max_queue);
-        let service = Service::new(self.handler, self.args, self.limits, self.timeouts, admission);
-        let workers = Arc::new(Workers::new(service, listener)?);
-        // One thread more than can be running handlers: somebody must always be free to
-        // say no.
-        let threads = workers.start(max_running + 1)?;
-        Ok(RunningServer { workers, threads, address })
+        let service = Service::new(
+            self.handler,
+            self.args,
+            self.limits,
+            self.timeouts,
+            self.keep_alive,
+            admission,
+        );
+        let (workers, threads) = Workers::start(service, listener, max_running)?;
+        Ok(RunningServer { workers, threads })
     }
 
     /// Starts the server and waits for it, which is for ever unless its threads die.
@@ -148,7 +160,6 @@ impl HttpServer {
 pub struct RunningServer {
     workers: Arc<Workers>,
     threads: Vec<JoinHandle<()>>,
-    address: SocketAddr,
 }
 
 /// How often a stopping server looks whether its last connection is gone.
@@ -157,7 +168,7 @@ const STOP_CHECK: Duration = Duration::from_millis(2);
 impl RunningServer {
     /// The address that clients can connect to, with its real port.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.workers.address()
     }
 
     /// How many connections are open.

@@ -1,9 +1,10 @@
 //! The request threads, and the connections that wait for them.
 //!
-//! Every thread does the same: it takes whichever comes first, a new client or a
-//! parked connection whose socket is ready, and advances it as far as it goes. A
-//! client that is slow or idle is parked with the poller and costs no thread. One
-//! thread more, the sweeper, ends those that are parked past their deadlines.
+//! Every thread does the same: when it has a turn, it takes whichever comes first, a
+//! new client or a parked connection whose socket is ready, and advances it as far as
+//! it goes. A client that is slow or idle is parked with the poller and costs no
+//! thread. One thread more, the watchman, moves turns away from slow handlers and ends
+//! connections that are past their deadlines.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +20,7 @@ use crate::exchange;
 use crate::listener::{AcceptError, Listener};
 use crate::poller::{Interest, Poller};
 use crate::service::Service;
+use crate::turns::{LOOK, Seat, Turns};
 
 /// How much stack a request thread has: four times a guest's.
 const STACK: usize = 2 << 20;
@@ -30,6 +32,9 @@ const BURST: usize = 16;
 /// How often parked connections are looked through for those past their deadlines.
 const SWEEP: Duration = Duration::from_millis(100);
 
+/// How often the watchman looks at the threads while no handler runs.
+const IDLE_LOOK: Duration = Duration::from_millis(5);
+
 /// How long a client that was accepted before the server stopped may take to begin its
 /// request.
 const STOP_GRACE: Duration = Duration::from_millis(300);
@@ -39,13 +44,15 @@ const LISTENER: u64 = u64::MAX - 1;
 
 /// All that the threads share.
 pub(crate) struct Workers {
-    pub(crate) service: Service,
-    pub(crate) listener: Listener,
     pub(crate) open: OpenCount,
+    service: Service,
+    listener: Listener,
     poller: Poller,
+    turns: Turns,
     /// Connections that wait for their sockets, by their keys.
     parked: Mutex<Slab<Connection>>,
-    /// Whether there was no descriptor for a client; the sweeper tries again.
+    /// Whether there was no descriptor for a client. The listener is not watched then,
+    /// until the watchman tries again.
     exhausted: AtomicBool,
     /// Set when the server begins to stop.
     stopping: Mutex<Option<Instant>>,
@@ -54,48 +61,64 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
-    pub(crate) fn new(service: Service, listener: Listener) -> io::Result<Workers> {
-        let poller = Poller::new()?;
-        poller.add(&listener, LISTENER, Interest::Readable)?;
-        Ok(Workers {
+    /// Starts the threads for so many handlers at once. None is started later, so that
+    /// none can fail to.
+    pub(crate) fn start(
+        service: Service,
+        listener: Listener,
+        max_running: usize,
+    ) -> io::Result<(Arc<Workers>, Vec<JoinHandle<()>>)> {
+        // One more than can be running handlers: somebody must always be free to say no.
+        let count = max_running.saturating_add(1);
+        let workers = Arc::new(Workers {
+            open: OpenCount::default(),
             service,
             listener,
-            open: OpenCount::default(),
-            poller,
+            poller: Poller::new()?,
+            turns: Turns::new(count.saturating_add(1)),
             parked: Mutex::default(),
             exhausted: AtomicBool::new(false),
             stopping: Mutex::default(),
             ended: AtomicBool::new(false),
-        })
-    }
-
-    /// Starts the threads. None is started later, so that none can fail to.
-    pub(crate) fn start(self: &Arc<Workers>, count: usize) -> io::Result<Vec<JoinHandle<()>>> {
-        let spawn = |name: String, run: fn(&Workers)| {
-            let workers = Arc::clone(self);
-            thread::Builder::new().name(name).stack_size(STACK).spawn(move || run(&workers))
+        });
+        workers.poller.watch(&workers.listener, LISTENER)?;
+        let spawn = |name: String, number: usize, run: fn(&Workers, Seat<'_>)| {
+            let workers = Arc::clone(&workers);
+            thread::Builder::new().name(name).stack_size(STACK).spawn(move || {
+                if let Some(seat) = workers.turns.seat(number) {
+                    run(&workers, seat);
+                }
+            })
         };
-        let mut threads = Vec::with_capacity(count + 1);
+        let mut threads = Vec::with_capacity(count);
         let started = (0..count)
-            .map(|number| spawn(format!("request-{number}"), Workers::work))
-            .chain([()].map(|()| spawn("sweeper".to_owned(), Workers::sweep)))
+            .map(|number| spawn(format!("request-{number}"), number, Workers::work))
+            .chain([()].map(|()| spawn("watchman".to_owned(), count, Workers::keep_watch)))
             .try_for_each(|thread| thread.map(|thread| threads.push(thread)));
         match started {
-            Ok(()) => Ok(threads),
+            Ok(()) => Ok((workers, threads)),
             Err(error) => {
-                self.end();
+                workers.end();
                 Err(error)
             }
         }
     }
 
+    /// The address that clients can connect to.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.listener.address()
+    }
+
     /// Refuses new clients. Those that are already here are served.
     pub(crate) fn stop(&self) {
+        self.service.stopping.store(true, Ordering::Relaxed);
         let mut stopping = self.stopping.lock().unwrap_or_else(PoisonError::into_inner);
         if stopping.replace(Instant::now()).is_none() {
             while let Ok(connection) = self.accept() {
                 self.park(connection, Interest::Readable);
             }
+            // It may not be watched at this moment.
+            let _ = self.poller.unwatch(&self.listener);
             self.listener.stop();
         }
     }
@@ -106,69 +129,65 @@ impl Workers {
         self.ended.store(true, Ordering::Relaxed);
         self.service.admission.dismiss();
         self.parked().clear();
+        self.turns.end();
         if let Err(error) = self.poller.wake_all() {
             error!(%error, "cannot wake the request threads");
         }
     }
 
     /// What a request thread does.
-    fn work(&self) {
-        while !self.ended.load(Ordering::Relaxed) {
-            // While clients wait, they are taken without a word to the poller.
-            for _ in 0..BURST {
-                match self.accept() {
-                    Ok(connection) => self.advance(connection),
-                    Err(_) => break,
+    fn work(&self, seat: Seat<'_>) {
+        while seat.take_turn() {
+            while seat.has_turn() && !self.ended.load(Ordering::Relaxed) {
+                match self.poller.wait() {
+                    Ok(Some(LISTENER)) => self.take_clients(seat),
+                    Ok(Some(key)) => {
+                        let parked = usize::try_from(key).ok();
+                        let connection = parked.and_then(|key| self.parked().try_remove(key));
+                        if let Some(connection) = connection {
+                            self.advance(connection, seat);
+                        }
+                    }
+                    Ok(None) => return,
+                    Err(error) => {
+                        error!(%error, "cannot wait for sockets");
+                        thread::sleep(SWEEP);
+                    }
                 }
             }
-            match self.poller.wait() {
-                Ok(Some(LISTENER)) => {
-                    let accepted = self.accept();
-                    // Armed again before the client is served: another may be waiting.
-                    if !matches!(accepted, Err(AcceptError::Exhausted(_) | AcceptError::Stopped)) {
-                        self.watch_listener();
+        }
+    }
+
+    /// Serves clients that wait to be accepted, some of them if they are many.
+    fn take_clients(&self, seat: Seat<'_>) {
+        for _ in 0..BURST {
+            match self.accept() {
+                Ok(connection) => self.advance(connection, seat),
+                Err(AcceptError::Exhausted(error)) => {
+                    if !self.exhausted.swap(true, Ordering::Relaxed) {
+                        warn!(%error, "cannot accept clients; trying again");
+                        // Watched, it would end every wait at once. Another thread may
+                        // have been first.
+                        let _ = self.poller.unwatch(&self.listener);
                     }
-                    if let Ok(connection) = accepted {
-                        self.advance(connection);
-                    }
+                    return;
                 }
-                Ok(Some(key)) => {
-                    let parked = usize::try_from(key).ok();
-                    if let Some(connection) = parked.and_then(|key| self.parked().try_remove(key)) {
-                        self.advance(connection);
-                    }
-                }
-                Ok(None) => return,
-                Err(error) => {
-                    error!(%error, "cannot wait for sockets");
-                    thread::sleep(SWEEP);
-                }
+                Err(AcceptError::Empty | AcceptError::Stopped) => return,
+            }
+            if !seat.has_turn() {
+                return;
             }
         }
     }
 
     fn accept(&self) -> Result<Connection, AcceptError> {
-        let accepted = self.listener.accept().inspect_err(|error| {
-            if let AcceptError::Exhausted(error) = error
-                && !self.exhausted.swap(true, Ordering::Relaxed)
-            {
-                warn!(%error, "cannot accept clients; trying again");
-            }
-        });
-        accepted.map(|socket| {
-            let deadline = after(Instant::now(), self.service.timeouts.head);
-            Connection::new(socket, self.service.next_id(), deadline, self.open.enter())
-        })
+        let socket = self.listener.accept()?;
+        let deadline = after(Instant::now(), self.service.timeouts.head);
+        Ok(Connection::new(socket, self.service.next_id(), deadline, self.open.enter()))
     }
 
-    fn watch_listener(&self) {
-        if let Err(error) = self.poller.rearm(&self.listener, LISTENER, Interest::Readable) {
-            error!(%error, "cannot wait for clients");
-        }
-    }
-
-    fn advance(&self, connection: Connection) {
-        exchange::advance(connection, &self.service, |connection, interest| {
+    fn advance(&self, connection: Connection, seat: Seat<'_>) {
+        exchange::advance(connection, &self.service, seat, |connection, interest| {
             self.park(connection, interest);
         });
     }
@@ -196,18 +215,30 @@ impl Workers {
         }
     }
 
-    /// What the sweeper does.
-    fn sweep(&self) {
+    /// What the watchman does.
+    fn keep_watch(&self, seat: Seat<'_>) {
+        let mut swept = Instant::now();
+        let mut pause = LOOK;
         while !self.ended.load(Ordering::Relaxed) {
-            thread::sleep(SWEEP);
-            if self.exhausted.swap(false, Ordering::Relaxed) {
-                self.watch_listener();
+            thread::sleep(pause);
+            pause = if self.turns.look() { LOOK } else { IDLE_LOOK };
+            if swept.elapsed() >= SWEEP {
+                swept = Instant::now();
+                self.sweep(seat);
             }
-            for connection in self.take_expired() {
-                exchange::expire(connection, &self.service, |connection, interest| {
-                    self.park(connection, interest);
-                });
-            }
+        }
+    }
+
+    fn sweep(&self, seat: Seat<'_>) {
+        if self.exhausted.swap(false, Ordering::Relaxed)
+            && let Err(error) = self.poller.watch(&self.listener, LISTENER)
+        {
+            error!(%error, "cannot wait for clients");
+        }
+        for connection in self.take_expired() {
+            exchange::expire(connection, &self.service, seat, |connection, interest| {
+                self.park(connection, interest);
+            });
         }
     }
 
@@ -216,7 +247,7 @@ impl Workers {
     fn take_expired(&self) -> Vec<Connection> {
         let stopping = *self.stopping.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        let idle_is_over = stopping.is_some_and(|since| now > since + STOP_GRACE);
+        let idle_is_over = stopping.is_some_and(|since| now > after(since, STOP_GRACE));
         let is_idle = |connection: &Connection| {
             matches!(connection.stage, Stage::Receive(_)) && connection.input.is_empty()
         };

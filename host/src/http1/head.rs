@@ -36,7 +36,7 @@ pub struct Head<'a> {
 /// [`Limits::head_bytes`], [`Error::RequestLine`] when there are only line ends or the
 /// first byte is that of another protocol: a TLS handshake has no end to wait for.
 pub fn head_end(bytes: &[u8], scanned: usize, limits: &Limits) -> Result<Option<usize>, Error> {
-    let line_ends = bytes.iter().take(LEADING_LINE_ENDS + 1);
+    let line_ends = bytes.iter().take(LEADING_LINE_ENDS);
     let start = line_ends.take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     if bytes.get(start).is_some_and(u8::is_ascii_control) {
         return Err(Error::RequestLine);

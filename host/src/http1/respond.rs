@@ -52,7 +52,8 @@ impl std::error::Error for Unsendable {}
 
 /// Appends a response's head to `output`, which is left as it was on an error.
 ///
-/// `length` is the number of bytes of data. Statuses 204 and 304 are sent without a
+/// `length` is the number of bytes of data, and `persists` whether the connection stays
+/// open for another request. Statuses 204 and 304 are sent without a
 /// `Content-Length` (RFC 9110 section 8.6); their data must not be sent either.
 ///
 /// # Errors
@@ -64,9 +65,10 @@ pub fn write_head<'a>(
     status: u16,
     headers: impl IntoIterator<Item = (&'a str, &'a str)>,
     length: usize,
+    persists: bool,
 ) -> Result<(), Unsendable> {
     let start = output.len();
-    let written = try_write_head(output, start, protocol, status, headers, length);
+    let written = try_write_head(output, start, protocol, status, headers, length, persists);
     if written.is_err() {
         output.truncate(start);
     }
@@ -80,6 +82,7 @@ fn try_write_head<'a>(
     status: u16,
     headers: impl IntoIterator<Item = (&'a str, &'a str)>,
     length: usize,
+    persists: bool,
 ) -> Result<(), Unsendable> {
     if protocol.is_empty() || !protocol.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Unsendable::Protocol);
@@ -118,7 +121,9 @@ fn try_write_head<'a>(
         write_number(output, b"Content-Length: ", length);
         output.extend_from_slice(b"\r\n");
     }
-    output.extend_from_slice(b"Connection: close\r\n\r\n");
+    let connection: &[u8] =
+        if persists { b"Connection: keep-alive\r\n\r\n" } else { b"Connection: close\r\n\r\n" };
+    output.extend_from_slice(connection);
     Ok(())
 }
 
@@ -139,7 +144,8 @@ mod tests {
         length: usize,
     ) -> Result<String, Unsendable> {
         let mut output = b"before".to_vec();
-        let written = write_head(&mut output, protocol, status, headers.iter().copied(), length);
+        let written =
+            write_head(&mut output, protocol, status, headers.iter().copied(), length, false);
         let output = String::from_utf8(output).unwrap();
         written.map(|()| output.clone()).inspect_err(|_| assert_eq!(output, "before"))
     }

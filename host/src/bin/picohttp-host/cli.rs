@@ -62,6 +62,10 @@ pub struct Options {
     #[arg(long, conflicts_with = "max_concurrent_requests")]
     pub sequential: bool,
 
+    /// Let connections of HTTP/1.1 clients persist over several requests
+    #[arg(long)]
+    pub keep_alive: bool,
+
     /// Rebuild and replace the handler when its files change
     #[arg(short, long, requires = "handler")]
     pub watch: bool,
@@ -110,6 +114,16 @@ pub struct Options {
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration,
           help_heading = "Limits")]
     pub write_timeout: Duration,
+
+    /// With --keep-alive: how long a connection may be idle between requests
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = duration,
+          help_heading = "Limits")]
+    pub idle_timeout: Duration,
+
+    /// With --keep-alive: how many requests a connection may have
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000, help_heading = "Limits",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_requests_per_connection: u32,
 
     /// How long to serve those who are connected after SIGINT or SIGTERM; a second
     /// signal ends at once

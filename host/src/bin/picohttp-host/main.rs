@@ -14,7 +14,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use picohttp_host::{Cache, Current, Engine, EngineOptions, HttpServer, Sandbox, Timeouts, http1};
+use picohttp_host::{
+    Cache, Current, Engine, EngineOptions, HttpServer, KeepAlive, Sandbox, Timeouts, http1,
+};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tracing::{error, info, warn};
@@ -120,6 +122,12 @@ fn server(options: &Options, handler: Arc<Current>) -> Result<picohttp_host::Run
             write: options.write_timeout,
             ..Timeouts::default()
         });
+    if options.keep_alive {
+        server = server.keep_alive(KeepAlive {
+            idle: options.idle_timeout,
+            max_requests: options.max_requests_per_connection,
+        });
+    }
     for &address in &addresses {
         server = server.address(address);
     }

@@ -1,0 +1,99 @@
+//! Whether a connection outlives a request (RFC 9112 section 9.3), and if not, why.
+
+use std::fmt;
+
+use super::Head;
+
+/// Why a connection was closed. Its [`Display`](fmt::Display) explains it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The server answers one request for each connection.
+    OneRequest,
+    /// The request's protocol is older than HTTP/1.1, or none.
+    OldProtocol,
+    /// The client sent `Connection: close`.
+    ClientAsked,
+    /// The handler chose a protocol that has no persistent connections.
+    HandlerProtocol,
+    /// The connection has had as many requests as it may have.
+    RequestCap,
+    /// The request could not be read, so nobody knows where the next one starts.
+    Unreadable,
+    /// There was no room for the request.
+    Overloaded,
+    /// The server is stopping.
+    Stopping,
+    /// The client closed it, between two requests or before the first.
+    ClientClosed,
+    /// The client sent nothing for too long.
+    Idle,
+    /// The client was too slow in sending its request.
+    SlowRequest,
+    /// The client was too slow in receiving its response.
+    SlowResponse,
+    /// The connection failed.
+    Failed,
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CloseReason::OneRequest => "one request for each connection",
+            CloseReason::OldProtocol => "the protocol is older than HTTP/1.1",
+            CloseReason::ClientAsked => "the client asked for it",
+            CloseReason::HandlerProtocol => "the handler's protocol does not persist",
+            CloseReason::RequestCap => "as many requests as a connection may have",
+            CloseReason::Unreadable => "the request could not be read",
+            CloseReason::Overloaded => "there was no room for the request",
+            CloseReason::Stopping => "the server is stopping",
+            CloseReason::ClientClosed => "the client closed it",
+            CloseReason::Idle => "the client sent nothing for too long",
+            CloseReason::SlowRequest => "the client sent its request too slowly",
+            CloseReason::SlowResponse => "the client received its response too slowly",
+            CloseReason::Failed => "the connection failed",
+        })
+    }
+}
+
+/// Why the connection must be closed after this request, if the request says so. Only
+/// HTTP/1.1 clients can take another response on the same connection.
+pub fn close_reason(head: &Head<'_>) -> Option<CloseReason> {
+    if head.protocol != "HTTP/1.1" {
+        return Some(CloseReason::OldProtocol);
+    }
+    let asked = head.headers.iter().any(|(name, value)| {
+        name.eq_ignore_ascii_case("connection")
+            && value
+                .split(',')
+                .any(|option| option.trim_matches([' ', '\t']).eq_ignore_ascii_case("close"))
+    });
+    asked.then_some(CloseReason::ClientAsked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(protocol: &'static str, connection: Option<&'static str>) -> Option<CloseReason> {
+        let headers = connection.map(|value| ("connection", value)).into_iter().collect();
+        close_reason(&Head { method: "GET", target: "/", protocol, headers })
+    }
+
+    #[test]
+    fn http_1_1_persists_until_the_client_says_close() {
+        assert_eq!(check("HTTP/1.1", None), None);
+        assert_eq!(check("HTTP/1.1", Some("keep-alive")), None);
+        assert_eq!(check("HTTP/1.1", Some("closed, unclose")), None);
+        assert_eq!(check("HTTP/1.1", Some("close")), Some(CloseReason::ClientAsked));
+        assert_eq!(check("HTTP/1.1", Some("upgrade,\tClose")), Some(CloseReason::ClientAsked));
+    }
+
+    #[test]
+    fn older_and_unknown_protocols_do_not_persist() {
+        for protocol in ["HTTP/1.0", "", "HTTP/2.0", "http/1.1", "HTTP/1.10"] {
+            let reason = check(protocol, Some("keep-alive"));
+            assert_eq!(reason, Some(CloseReason::OldProtocol), "{protocol}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Turns: how many request threads are at work at once.
+//!
+//! More threads at work than there are processors only take them from each other:
+//! every hand-over costs a wake-up, and caches go cold. So a thread works only while
+//! it has one of as many turns as there are processors; the others rest. But a handler
+//! may compute for long, or wait. The thread that runs it then loses its turn to a
+//! resting one, and rests when it is done. So a request costs no wake-up while
+//! handlers are quick, and no client waits for long while some are slow.
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// How often threads are looked at. A handler that is running at two looks in a row
+/// costs its thread the turn.
+pub(crate) const LOOK: Duration = Duration::from_millis(1);
+
+/// What a seat says of its thread; any other value is the look after which its handler
+/// began.
+const AT_WORK: u64 = 0;
+const WITHOUT_TURN: u64 = u64::MAX;
+
+/// The turns of a server's threads.
+pub(crate) struct Turns {
+    /// One for each thread.
+    seats: Box<[AtomicU64]>,
+    /// How many looks there were; counts from 1.
+    looks: AtomicU64,
+    free: Mutex<Free>,
+    changed: Condvar,
+}
+
+struct Free {
+    turns: usize,
+    ended: bool,
+}
+
+impl Turns {
+    /// As many turns as processors, for so many threads.
+    pub(crate) fn new(threads: usize) -> Turns {
+        let turns = thread::available_parallelism().map_or(1, NonZero::get);
+        Turns {
+            seats: (0..threads).map(|_| AtomicU64::new(WITHOUT_TURN)).collect(),
+            looks: AtomicU64::new(1),
+            free: Mutex::new(Free { turns, ended: false }),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// The place of one thread, by its number.
+    pub(crate) fn seat(&self, number: usize) -> Option<Seat<'_>> {
+        Some(Seat { turns: self, state: self.seats.get(number)? })
+    }
+
+    /// Takes the turns of threads whose handlers have run for long and gives them to
+    /// resting ones. Says whether any handler was running.
+    pub(crate) fn look(&self) -> bool {
+        let look = self.looks.fetch_add(1, Ordering::Relaxed);
+        let mut any = false;
+        for seat in &self.seats {
+            let state = seat.load(Ordering::Relaxed);
+            if state == AT_WORK || state == WITHOUT_TURN {
+                continue;
+            }
+            any = true;
+            let long = state < look;
+            let take = |seat: &AtomicU64| {
+                seat.compare_exchange(state, WITHOUT_TURN, Ordering::Relaxed, Ordering::Relaxed)
+            };
+            if long && take(seat).is_ok() {
+                self.free().turns += 1;
+                self.changed.notify_one();
+            }
+        }
+        any
+    }
+
+    /// Lets no thread have a turn any more.
+    pub(crate) fn end(&self) {
+        self.free().ended = true;
+        self.changed.notify_all();
+    }
+
+    fn free(&self) -> MutexGuard<'_, Free> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One thread's place among the others.
+#[derive(Clone, Copy)]
+pub(crate) struct Seat<'a> {
+    turns: &'a Turns,
+    state: &'a AtomicU64,
+}
+
+impl Seat<'_> {
+    /// Rests until there is a turn. False when there will be none.
+    pub(crate) fn take_turn(self) -> bool {
+        let mut free = self.turns.free();
+        loop {
+            if free.ended {
+                return false;
+            }
+            if free.turns > 0 {
+                free.turns -= 1;
+                self.state.store(AT_WORK, Ordering::Relaxed);
+                return true;
+            }
+            free = self.turns.changed.wait(free).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Whether the thread still has its turn.
+    pub(crate) fn has_turn(self) -> bool {
+        self.state.load(Ordering::Relaxed) != WITHOUT_TURN
+    }
+
+    /// Runs what may take long and may so cost the turn.
+    pub(crate) fn risk_turn<T>(self, run: impl FnOnce() -> T) -> T {
+        if !self.has_turn() {
+            return run();
+        }
+        let look = self.turns.looks.load(Ordering::Relaxed);
+        self.state.store(look, Ordering::Relaxed);
+        let result = run();
+        // Fails if the turn is gone.
+        let _ = self.state.compare_exchange(look, AT_WORK, Ordering::Relaxed, Ordering::Relaxed);
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_is_lost_at_the_second_look_and_goes_to_another() {
+        let turns = Turns::new(2);
+        turns.free().turns = 1;
+        let (one, other) = (turns.seat(0).unwrap(), turns.seat(1).unwrap());
+        assert!(one.take_turn());
+        assert!(!turns.look());
+        one.risk_turn(|| {
+            assert!(turns.look());
+            assert!(one.has_turn());
+            assert!(turns.look());
+            assert!(!one.has_turn());
+            assert!(other.take_turn());
+        });
+        assert!(!one.has_turn());
+        assert!(other.has_turn());
+    }
+
+    #[test]
+    fn a_turn_is_kept_through_many_short_runs() {
+        let turns = Turns::new(1);
+        let seat = turns.seat(0).unwrap();
+        assert!(seat.take_turn());
+        for _ in 0..10 {
+            seat.risk_turn(|| turns.look());
+            assert!(seat.has_turn());
+        }
+    }
+
+    #[test]
+    fn who_rests_is_woken_at_the_end() {
+        let turns = Turns::new(1);
+        turns.free().turns = 0;
+        std::thread::scope(|scope| {
+            let resting = scope.spawn(|| turns.seat(0).unwrap().take_turn());
+            turns.end();
+            assert!(!resting.join().unwrap());
+        });
+    }
+}
