@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use picohttp_host::{
-    Allocation, Cache, Call, Component, Engine, EngineOptions, Handler, Request, RequestId, Sandbox,
-    project,
+    Allocation, Cache, Call, Component, Engine, EngineOptions, Handler, Request, RequestId,
+    Sandbox, project,
 };
 
 const ROUNDS: usize = 15;

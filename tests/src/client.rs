@@ -23,7 +23,8 @@ impl Answer {
     /// Takes apart everything that was received until the connection closed.
     pub fn parse(bytes: &[u8]) -> Result<Answer> {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
-        let end = end.with_context(|| format!("no head in {:?}", String::from_utf8_lossy(bytes)))?;
+        let end =
+            end.with_context(|| format!("no head in {:?}", String::from_utf8_lossy(bytes)))?;
         let head = String::from_utf8_lossy(&bytes[..end]);
         let mut lines = head.split("\r\n");
         let mut words = lines.next().unwrap_or_default().splitn(3, ' ');
@@ -93,7 +94,10 @@ impl Client {
         let answer = Answer::parse(&self.read_all()?)?;
         if let Some(length) = answer.header("Content-Length") {
             let bodiless = answer.body.is_empty();
-            ensure!(bodiless || length.parse() == Ok(answer.body.len()), "a false length: {answer:?}");
+            ensure!(
+                bodiless || length.parse() == Ok(answer.body.len()),
+                "a false length: {answer:?}"
+            );
         }
         Ok(answer)
     }

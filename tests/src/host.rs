@@ -5,9 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, ensure};
-use picohttp_host::{
-    Cache, Component, Engine, EngineOptions, HttpServer, RunningServer, Sandbox,
-};
+use picohttp_host::{Cache, Component, Engine, EngineOptions, HttpServer, RunningServer, Sandbox};
 
 use crate::client::{self, Answer, PATIENCE};
 

@@ -87,7 +87,8 @@ fn a_folder_that_does_not_build() -> Result<()> {
     let manifest = "[package]\nname = 'broken'\n[lib]\npath = 'lib.rs'\ncrate-type = ['cdylib']\n";
     fs::write(folder.path().join("Cargo.toml"), manifest)?;
     fs::write(folder.path().join("lib.rs"), "fn broken( {}")?;
-    let says = ["error: this file contains an unclosed delimiter", "does not build for wasm32-wasip2"];
+    let says =
+        ["error: this file contains an unclosed delimiter", "does not build for wasm32-wasip2"];
     check(&[&folder.path().to_string_lossy()], 1, &says)
 }
 
