@@ -62,7 +62,7 @@ impl Options {
     }
 
     pub fn plan(&self) -> Plan {
-        let (rounds, seconds, warm_up) = if self.quick { (1, 0.25, 0.1) } else { (3, 1.0, 0.3) };
+        let (rounds, seconds, warm_up) = if self.quick { (1, 0.25, 0.1) } else { (3, 1.0, 0.4) };
         Plan {
             rounds: self.rounds.unwrap_or(rounds),
             seconds: self.seconds.unwrap_or(seconds),

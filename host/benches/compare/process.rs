@@ -43,7 +43,10 @@ impl Process {
     pub fn check_alive(&mut self) -> Result<()> {
         let Some(status) = self.child.try_wait()? else { return Ok(()) };
         let output = self.output()?;
-        let words = output.lines().find(|line| line.contains("error")).or(output.lines().last());
+        let words = output
+            .lines()
+            .find(|line| line.to_lowercase().contains("error"))
+            .or(output.lines().last());
         bail!("it ended ({status}): {}", words.unwrap_or("without a word").trim())
     }
 

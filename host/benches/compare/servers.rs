@@ -179,7 +179,8 @@ const WASMTIME: &str = "cargo install --locked wasmtime-cli@48.0.8";
 
 fn wasmtime_serve(place: &Place, options: &[&str]) -> Command {
     let mut command = Command::new("wasmtime");
-    command.arg("serve").args(options).arg(format!("--addr=127.0.0.1:{}", place.port));
+    // Without `-Scli` it refuses components that Rust's std is in.
+    command.args(["serve", "-Scli"]).args(options).arg(format!("--addr=127.0.0.1:{}", place.port));
     command.arg(&place.files.wasi_http);
     command
 }

@@ -120,6 +120,7 @@ pub fn footnotes(rows: &[Row], notes: &[String]) {
         "p50, p99, p99.9: from the sending of a request on, without the time to connect; with it,"
     );
     println!("the mean is {CONNECTIONS} connections / requests per second.");
+    println!("ours / theirs: of requests per second, within each round.");
     println!("peak RSS: since the start of the server, in sum over its processes.");
     println!("CPU: user and system time of the server's processes.");
     for row in rows {
