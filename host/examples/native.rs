@@ -4,7 +4,7 @@
 use std::error::Error;
 
 use clap::Parser;
-use picohttp_host::{HttpServer, Request, Response};
+use picohttp_host::{HttpServer, KeepAlive, Request, Response};
 
 #[path = "../benches/compare/handler/src/logic.rs"]
 mod logic;
@@ -14,6 +14,10 @@ struct Options {
     /// Listen on this port of 127.0.0.1
     #[arg(long, default_value_t = 8080)]
     port: u16,
+
+    /// Let connections persist over several requests
+    #[arg(long)]
+    keep_alive: bool,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -25,6 +29,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             None => response.status = 404,
         }
     };
-    HttpServer::new(handler).port(options.port).serve()?;
+    let mut server = HttpServer::new(handler).port(options.port);
+    if options.keep_alive {
+        server = server.keep_alive(KeepAlive::default());
+    }
+    server.serve()?;
     Ok(())
 }

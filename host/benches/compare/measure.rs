@@ -96,6 +96,10 @@ impl fmt::Display for Plan {
             f,
             "{rounds} interleaved rounds of {seconds} s after {warm_up} s of warm-up; medians. wrk \
              with 1 thread and {CONNECTIONS} connections, on the same machine."
-        )
+        )?;
+        if *rounds < 3 || *seconds < 1.0 {
+            f.write_str(" Too little to quote.")?;
+        }
+        Ok(())
     }
 }

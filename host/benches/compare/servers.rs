@@ -46,7 +46,7 @@ pub struct Place<'a> {
 pub const SERVERS: &[Server] = &[
     Server {
         name: "picohttp-host",
-        about: "a fresh instance for each request; every limit and deadline on, as shipped",
+        about: "a fresh instance for each request; every limit and deadline as shipped",
         version: ours,
         install: "",
         connections: BOTH,
@@ -54,10 +54,7 @@ pub const SERVERS: &[Server] = &[
         command: |place| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
             command.arg(&place.files.handler).arg("--cache-dir").arg(&place.files.cache);
-            command.args(["--port", &place.port.to_string()]);
-            if place.connection == Connection::KeepAlive {
-                command.arg("--keep-alive");
-            }
+            command.args(place.options_of_ours());
             Ok(command)
         },
     },
@@ -66,11 +63,11 @@ pub const SERVERS: &[Server] = &[
         about: "the same host around a closure: no wasm, no sandbox",
         version: ours,
         install: "",
-        connections: &[Connection::Close],
+        connections: BOTH,
         lacks: &[],
         command: |place| {
             let mut command = Command::new(&place.files.native);
-            command.args(["--port", &place.port.to_string()]);
+            command.args(place.options_of_ours());
             Ok(command)
         },
     },
@@ -163,6 +160,15 @@ impl Server {
 
     pub fn can(&self, connection: Connection, workload: &Workload) -> bool {
         self.connections.contains(&connection) && !self.lacks.contains(&workload.name)
+    }
+}
+
+impl Place<'_> {
+    /// Ours close after each answer unless they are told otherwise.
+    fn options_of_ours(&self) -> Vec<String> {
+        let mut options = vec![format!("--port={}", self.port)];
+        options.extend((self.connection == Connection::KeepAlive).then(|| "--keep-alive".into()));
+        options
     }
 }
 
