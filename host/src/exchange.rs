@@ -233,7 +233,11 @@ fn send(connection: &mut Connection, mut output: Output, service: &Service) -> S
     let moved = connection.send(&mut output);
     match moved {
         Ok(Moved::Pending(interest)) => {
-            connection.allow_for(output.sent - before);
+            // What went at first has filled the kernel's buffer. What goes later has room
+            // because the client took as much.
+            if before > 0 {
+                connection.allow_for(output.sent - before);
+            }
             connection.stage = Stage::Send(output);
             return Step::Wait(interest);
         }

@@ -117,8 +117,7 @@ impl Workers {
             while let Ok(connection) = self.accept() {
                 self.park(connection, Interest::Readable);
             }
-            // It may not be watched at this moment.
-            let _ = self.poller.unwatch(&self.listener);
+            self.turn_away();
             self.listener.stop();
         }
     }
@@ -163,21 +162,27 @@ impl Workers {
         for _ in 0..BURST {
             match self.accept() {
                 Ok(connection) => self.advance(connection, seat),
+                Err(AcceptError::Empty) => return,
+                Err(AcceptError::Stopped) => return self.turn_away(),
                 Err(AcceptError::Exhausted(error)) => {
-                    if !self.exhausted.swap(true, Ordering::Relaxed) {
+                    self.turn_away();
+                    // Only now: who finds this set may watch the listener again.
+                    if !self.exhausted.swap(true, Ordering::Release) {
                         warn!(%error, "cannot accept clients; trying again");
-                        // Watched, it would end every wait at once. Another thread may
-                        // have been first.
-                        let _ = self.poller.unwatch(&self.listener);
                     }
                     return;
                 }
-                Err(AcceptError::Empty | AcceptError::Stopped) => return,
             }
             if !seat.has_turn() {
                 return;
             }
         }
+    }
+
+    /// Stops watching the listener, which would end every wait at once.
+    fn turn_away(&self) {
+        // Another thread may have been first.
+        let _ = self.poller.unwatch(&self.listener);
     }
 
     fn accept(&self) -> Result<Connection, AcceptError> {
@@ -230,8 +235,9 @@ impl Workers {
     }
 
     fn sweep(&self, seat: Seat<'_>) {
-        if self.exhausted.swap(false, Ordering::Relaxed)
+        if self.exhausted.swap(false, Ordering::Acquire)
             && let Err(error) = self.poller.watch(&self.listener, LISTENER)
+            && error.kind() != io::ErrorKind::AlreadyExists
         {
             error!(%error, "cannot wait for clients");
         }
