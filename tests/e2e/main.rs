@@ -1,5 +1,9 @@
 //! The end-to-end tests: real sockets, real components, one behaviour each.
 
 mod contract; // every row of what picohttp promises
-mod keep_alive; // connections that persist
 mod parity; // the same answers as the Python package, or a reason
+mod framing; // where messages end, and what is said when that is in doubt
+mod keep_alive; // connections that persist
+mod lingering; // clients that are still sending when they are answered
+mod clients; // the slow, the idle, the deaf and the gone
+mod library; // starting, stopping, and how much runs at once

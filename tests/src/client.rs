@@ -59,7 +59,11 @@ pub struct Client(pub TcpStream);
 
 impl Client {
     pub fn connect(address: SocketAddr) -> Result<Client> {
-        let socket = TcpStream::connect(address)?;
+        Client::new(TcpStream::connect(address)?)
+    }
+
+    /// A client on a connected socket.
+    pub fn new(socket: TcpStream) -> Result<Client> {
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(PATIENCE))?;
         socket.set_nodelay(true)?;

@@ -1,6 +1,8 @@
 //! What the end-to-end tests share: guests that are built when they are first asked
 //! for, a host around one of them, and a client that speaks in bytes.
 
+pub mod alone;
 pub mod client;
 pub mod guests;
 pub mod host;
+pub mod shared;

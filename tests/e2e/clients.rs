@@ -1,0 +1,259 @@
+//! Clients that are slow, idle, deaf, gone or still talking: each costs no thread, and no
+//! other client anything.
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, mpsc};
+use std::time::Duration;
+use std::{fs, io, iter, thread};
+
+use anyhow::Result;
+use picohttp_host::{HttpServer, Request, Response, Timeouts};
+use picohttp_tests::alone::alone;
+use picohttp_tests::client::{Answer, Client};
+use picohttp_tests::host::{Host, eventually};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use socket2::{Domain, SockRef, Socket, Type};
+
+/// More than any socket's buffers take.
+const LARGE: usize = 16 << 20;
+
+/// Answers `/large` with a lot and all else with nothing.
+fn handler(request: &Request<'_>, response: &mut Response) {
+    if request.path[0] == "large" {
+        response.data = Some(vec![b'a'; LARGE]);
+    }
+}
+
+/// A server of two request threads, which is as few as can be.
+fn small() -> HttpServer {
+    HttpServer::new(handler).threads(false)
+}
+
+/// Timeouts that are all short.
+fn impatient() -> Timeouts {
+    let [head, body, write, queue, drain] = [Duration::from_millis(200); 5];
+    Timeouts { head, body, write, queue, drain }
+}
+
+/// A client whose receive buffer is small.
+fn deaf(address: SocketAddr) -> Result<Client> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_recv_buffer_size(4096)?;
+    socket.connect(&address.into())?;
+    Client::new(socket.into())
+}
+
+/// Sends a byte whenever a while has gone without an answer.
+fn dribble(client: &mut Client) -> Result<Answer> {
+    client.0.set_read_timeout(Some(Duration::from_millis(10)))?;
+    while client.0.peek(&mut [0]).is_err() {
+        client.send("a")?;
+    }
+    client.answer()
+}
+
+#[test]
+fn a_client_that_dribbles_its_head_is_told_so() -> Result<()> {
+    let host = Host::serve(small().timeouts(impatient()))?;
+    let mut client = Client::connect(host.address())?;
+    client.send("GET /")?;
+    assert_eq!(dribble(&mut client)?.status, 408);
+    Ok(())
+}
+
+#[test]
+fn a_client_that_dribbles_its_body_is_told_so() -> Result<()> {
+    let host = Host::serve(small().timeouts(impatient()))?;
+    for framing in ["Content-Length: 10000000", "Transfer-Encoding: chunked\r\n\r\nfffff"] {
+        let mut client = Client::connect(host.address())?;
+        client.send(format!("POST / HTTP/1.1\r\n{framing}\r\n\r\n"))?;
+        assert_eq!(dribble(&mut client)?.status, 408);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_client_that_says_nothing_is_told_nothing() -> Result<()> {
+    let host = Host::serve(small().timeouts(impatient()))?;
+    assert_eq!(Client::connect(host.address())?.read_all()?, b"");
+    Ok(())
+}
+
+#[test]
+fn clients_that_dribble_without_a_pause_shut_nobody_out() -> Result<()> {
+    let host = Host::serve(small())?;
+    let mut clients =
+        (0..4).map(|_| Client::connect(host.address())).collect::<Result<Vec<_>>>()?;
+    for client in &mut clients {
+        client.send("POST / HTTP/1.1\r\nContent-Length: 10000000\r\n\r\n")?;
+    }
+    let mut dribble = || clients.iter_mut().try_for_each(|client| client.send("a"));
+    thread::scope(|scope| {
+        let dribbling = scope.spawn(|| (0..5000).try_for_each(|_| dribble()));
+        while !dribbling.is_finished() {
+            assert_eq!(host.get("/")?.status, 200);
+        }
+        dribbling.join().expect("no panic")
+    })
+}
+
+#[test]
+fn a_handler_is_not_called_before_the_body_is_complete() -> Result<()> {
+    let (call, called) = mpsc::channel();
+    let server = HttpServer::new(move |request: &Request<'_>, _: &mut Response| {
+        call.send((request.path[0].to_owned(), request.data.map(<[u8]>::to_vec)))
+    });
+    let host = Host::serve(server.threads(false))?;
+    let head = "POST /slow HTTP/1.1\r\nContent-Length: 5\r\n\r\n";
+    // More of them than there are threads.
+    let mut slow = (0..5).map(|_| Client::connect(host.address())).collect::<Result<Vec<_>>>()?;
+    slow.iter_mut().try_for_each(|client| client.send(format!("{head}hell")))?;
+
+    assert_eq!(host.get("/healthy")?.status, 200);
+    assert_eq!(called.recv()?, ("healthy".to_owned(), None));
+    assert!(called.try_recv().is_err(), "called for an incomplete request");
+    for mut client in slow {
+        client.send("o")?;
+        assert_eq!(client.answer()?.status, 200);
+        assert_eq!(called.recv()?, ("slow".to_owned(), Some(b"hello".to_vec())));
+    }
+    Ok(())
+}
+
+#[test]
+fn idle_clients_cost_no_thread() -> Result<()> {
+    alone("clients::idle_clients_cost_no_thread", || {
+        let host = Host::serve(small())?;
+        let threads = || fs::read_dir("/proc/self/task").map(Iterator::count);
+        assert_eq!(host.get("/")?.status, 200);
+        let before = threads()?;
+        let mut idle =
+            (0..300).map(|_| Client::connect(host.address())).collect::<Result<Vec<_>>>()?;
+        for client in &mut idle[150..] {
+            client.send("GET / HTTP/1.1\r\n")?;
+        }
+        eventually("all are accepted", || host.connections() == 300)?;
+        assert_eq!(host.get("/")?.status, 200);
+        assert_eq!(threads()?, before);
+        for client in &mut idle {
+            client.send("GET / HTTP/1.1\r\n\r\n")?;
+            assert_eq!(client.answer()?.status, 200);
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn clients_that_do_not_read_keep_no_thread_and_can_read_later() -> Result<()> {
+    let host = Host::serve(small())?;
+    let mut clients = (0..5).map(|_| deaf(host.address())).collect::<Result<Vec<_>>>()?;
+    for client in &mut clients {
+        client.send("GET /large HTTP/1.0\r\n\r\n")?;
+        // The answer has begun.
+        client.0.peek(&mut [0])?;
+    }
+    assert_eq!(host.get("/")?.status, 200);
+    for mut client in clients {
+        assert_eq!(client.answer()?.body.len(), LARGE);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_client_that_never_reads_is_given_up() -> Result<()> {
+    let host = Host::serve(small().timeouts(impatient()))?;
+    let mut client = deaf(host.address())?;
+    client.send("GET /large HTTP/1.0\r\n\r\n")?;
+    client.0.peek(&mut [0])?;
+    eventually("the connection is closed", || host.connections() == 0)
+}
+
+#[test]
+fn a_client_that_never_closes_is_given_up() -> Result<()> {
+    let host = Host::serve(small().timeouts(impatient()))?;
+    let mut client = Client::connect(host.address())?;
+    client.send("POST / HTTP/1.0\r\nContent-Length: x\r\n\r\n")?;
+    assert_eq!(client.answer()?.status, 400);
+    eventually("the connection is closed", || host.connections() == 0)
+}
+
+#[test]
+fn a_client_that_vanishes_leaves_nothing_behind() -> Result<()> {
+    let (enter, entered) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    let server = HttpServer::new(move |request: &Request<'_>, response: &mut Response| {
+        if request.path[0] == "wait" {
+            enter.send(()).expect("the test listens");
+            released.lock().expect("no panic").recv().expect("the test lets go");
+        }
+        handler(request, response);
+    });
+    let host = Host::serve(server.max_concurrent_requests(1))?;
+    let at = |sent: &str| {
+        let mut client = deaf(host.address())?;
+        SockRef::from(&client.0).set_linger(Some(Duration::ZERO))?;
+        client.send(sent)?;
+        anyhow::Ok(client)
+    };
+    // Closed by a reset when they are dropped, each at another point of its life.
+    let deaf = at("GET /large HTTP/1.0\r\n\r\n")?;
+    deaf.0.peek(&mut [0])?;
+    let running = at("GET /wait HTTP/1.0\r\n\r\n")?;
+    entered.recv()?;
+    let waiting = at("GET /large HTTP/1.0\r\n\r\n")?;
+    let others = [at("")?, at("GET /")?, at("POST / HTTP/1.0\r\nContent-Length: 9\r\n\r\na")?];
+    eventually("all are here", || host.connections() == 6)?;
+    drop((deaf, running, waiting, others));
+    eventually("all but two are gone", || host.connections() == 2)?;
+    release.send(())?;
+    eventually("all are gone", || host.connections() == 0)?;
+    assert_eq!(host.get("/")?.status, 200);
+    Ok(())
+}
+
+/// What the host has logged, in a process of its own.
+static LOG: Mutex<String> = Mutex::new(String::new());
+
+struct Log;
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        LOG.lock().expect("no panic").push_str(&String::from_utf8_lossy(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn clients_that_find_no_descriptor_are_served_when_there_is_one() -> Result<()> {
+    alone("clients::clients_that_find_no_descriptor_are_served_when_there_is_one", || {
+        tracing_subscriber::fmt().with_writer(|| Log).init();
+        let host = Host::serve(small())?;
+        let sockets = (0..8).map(|_| Socket::new(Domain::IPV4, Type::STREAM, None));
+        let sockets = sockets.collect::<Result<Vec<_>, _>>()?;
+        let limit = Rlimit { current: Some(256), ..getrlimit(Resource::Nofile) };
+        setrlimit(Resource::Nofile, limit)?;
+        let mut files: Vec<_> = iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
+
+        let clients = sockets.into_iter().map(|socket| {
+            socket.connect(&host.address().into())?;
+            let mut client = Client::new(socket.into())?;
+            client.send("GET / HTTP/1.0\r\n\r\n")?;
+            anyhow::Ok(client)
+        });
+        let clients = clients.collect::<Result<Vec<_>>>()?;
+        let says_so = || LOG.lock().expect("no panic").contains("cannot accept clients");
+        eventually("the host says that it cannot accept them", says_so)?;
+        assert_eq!(host.connections(), 0);
+
+        files.pop();
+        for mut client in clients {
+            assert_eq!(client.answer()?.status, 200);
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,49 @@
+//! Clients that are still sending when they are answered: each can read its answer, which
+//! a reset would destroy.
+
+use anyhow::Result;
+use picohttp_tests::client::Client;
+use picohttp_tests::shared::BEHAVE;
+
+/// Has many clients send 8 MiB more than the host wants to know, and each of them read
+/// its answer only after that.
+fn check_blast(head: &str, expected: u16) -> Result<()> {
+    let blast = vec![b'a'; 8 << 20];
+    for _ in 0..50 {
+        let mut client = Client::connect(BEHAVE.address())?;
+        client.send(head)?;
+        client.send(&blast)?;
+        assert_eq!(client.answer()?.status, expected);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_client_that_sends_too_large_a_body_can_read_why_not() -> Result<()> {
+    check_blast("POST / HTTP/1.1\r\nContent-Length: 10485761\r\n\r\n", 413)
+}
+
+#[test]
+fn a_client_that_sends_too_large_a_chunk_can_read_why_not() -> Result<()> {
+    check_blast("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\na00001\r\n", 413)
+}
+
+#[test]
+fn a_client_that_sends_too_many_headers_can_read_why_not() -> Result<()> {
+    check_blast("GET / HTTP/1.1\r\n", 431)
+}
+
+#[test]
+fn a_client_that_sends_too_long_a_target_can_read_why_not() -> Result<()> {
+    check_blast("GET /", 414)
+}
+
+#[test]
+fn a_client_that_sends_nonsense_can_read_why_not() -> Result<()> {
+    check_blast("GET / HTTP/1.1\r\n: x\r\n\r\n", 400)
+}
+
+#[test]
+fn a_client_that_sends_a_body_without_a_length_can_read_its_answer() -> Result<()> {
+    check_blast("POST / HTTP/1.1\r\n\r\n", 200)
+}
