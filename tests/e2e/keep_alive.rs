@@ -107,7 +107,8 @@ fn the_connection_closes_when_the_handlers_protocol_does_not_persist() -> Result
 fn the_connection_closes_after_a_request_that_cannot_be_read() -> Result<()> {
     let host = host()?;
     let mut client = Client::connect(host.address())?;
-    client.send("GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n folded\r\n\r\nGET /c HTTP/1.1\r\n\r\n")?;
+    client
+        .send("GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n folded\r\n\r\nGET /c HTTP/1.1\r\n\r\n")?;
     assert_eq!(answer(&mut client)?.text(), "a");
     assert_eq!(client.answer()?.status, 400);
     Ok(())
