@@ -62,6 +62,11 @@ impl Admission {
         next
     }
 
+    /// How many requests wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.state().waiting.len()
+    }
+
     /// Closes the connections that wait.
     pub(crate) fn dismiss(&self) {
         let waiting = std::mem::take(&mut self.state().waiting);

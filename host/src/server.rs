@@ -176,6 +176,11 @@ impl RunningServer {
         self.workers.open.get()
     }
 
+    /// How many complete requests wait in line for others to end.
+    pub fn waiting(&self) -> usize {
+        self.workers.waiting()
+    }
+
     /// Refuses new clients, serves those that are here for at most `timeout`, and ends.
     /// Returns how many connections were cut off.
     ///

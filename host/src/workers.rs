@@ -109,6 +109,11 @@ impl Workers {
         self.listener.address()
     }
 
+    /// How many requests wait in line.
+    pub(crate) fn waiting(&self) -> usize {
+        self.service.admission.waiting()
+    }
+
     /// Refuses new clients. Those that are already here are served.
     pub(crate) fn stop(&self) {
         self.service.stopping.store(true, Ordering::Relaxed);

@@ -29,11 +29,8 @@ fn small() -> HttpServer {
     HttpServer::new(handler).threads(false)
 }
 
-/// Timeouts that are all short.
-fn impatient() -> Timeouts {
-    let [head, body, write, queue, drain] = [Duration::from_millis(200); 5];
-    Timeouts { head, body, write, queue, drain }
-}
+/// Long enough to be told from nothing, and no longer.
+const SHORT: Duration = Duration::from_millis(200);
 
 /// A client whose receive buffer is small.
 fn deaf(address: SocketAddr) -> Result<Client> {
@@ -54,7 +51,8 @@ fn dribble(client: &mut Client) -> Result<Answer> {
 
 #[test]
 fn a_client_that_dribbles_its_head_is_told_so() -> Result<()> {
-    let host = Host::serve(small().timeouts(impatient()))?;
+    let timeouts = Timeouts { head: SHORT, ..Timeouts::default() };
+    let host = Host::serve(small().timeouts(timeouts))?;
     let mut client = Client::connect(host.address())?;
     client.send("GET /")?;
     assert_eq!(dribble(&mut client)?.status, 408);
@@ -63,7 +61,8 @@ fn a_client_that_dribbles_its_head_is_told_so() -> Result<()> {
 
 #[test]
 fn a_client_that_dribbles_its_body_is_told_so() -> Result<()> {
-    let host = Host::serve(small().timeouts(impatient()))?;
+    let timeouts = Timeouts { body: SHORT, ..Timeouts::default() };
+    let host = Host::serve(small().timeouts(timeouts))?;
     for framing in ["Content-Length: 10000000", "Transfer-Encoding: chunked\r\n\r\nfffff"] {
         let mut client = Client::connect(host.address())?;
         client.send(format!("POST / HTTP/1.1\r\n{framing}\r\n\r\n"))?;
@@ -74,7 +73,8 @@ fn a_client_that_dribbles_its_body_is_told_so() -> Result<()> {
 
 #[test]
 fn a_client_that_says_nothing_is_told_nothing() -> Result<()> {
-    let host = Host::serve(small().timeouts(impatient()))?;
+    let timeouts = Timeouts { head: SHORT, ..Timeouts::default() };
+    let host = Host::serve(small().timeouts(timeouts))?;
     assert_eq!(Client::connect(host.address())?.read_all()?, b"");
     Ok(())
 }
@@ -161,7 +161,8 @@ fn clients_that_do_not_read_keep_no_thread_and_can_read_later() -> Result<()> {
 
 #[test]
 fn a_client_that_never_reads_is_given_up() -> Result<()> {
-    let host = Host::serve(small().timeouts(impatient()))?;
+    let timeouts = Timeouts { write: SHORT, ..Timeouts::default() };
+    let host = Host::serve(small().timeouts(timeouts))?;
     let mut client = deaf(host.address())?;
     client.send("GET /large HTTP/1.0\r\n\r\n")?;
     client.0.peek(&mut [0])?;
@@ -170,7 +171,8 @@ fn a_client_that_never_reads_is_given_up() -> Result<()> {
 
 #[test]
 fn a_client_that_never_closes_is_given_up() -> Result<()> {
-    let host = Host::serve(small().timeouts(impatient()))?;
+    let timeouts = Timeouts { drain: SHORT, ..Timeouts::default() };
+    let host = Host::serve(small().timeouts(timeouts))?;
     let mut client = Client::connect(host.address())?;
     client.send("POST / HTTP/1.0\r\nContent-Length: x\r\n\r\n")?;
     assert_eq!(client.answer()?.status, 400);
@@ -202,6 +204,7 @@ fn a_client_that_vanishes_leaves_nothing_behind() -> Result<()> {
     let running = at("GET /wait HTTP/1.0\r\n\r\n")?;
     entered.recv()?;
     let waiting = at("GET /large HTTP/1.0\r\n\r\n")?;
+    eventually("it waits in line", || host.waiting() == 1)?;
     let others = [at("")?, at("GET /")?, at("POST / HTTP/1.0\r\nContent-Length: 9\r\n\r\na")?];
     eventually("all are here", || host.connections() == 6)?;
     drop((deaf, running, waiting, others));

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use picohttp_host::{Call, Fault, Handler, HttpServer, Request, Response, Timeouts};
-use picohttp_tests::client::{Answer, Client, PATIENCE, exchange, get};
+use picohttp_tests::client::{Client, PATIENCE, get};
 use picohttp_tests::host::{Host, eventually};
 
 /// A handler that tells which requests it was called for, and keeps each until it is
@@ -49,11 +49,11 @@ fn ask(address: SocketAddr, target: &str) -> Result<Client> {
     Ok(client)
 }
 
-/// Waits until a server of two threads, one of which runs a handler, has read all that
-/// was sent to it: this is answered by the other, and after that.
-fn wait_until_read(address: SocketAddr) -> Result<()> {
-    assert_eq!(exchange(address, "malformed\0\n\n")?.status, 400);
-    Ok(())
+/// A client whose request waits in line, with so many before it.
+fn ask_in_line(host: &Host, target: &str, before: usize) -> Result<Client> {
+    let client = ask(host.address(), target)?;
+    eventually("the request waits in line", || host.waiting() == before + 1)?;
+    Ok(client)
 }
 
 /// Greets whom the path names.
@@ -116,24 +116,17 @@ fn a_handler_gets_the_args_and_a_name_for_each_request() -> Result<()> {
 #[test]
 fn without_threads_requests_are_handled_one_after_another() -> Result<()> {
     let running = AtomicUsize::new(0);
-    let host = Host::serve(
-        HttpServer::new(move |_: &Request<'_>, response: &mut Response| {
-            response.status = 200 + running.fetch_add(1, Ordering::SeqCst) as u16;
-            thread::yield_now();
-            running.fetch_sub(1, Ordering::SeqCst);
-        })
-        .threads(false),
-    )?;
-    thread::scope(|scope| {
-        let client = || {
-            (0..20).try_for_each(|_| {
-                assert_eq!(host.get("/")?.status, 200, "another request was running");
-                Ok(())
-            })
-        };
-        let clients: Vec<_> = (0..8).map(|_| scope.spawn(client)).collect();
-        clients.into_iter().try_for_each(|client| client.join().expect("no overlap"))
-    })
+    let count = move |_: &Request<'_>, response: &mut Response| {
+        response.status = 200 + running.fetch_add(1, Ordering::SeqCst) as u16;
+        thread::yield_now();
+        running.fetch_sub(1, Ordering::SeqCst);
+    };
+    let host = Host::serve(HttpServer::new(count).threads(false))?;
+    let clients = (0..100).map(|_| ask(host.address(), "/")).collect::<Result<Vec<_>>>()?;
+    for mut client in clients {
+        assert_eq!(client.answer()?.status, 200, "another request was running");
+    }
+    Ok(())
 }
 
 #[test]
@@ -174,17 +167,16 @@ fn without_a_line_the_excess_is_refused_at_once() -> Result<()> {
 #[test]
 fn what_finds_the_line_full_is_refused_at_once() -> Result<()> {
     let (gate, handler) = Gate::new();
-    let host = Host::serve(HttpServer::new(handler).max_concurrent_requests(1).max_queue(2))?;
-    let address = host.address();
-    let (send, answers) = mpsc::channel();
-    for _ in 0..5 {
-        let send = send.clone();
-        thread::spawn(move || send.send(get(address, "/").map(|answer| answer.status)));
-    }
+    let host = Host::serve(HttpServer::new(handler).threads(false).max_queue(2))?;
+    let mut clients = vec![ask(host.address(), "/")?];
     gate.next()?;
-    assert_eq!([answers.recv()??, answers.recv()??], [503, 503]);
-    gate.let_go(3)?;
-    assert_eq!([answers.recv()??, answers.recv()??, answers.recv()??], [200, 200, 200]);
+    clients.push(ask_in_line(&host, "/", 0)?);
+    clients.push(ask_in_line(&host, "/", 1)?);
+    assert_eq!(host.get("/")?.status, 503);
+    gate.let_go(clients.len())?;
+    for client in &mut clients {
+        assert_eq!(client.answer()?.status, 200);
+    }
     Ok(())
 }
 
@@ -192,29 +184,29 @@ fn what_finds_the_line_full_is_refused_at_once() -> Result<()> {
 fn those_in_line_are_handled_in_their_order() -> Result<()> {
     let (gate, handler) = Gate::new();
     let host = Host::serve(HttpServer::new(handler).threads(false))?;
-    let targets = ["a", "b", "c", "d", "e", "f"];
-    let mut clients =
-        targets.iter().map(|target| ask(host.address(), target)).collect::<Result<Vec<_>>>()?;
-    wait_until_read(host.address())?;
-    gate.let_go(targets.len())?;
+    let mut clients = vec![ask(host.address(), "running")?];
+    assert_eq!(gate.next()?, "running");
+    let targets = ["a", "b", "c", "d", "e"];
+    for (before, target) in targets.iter().enumerate() {
+        clients.push(ask_in_line(&host, target, before)?);
+    }
+    gate.let_go(clients.len())?;
     for client in &mut clients {
         assert_eq!(client.answer()?.status, 200);
     }
-    let handled: Vec<_> = gate.entered.try_iter().collect();
-    assert_eq!(handled, targets);
+    assert!(gate.entered.try_iter().eq(targets));
     Ok(())
 }
 
 #[test]
 fn a_request_that_was_too_long_in_line_is_refused() -> Result<()> {
     let (gate, handler) = Gate::new();
-    let [queue, head] = [100, 1000].map(Duration::from_millis);
+    let [queue, head] = [100, 2000].map(Duration::from_millis);
     let timeouts = Timeouts { queue, head, ..Timeouts::default() };
     let host = Host::serve(HttpServer::new(handler).threads(false).timeouts(timeouts))?;
     let mut running = ask(host.address(), "/running")?;
     gate.next()?;
-    let mut waiting = ask(host.address(), "/waiting")?;
-    wait_until_read(host.address())?;
+    let mut waiting = ask_in_line(&host, "/waiting", 0)?;
     // Accepted after it, and closed when the longer of the two times is over.
     assert_eq!(Client::connect(host.address())?.read_all()?, b"");
     gate.let_go(1)?;
@@ -224,16 +216,15 @@ fn a_request_that_was_too_long_in_line_is_refused() -> Result<()> {
     Ok(())
 }
 
-/// A client of which the host has read half a request.
+/// A client of which the host has read all but the last byte.
 fn begin(address: SocketAddr) -> Result<Client> {
     let mut client = Client::connect(address)?;
-    client.send("GET /begun ")?;
-    wait_until_read(address)?;
+    client.send("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n")?;
+    assert!(client.read(25)?.ends_with(b"100 Continue\r\n\r\n"));
     Ok(client)
 }
 
-/// Stops a host while `gate` keeps its only running request; returns when new clients
-/// are refused.
+/// Begins to stop a host; returns when new clients are refused.
 fn begin_to_stop(host: Host, timeout: Duration) -> Result<thread::JoinHandle<usize>> {
     let address = host.address();
     let stopping = thread::spawn(move || host.stop(timeout));
@@ -247,14 +238,14 @@ fn to_stop_is_to_finish_what_is_here_and_refuse_the_rest() -> Result<()> {
     let host = Host::serve(HttpServer::new(handler).threads(false))?;
     let mut running = ask(host.address(), "/running")?;
     gate.next()?;
-    let mut waiting = ask(host.address(), "/waiting")?;
+    let mut waiting = ask_in_line(&host, "/waiting", 0)?;
     let mut begun = begin(host.address())?;
     let mut idle = Client::connect(host.address())?;
     let stopping = begin_to_stop(host, PATIENCE)?;
 
     assert_eq!(idle.read_all()?, b"");
     gate.let_go(3)?;
-    begun.send("HTTP/1.0\r\n\r\n")?;
+    begun.send("a")?;
     for client in [&mut running, &mut waiting, &mut begun] {
         assert_eq!(client.answer()?.status, 200);
     }
@@ -268,7 +259,7 @@ fn to_stop_in_time_is_to_cut_off_and_say_how_many() -> Result<()> {
     let host = Host::serve(HttpServer::new(handler).threads(false))?;
     let _running = ask(host.address(), "/running")?;
     gate.next()?;
-    let mut waiting = ask(host.address(), "/waiting")?;
+    let mut waiting = ask_in_line(&host, "/waiting", 0)?;
     let mut begun = begin(host.address())?;
     let stopping = begin_to_stop(host, Duration::from_millis(500))?;
 
@@ -297,8 +288,7 @@ fn a_stopped_server_leaves_its_address() -> Result<()> {
 #[test]
 fn a_server_that_is_let_go_of_runs_on() -> Result<()> {
     let address = HttpServer::new(hello).port(0).start()?.address();
-    let answer: Answer = exchange(address, "GET /world HTTP/1.0\r\n\r\n")?;
-    assert_eq!(answer.text(), "Hello world!");
+    assert_eq!(get(address, "/world")?.text(), "Hello world!");
     Ok(())
 }
 

@@ -45,7 +45,7 @@ fn every_difference_from_picohttp_is_explained() -> Result<()> {
     let cases = read_fixture()?;
     let explained = explanations(&cases);
     // Long enough for a request that is sent at once, and short for those that hang.
-    let deadline = Duration::from_secs(1);
+    let deadline = Duration::from_secs(2);
     let timeouts = Timeouts { head: deadline, body: deadline, ..Timeouts::default() };
     let behave = load(guest("behave")?, Sandbox::default())?;
     let server = HttpServer::new(behave).args(["first", "second"]).timeouts(timeouts);

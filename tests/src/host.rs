@@ -54,6 +54,11 @@ impl Host {
         self.server.as_ref().map_or(0, RunningServer::connections)
     }
 
+    /// How many requests wait in line.
+    pub fn waiting(&self) -> usize {
+        self.server.as_ref().map_or(0, RunningServer::waiting)
+    }
+
     /// Stops the server; returns how many connections were cut off.
     pub fn stop(mut self, timeout: Duration) -> usize {
         self.server.take().map_or(0, |server| server.stop(timeout))
