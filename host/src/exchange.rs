@@ -247,7 +247,9 @@ fn send(connection: &mut Connection, mut output: Output, service: &Service) -> S
     match output.then {
         Then::NextRequest => {
             connection.id = service.next_id();
-            connection.begin_stage(service.keep_alive.unwrap_or_default().idle);
+            let idle = service.keep_alive.unwrap_or_default().idle;
+            let begun = !connection.input.is_empty();
+            connection.begin_stage(if begun { service.timeouts.head } else { idle });
             connection.stage = Stage::Receive(Receiver::default());
             Step::Next
         }

@@ -150,6 +150,18 @@ fn a_later_request_that_is_slow_is_told_so() -> Result<()> {
 }
 
 #[test]
+fn a_request_begun_behind_another_is_not_idle() -> Result<()> {
+    let timeouts = Timeouts { head: Duration::from_millis(200), ..Timeouts::default() };
+    let keep_alive = KeepAlive { idle: Duration::from_secs(3600), ..KeepAlive::default() };
+    let host = Host::serve(server().timeouts(timeouts).keep_alive(keep_alive))?;
+    let mut client = Client::connect(host.address())?;
+    client.send("GET /a HTTP/1.1\r\n\r\nGET /b HTT")?;
+    assert_eq!(answer(&mut client)?.text(), "a");
+    assert_eq!(client.answer()?.status, 408);
+    Ok(())
+}
+
+#[test]
 fn a_stopping_server_closes_connections_that_would_persist() -> Result<()> {
     let host = host()?;
     let address = host.address();
