@@ -17,11 +17,10 @@ fn line<'a>(log: &'a str, text: &str) -> &'a str {
 #[test]
 fn a_guests_output_is_logged_line_by_line_under_its_name_and_request() -> Result<()> {
     let host = Running::start(command().arg(guest("talk")?))?;
-    host.get("/out/one%0Atwo%0A")?;
-    host.get("/err/three")?;
-    host.wait_for("three")?;
+    host.get("/lines")?;
+    host.wait_for("third")?;
     let log = host.log();
-    for (text, stream) in [("one", "stdout"), ("two", "stdout"), ("three", "stderr")] {
+    for (text, stream) in [("first", "stdout"), ("second", "stderr"), ("third", "stdout")] {
         let line = line(&log, &format!("guest: {text} "));
         assert!(line.contains("handler=\"talk\""), "{line}");
         assert!(line.contains(&format!("stream=\"{stream}\"")), "{line}");
@@ -33,10 +32,11 @@ fn a_guests_output_is_logged_line_by_line_under_its_name_and_request() -> Result
 #[test]
 fn a_guest_cannot_write_control_bytes_or_forge_a_line() -> Result<()> {
     let host = Running::start(command().arg(guest("talk")?))?;
-    host.get("/out/%1b%5b31mred%0d%00%c2%9bend")?;
-    host.wait_for("end")?;
+    host.get("/control")?;
+    host.wait_for("red")?;
     let log = host.log();
-    assert!(line(&log, "red").contains(r"\u{1b}[31mred\r\u{0}\u{9b}end"), "{log}");
+    let escaped = r"\u{1b}[31mred\u{7} \u{0} \u{202e}\u{85} a\rb \\n é";
+    assert!(line(&log, "red").contains(escaped), "{log}");
     assert!(log.bytes().all(|byte| byte >= b' ' || byte == b'\n'));
     Ok(())
 }
@@ -54,14 +54,14 @@ fn a_client_cannot_forge_a_line_either() -> Result<()> {
 
 #[test]
 fn a_fault_is_logged_once_with_its_reason_and_the_request_that_its_client_was_told() -> Result<()> {
-    let host = Running::start(command().arg(guest("unreachable")?))?;
-    let body = host.get("/path")?.text().to_owned();
+    let host = Running::start(command().arg(guest("panic")?))?;
+    let body = host.get("/panic")?.text().to_owned();
     host.wait_for("reason=trap")?;
     let log = host.log();
     let line = line(&log, "reason=trap");
     let request = body.rsplit("request ").next().unwrap_or_default().trim_end_matches(")\n");
     assert_eq!(request.len(), 16, "{body}");
-    for text in [request, "WARN", "status=500", "/path", "unreachable"] {
+    for text in [request, "WARN", "status=500", "/panic", "unreachable"] {
         assert!(line.contains(text), "{text:?} is not in {line}");
     }
     Ok(())
@@ -74,8 +74,8 @@ fn the_level_decides_what_is_logged() -> Result<()> {
     verbose.wait_for("reason=answered")?;
 
     let usual = Running::start(command().arg(guest("talk")?))?;
-    usual.get("/out/something")?;
-    usual.wait_for("something")?;
+    usual.get("/lines")?;
+    usual.wait_for("first")?;
     assert!(!usual.log().contains("reason=answered"));
 
     let mut quiet = command();
@@ -86,7 +86,7 @@ fn the_level_decides_what_is_logged() -> Result<()> {
     let mut child = quiet.spawn()?;
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
     picohttp_tests::host::eventually("it serves", || {
-        picohttp_tests::client::get(address, "/out/something").is_ok()
+        picohttp_tests::client::get(address, "/lines").is_ok()
     })?;
     child.kill()?;
     let output = child.wait_with_output()?;

@@ -38,7 +38,7 @@ fn requests_are_waited_for_no_longer_than_the_shutdown_timeout() -> Result<()> {
     let args = ["--timeout", "60s", "--shutdown-timeout", "100ms"];
     let mut host = Running::start(command().arg(guest("spin")?).args(args))?;
     let mut client = Client::connect(host.address)?;
-    client.send("GET / HTTP/1.0\r\n\r\n")?;
+    client.send("GET /spin HTTP/1.0\r\n\r\n")?;
     host.signal("TERM")?;
     assert_eq!(host.end()?.code(), Some(0));
     host.wait_for("cut off at the shutdown timeout")
@@ -49,7 +49,7 @@ fn a_second_signal_ends_at_once() -> Result<()> {
     let args = ["--timeout", "60s", "--shutdown-timeout", "60s"];
     let mut host = Running::start(command().arg(guest("spin")?).args(args))?;
     let mut client = Client::connect(host.address)?;
-    client.send("GET / HTTP/1.0\r\n\r\n")?;
+    client.send("GET /spin HTTP/1.0\r\n\r\n")?;
     host.signal("TERM")?;
     host.wait_for("stopping")?;
     host.signal("TERM")?;
