@@ -46,11 +46,10 @@ fn any_header() -> impl Strategy<Value = (String, String)> {
 
 /// `bytes` in pieces of these lengths, used in turns.
 fn pieces<'a>(mut bytes: &'a [u8], lengths: &[usize]) -> Vec<&'a [u8]> {
+    let mut lengths = lengths.iter().cycle();
     let mut pieces = Vec::new();
-    for &length in lengths.iter().cycle() {
-        if bytes.is_empty() {
-            break;
-        }
+    while let [_, ..] = bytes {
+        let length = *lengths.next().unwrap();
         let (piece, rest) = bytes.split_at(bytes.len().min(length));
         pieces.push(piece);
         bytes = rest;
@@ -177,14 +176,13 @@ proptest! {
         let mut lines = head.strip_suffix("\r\n\r\n").unwrap().split("\r\n");
         let words = format!("{protocol} {status} {}", http1::reason_phrase(status));
         prop_assert_eq!(lines.next(), Some(words.as_str()));
-        let lines: Vec<_> = lines.map(str::to_string).collect();
         let mut expected: Vec<_> =
             headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
         if status != 204 && status != 304 {
             expected.push(format!("Content-Length: {length}"));
         }
         expected.push(format!("Connection: {}", if persists { "keep-alive" } else { "close" }));
-        prop_assert_eq!(lines, expected);
+        prop_assert_eq!(lines.collect::<Vec<_>>(), expected);
     }
 
     #[test]
