@@ -1,0 +1,131 @@
+//! Reads a request in the most obvious way: all of its bytes are at hand, and they are
+//! cut into lines before anything else is asked. Uses nothing of [`http1`](crate::http1).
+
+use crate::LIMITS;
+
+#[derive(Debug, PartialEq)]
+pub struct Request {
+    pub words: Vec<String>,
+    pub headers: Vec<(String, String)>,
+    pub body: Option<Vec<u8>>,
+}
+
+/// Why there is no request.
+#[derive(Debug, PartialEq)]
+pub enum Stop {
+    Incomplete,
+    Refused,
+}
+
+pub fn read(mut bytes: &[u8]) -> Result<Request, Stop> {
+    let head = take_head(&mut bytes)?;
+    let mut lines = head.into_iter();
+    let line = lines.next().unwrap_or_default();
+    let mut words: Vec<_> = line.split(' ').map(str::to_string).collect();
+    refuse_if(words.len() > 3 || has_control(&line))?;
+    words.resize(3, String::new());
+    let headers = lines.map(|line| header(&line)).collect::<Result<Vec<_>, _>>()?;
+    refuse_if(headers.len() > LIMITS.headers)?;
+    let body = read_body(&words[2], &headers, bytes)?;
+    Ok(Request { words, headers, body })
+}
+
+fn refuse_if(condition: bool) -> Result<(), Stop> {
+    if condition { Err(Stop::Refused) } else { Ok(()) }
+}
+
+fn has_control(text: &str) -> bool {
+    text.contains(|letter: char| letter.is_ascii_control())
+}
+
+/// The lines of the head without their ends, the empty ones around it left out.
+fn take_head(bytes: &mut &[u8]) -> Result<Vec<String>, Stop> {
+    let line_ends = bytes.iter().take(4).take_while(|byte| b"\r\n".contains(byte)).count();
+    refuse_if(bytes[line_ends..].first().is_some_and(u8::is_ascii_control))?;
+    let lines: Vec<_> = bytes[line_ends..].split_inclusive(|&byte| byte == b'\n').collect();
+    let Some(count) = lines.iter().position(|line| *line == b"\n" || *line == b"\r\n") else {
+        refuse_if(bytes.len() >= LIMITS.head_bytes)?;
+        return Err(Stop::Incomplete);
+    };
+    let end = line_ends + lines[..=count].concat().len();
+    let before = String::from_utf8_lossy(&bytes[..line_ends]).replace("\r\n", "\n");
+    refuse_if(end > LIMITS.head_bytes || before.contains('\r'))?;
+    *bytes = &bytes[end..];
+    lines[..count].iter().map(|line| text(line)).collect()
+}
+
+fn text(line: &[u8]) -> Result<String, Stop> {
+    let latin1 = |_| line.iter().map(|&byte| char::from(byte)).collect();
+    let text = String::from_utf8(line.to_vec()).unwrap_or_else(latin1).replace("\r\n", "\n");
+    refuse_if(text.contains(['\r', '\0']))?;
+    Ok(text.trim_end_matches('\n').to_string())
+}
+
+fn header(line: &str) -> Result<(String, String), Stop> {
+    let (name, value) = line.split_once(':').unwrap_or((line, ""));
+    let hides = name.is_empty() || (name.ends_with(' ') && line != name);
+    refuse_if(hides || name.starts_with(' ') || has_control(name))?;
+    Ok((name.to_string(), value.trim_matches([' ', '\t']).to_string()))
+}
+
+fn read_body(
+    protocol: &str,
+    headers: &[(String, String)],
+    bytes: &[u8],
+) -> Result<Option<Vec<u8>>, Stop> {
+    let all = |wanted: &str| {
+        let found = headers.iter().filter(|(name, _)| name.to_ascii_lowercase() == wanted);
+        found.map(|(_, value)| value.to_ascii_lowercase()).collect::<Vec<_>>()
+    };
+    let codings = all("transfer-encoding");
+    let mut lengths = all("content-length");
+    if !codings.is_empty() {
+        refuse_if(codings != ["chunked"] || !lengths.is_empty() || protocol != "HTTP/1.1")?;
+        return read_chunks(bytes).map(Some);
+    }
+    refuse_if(lengths.iter().any(|it| it.is_empty() || it.contains(|c| !matches!(c, '0'..='9'))))?;
+    lengths.iter_mut().for_each(|it| *it = format!("0{}", it.trim_start_matches('0')));
+    lengths.dedup();
+    refuse_if(lengths.len() > 1)?;
+    let Some(length) = lengths.first() else { return Ok(None) };
+    let length = length.parse::<usize>().map_err(|_| Stop::Refused)?;
+    refuse_if(length as u64 > LIMITS.body_bytes)?;
+    bytes.get(..length).map(|body| Some(body.to_vec())).ok_or(Stop::Incomplete)
+}
+
+fn read_chunks(mut bytes: &[u8]) -> Result<Vec<u8>, Stop> {
+    let mut body = Vec::new();
+    loop {
+        let line = take_line(&mut bytes, 4096)?;
+        let size = line.split(|&byte| byte == b';').next().unwrap_or_default();
+        let size = String::from_utf8_lossy(size);
+        let size = size.trim_end_matches([' ', '\t']);
+        refuse_if(size.len() > 16 || size.contains(|c: char| !c.is_ascii_hexdigit()))?;
+        let size = usize::from_str_radix(size, 16).map_err(|_| Stop::Refused)?;
+        refuse_if(size as u64 > LIMITS.body_bytes - body.len() as u64)?;
+        if size == 0 {
+            break;
+        }
+        body.extend_from_slice(bytes.get(..size).ok_or(Stop::Incomplete)?);
+        bytes = &bytes[size..];
+        refuse_if(!b"\r\n".starts_with(&bytes[..bytes.len().min(2)]))?;
+        bytes = bytes.get(2..).ok_or(Stop::Incomplete)?;
+    }
+    let mut room = 4096;
+    while let line @ [_, ..] = take_line(&mut bytes, room)? {
+        room = room.checked_sub(line.len() + 2).ok_or(Stop::Refused)?;
+    }
+    Ok(body)
+}
+
+/// A line that ends with CRLF, of up to so many bytes.
+fn take_line<'a>(bytes: &mut &'a [u8], room: usize) -> Result<&'a [u8], Stop> {
+    let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else {
+        refuse_if(bytes.len() > room)?;
+        return Err(Stop::Incomplete);
+    };
+    let line = bytes[..end].strip_suffix(b"\r").ok_or(Stop::Refused)?;
+    refuse_if(end > room || line.contains(&b'\r'))?;
+    *bytes = &bytes[end + 1..];
+    Ok(line)
+}
