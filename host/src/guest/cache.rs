@@ -2,18 +2,17 @@
 //!
 //! A compiled component is machine code: whoever can write an entry can run code in
 //! this process. So an entry is believed only if the folder and the file belong to
-//! this user and nobody else may write them, and if its own digest and the digest of
-//! what it was made from are right. It is checked and loaded from one and the same
-//! reading. Anything else is compiled anew, and replaced.
+//! this user and nobody else may write them, and if it begins with the digest of what it
+//! was made from and what it is. It is checked and loaded from one and the same reading.
+//! Anything else is compiled anew, and replaced.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
-use std::process;
+use std::path::PathBuf;
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use tracing::{debug, warn};
 use wasmtime::component::Component;
 
@@ -23,8 +22,17 @@ pub struct Cache {
     folder: Option<PathBuf>,
 }
 
-/// An entry: the digest of what follows, then the compiled component.
-const DIGEST: usize = 32;
+/// Where a component is kept, whether it is there or not.
+///
+/// In the file is a seal and then the compiled component.
+struct Entry {
+    folder: PathBuf,
+    /// The digest of the component's bytes, this engine's version and settings, and the
+    /// host's version.
+    key: Digest,
+}
+
+type Digest = [u8; 32];
 
 impl Cache {
     /// Keeps nothing: every start compiles.
@@ -49,8 +57,9 @@ impl Cache {
 
     /// The compiled form of a component, if there is one that can be believed.
     pub(super) fn load(&self, engine: &wasmtime::Engine, bytes: &[u8]) -> Option<Component> {
-        let path = self.entry(engine, bytes)?;
-        let compiled = match read(&path) {
+        let entry = self.entry(engine, bytes)?;
+        let path = entry.path();
+        let compiled = match entry.read() {
             Ok(compiled) => compiled,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {
@@ -68,13 +77,14 @@ impl Cache {
 
     /// Keeps a compiled component. That it cannot be kept is no reason not to serve.
     pub(super) fn store(&self, engine: &wasmtime::Engine, bytes: &[u8], component: &Component) {
-        let Some(path) = self.entry(engine, bytes) else {
+        let Some(entry) = self.entry(engine, bytes) else {
             return;
         };
+        let path = entry.path();
         let stored = component
             .serialize()
             .map_err(io::Error::other)
-            .and_then(|compiled| write(&path, &compiled));
+            .and_then(|compiled| entry.write(&compiled));
         match stored {
             Ok(()) => debug!(path = %path.display(), "kept the compiled component"),
             Err(error) => {
@@ -83,76 +93,73 @@ impl Cache {
         }
     }
 
-    /// The file for a component: named after its bytes, this engine's version and
-    /// settings, and the entry's format.
-    fn entry(&self, engine: &wasmtime::Engine, bytes: &[u8]) -> Option<PathBuf> {
-        let folder = self.folder.as_ref()?;
+    fn entry(&self, engine: &wasmtime::Engine, bytes: &[u8]) -> Option<Entry> {
         let mut settings = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut settings);
-        let mut digest = Sha256::new();
-        digest.update(env!("CARGO_PKG_VERSION"));
-        digest.update(settings.finish().to_le_bytes());
-        digest.update(bytes);
-        let name = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        Some(folder.join(name))
+        let mut key = Sha256::new();
+        key.update(env!("CARGO_PKG_VERSION"));
+        key.update(settings.finish().to_le_bytes());
+        key.update(bytes);
+        Some(Entry { folder: self.folder.clone()?, key: key.finalize().into() })
     }
 }
 
-/// Reads an entry whose owner, mode and digest are right.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    if let Some(folder) = path.parent() {
-        check_private(&fs::symlink_metadata(folder)?)?;
+impl Entry {
+    fn path(&self) -> PathBuf {
+        self.folder.join(self.key.map(|byte| format!("{byte:02x}")).concat())
     }
-    let no_follow = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
-    let mut file = OpenOptions::new().read(true).custom_flags(no_follow).open(path)?;
-    check_private(&file.metadata()?)?;
-    let mut entry = Vec::new();
-    file.read_to_end(&mut entry)?;
-    if entry.len() < DIGEST {
-        return Err(io::Error::other("it is cut short"));
-    }
-    let compiled = entry.split_off(DIGEST);
-    if entry != Sha256::digest(&compiled).as_slice() {
-        return Err(io::Error::other("it is damaged"));
-    }
-    Ok(compiled)
-}
 
-/// Writes an entry whole or not at all, for nobody but this user.
-fn write(path: &Path, compiled: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    check_private(&fs::symlink_metadata(folder)?)?;
-    let unfinished = path.with_extension(format!("{}.unfinished", process::id()));
-    let written = create(&unfinished).and_then(|mut file| {
-        file.write_all(&Sha256::digest(compiled))?;
-        file.write_all(compiled)?;
-        file.sync_all()?;
-        fs::rename(&unfinished, path)
-    });
-    if written.is_err() {
-        let _ = fs::remove_file(&unfinished);
+    /// What an entry begins with. The key is in it, so that no entry can pass for another.
+    fn seal(&self, compiled: &[u8]) -> Digest {
+        Sha256::new().chain_update(self.key).chain_update(compiled).finalize().into()
     }
-    written
-}
 
-fn create(path: &Path) -> io::Result<File> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+    /// Reads the compiled component if owner, mode and seal are right.
+    fn read(&self) -> io::Result<Vec<u8>> {
+        check_private(&fs::symlink_metadata(&self.folder)?)?;
+        let no_follow = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
+        let mut file = OpenOptions::new().read(true).custom_flags(no_follow).open(self.path())?;
+        check_private(&file.metadata()?)?;
+        let mut seal = Digest::default();
+        file.read_exact(&mut seal)?;
+        let mut compiled = Vec::new();
+        file.read_to_end(&mut compiled)?;
+        if seal != self.seal(&compiled) {
+            return Err(io::Error::other("it is damaged"));
+        }
+        Ok(compiled)
     }
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+
+    /// Writes the entry whole or not at all, for nobody but this user.
+    fn write(&self, compiled: &[u8]) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+        check_private(&fs::symlink_metadata(&self.folder)?)?;
+        // Another process, or thread, may be about to keep the same.
+        let unique = RandomState::new().hash_one(self.key);
+        let unfinished = self.path().with_extension(format!("{unique:016x}.unfinished"));
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+        let written = file
+            .write_all(&self.seal(compiled))
+            .and_then(|()| file.write_all(compiled))
+            .and_then(|()| file.sync_all())
+            .and_then(|()| fs::rename(&unfinished, self.path()));
+        if written.is_err() {
+            let _ = fs::remove_file(&unfinished);
+        }
+        written
+    }
 }
 
 fn check_private(metadata: &fs::Metadata) -> io::Result<()> {
+    if metadata.is_symlink() {
+        return Err(io::Error::other("it is a symbolic link"));
+    }
     if metadata.uid() != rustix::process::geteuid().as_raw() {
         return Err(io::Error::other("it belongs to another user"));
     }
     if metadata.mode() & 0o022 != 0 {
         return Err(io::Error::other("others may write it"));
-    }
-    if metadata.is_symlink() {
-        return Err(io::Error::other("it is a symbolic link"));
     }
     Ok(())
 }
@@ -160,9 +167,9 @@ fn check_private(metadata: &fs::Metadata) -> io::Result<()> {
 /// Loads a compiled component.
 #[expect(unsafe_code, reason = "compiled components are trusted code by nature")]
 fn deserialize(engine: &wasmtime::Engine, compiled: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the bytes are what `serialize` gave this user's process: the caller has
-    // read them from a file that only this user can write and checked their digest, and
-    // the file's name holds the engine's version and settings, which wasmtime checks
-    // again.
+    // SAFETY: the bytes are what `serialize` gave a process of this user: the caller has
+    // read them from a file that only this user can write, and their seal is right for
+    // this component under the engine's version and settings. wasmtime checks the latter
+    // two again.
     unsafe { Component::deserialize(engine, compiled) }
 }
