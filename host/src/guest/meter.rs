@@ -26,18 +26,31 @@ impl Meter {
         self.refused
     }
 
-    /// Grows `total` by what lies between `current` and `desired`, within `max`.
-    fn grow(&mut self, total: usize, current: usize, desired: usize, max: usize) -> Option<usize> {
+    /// What `total` becomes when one of its parts grows from `current` to `desired`, if
+    /// that part may and the total stays within `limit`. A part that has a maximum of its
+    /// own must not be counted beyond it: it will not grow.
+    fn grow(
+        &mut self,
+        total: usize,
+        limit: usize,
+        (current, desired, maximum): (usize, usize, Option<usize>),
+    ) -> Option<usize> {
         let grown = desired.checked_sub(current).and_then(|more| total.checked_add(more));
-        let grown = grown.filter(|&grown| grown <= max);
+        let may_grow = maximum.is_none_or(|maximum| desired <= maximum);
+        let grown = grown.filter(|&grown| may_grow && grown <= limit);
         self.refused |= grown.is_none();
         grown
     }
 }
 
 impl ResourceLimiter for Meter {
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
-        let grown = self.grow(self.memory, current, desired, self.max_memory);
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> Result<bool> {
+        let grown = self.grow(self.memory, self.max_memory, (current, desired, maximum));
         self.memory = grown.unwrap_or(self.memory);
         Ok(grown.is_some())
     }
@@ -47,8 +60,13 @@ impl ResourceLimiter for Meter {
         Ok(())
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
-        let grown = self.grow(self.elements, current, desired, TABLE_ELEMENTS);
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> Result<bool> {
+        let grown = self.grow(self.elements, TABLE_ELEMENTS, (current, desired, maximum));
         self.elements = grown.unwrap_or(self.elements);
         Ok(grown.is_some())
     }
@@ -79,6 +97,16 @@ mod tests {
         assert!(!meter.memory_growing(40, 41, None).unwrap());
         assert!(meter.refused());
         assert!(meter.memory_growing(40, 40, None).unwrap());
+    }
+
+    #[test]
+    fn what_cannot_grow_is_not_counted() {
+        let mut meter = Meter::new(100);
+        assert!(meter.memory_growing(0, 10, Some(10)).unwrap());
+        for _ in 0..100 {
+            assert!(!meter.memory_growing(10, 11, Some(10)).unwrap());
+        }
+        assert!(meter.memory_growing(0, 90, None).unwrap());
     }
 
     #[test]
