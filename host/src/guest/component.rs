@@ -2,10 +2,10 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wasmtime::component::Linker;
-use wasmtime::{Result, Store};
+use wasmtime::{Result, Store, StoreContextMut, Trap, UpdateDeadline};
 
 use super::bindings::PluginPre;
 use super::engine::{Engine, TICK};
@@ -97,6 +97,7 @@ impl Component {
         let mut store = Store::new(self.engine.inner(), state);
         store.limiter(|state| &mut state.meter);
         store.set_epoch_deadline(ticks(sandbox.timeout));
+        store.epoch_deadline_callback(at_deadline);
         store.set_hostcall_fuel(sandbox.max_response.saturating_add(COPY_SLACK));
         store.set_max_component_handles(MAX_HANDLES);
         store
@@ -148,14 +149,30 @@ fn accept(response: bindings::Response, limit: usize) -> Result<Response, Fault>
     Ok(Response { protocol, status, headers, data })
 }
 
-/// A deadline in ticks. The current tick is partly over, so one more is needed for a
-/// guest never to be stopped early.
-fn ticks(timeout: std::time::Duration) -> u64 {
-    let ticks = timeout.as_nanos().div_ceil(TICK.as_nanos());
-    u64::try_from(ticks).unwrap_or(u64::MAX / 2).saturating_add(1)
+/// How many bytes a response takes on the wire, without its status line.
+fn size(response: &bindings::Response) -> usize {
+    let line = |(name, value): &(String, String)| name.len() + value.len() + ": \r\n".len();
+    let head: usize = response.headers.iter().map(line).sum();
+    head + response.data.as_ref().map_or(0, Vec::len)
+}
+
+/// Stops a guest whose time is over. On a busy machine ticks come late and then close
+/// together, so the clock has the last word.
+fn at_deadline(store: StoreContextMut<'_, State>) -> Result<UpdateDeadline> {
+    match store.data().deadline.saturating_duration_since(Instant::now()) {
+        Duration::ZERO => Err(Trap::Interrupt.into()),
+        left => Ok(UpdateDeadline::Continue(ticks(left))),
+    }
+}
+
+/// A time in ticks, the last of which may not be over.
+fn ticks(time: Duration) -> u64 {
+    let ticks = time.as_nanos().div_ceil(TICK.as_nanos());
+    // The engine adds this to the ticks that have been.
+    u64::try_from(ticks).unwrap_or(u64::MAX).min(u64::MAX / 2)
 }
 
 /// For timeouts longer than the clock can count.
 fn far_future() -> Instant {
-    Instant::now() + std::time::Duration::from_secs(365 * 24 * 60 * 60)
+    Instant::now() + Duration::from_secs(365 * 24 * 60 * 60)
 }
