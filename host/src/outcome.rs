@@ -2,7 +2,11 @@
 
 use std::fmt;
 
+use crate::guest::quote;
 use crate::http1;
+
+/// How much of a handler's message reaches the log, in bytes.
+const MAX_MESSAGE: usize = 2 << 10;
 
 /// How a request ended. Its [`Display`](fmt::Display) is one stable word, the same in
 /// every log line.
@@ -69,7 +73,8 @@ impl From<http1::Error> for Reason {
 
 /// Why a handler gave no response that can be sent.
 ///
-/// The text within a variant is for the log. A client sees only the text of
+/// The text within a variant is for the log, and [`Display`](fmt::Display) makes it fit
+/// for one: short, and without control characters. A client sees only the text of
 /// [`Fault::Error`], which the handler wrote for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -118,7 +123,7 @@ impl fmt::Display for Fault {
             Fault::Error(message)
             | Fault::Trap(message)
             | Fault::OutOfMemory(message)
-            | Fault::BadResponse(message) => f.write_str(message),
+            | Fault::BadResponse(message) => f.write_str(&quote(message, MAX_MESSAGE)),
             Fault::Timeout => f.write_str("the handler did not answer in time"),
             Fault::Overloaded => f.write_str("there was no room to run the handler"),
         }
@@ -126,3 +131,16 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handlers_message_cannot_forge_the_log() {
+        let fault = Fault::Error("no\nINFO all is well\x1b[2J".to_owned());
+        assert_eq!(fault.to_string(), r"no\nINFO all is well\u{1b}[2J");
+        let fault = Fault::Error("x".repeat(1 << 20));
+        assert!(fault.to_string().len() < 3 << 10);
+    }
+}

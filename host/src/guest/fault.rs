@@ -1,16 +1,22 @@
 //! Which [`Fault`] an error out of `wasmtime` is.
 
-use wasmtime::{PoolConcurrencyLimitError, Trap};
+use std::fmt::Write;
+
+use wasmtime::{Error, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use super::meter::Meter;
 use crate::Fault;
 
-/// Longest account of a trap that is kept, in bytes: it can quote the guest.
+/// Longest account of a trap that is kept, in bytes: it names the guest's functions.
 const MAX_MESSAGE: usize = 2 << 10;
 
+/// How `wasmtime` says that the host was made to copy too much. The error has no public
+/// type.
+const COPIED_TOO_MUCH: &str = "fuel allocated for hostcalls has been exhausted";
+
 /// Why an instance could not be made or did not answer.
-pub(super) fn of(error: &wasmtime::Error, meter: &Meter) -> Fault {
+pub(super) fn of(error: &Error, meter: &Meter) -> Fault {
     if error.is::<PoolConcurrencyLimitError>() {
         return Fault::Overloaded;
     }
@@ -22,16 +28,35 @@ pub(super) fn of(error: &wasmtime::Error, meter: &Meter) -> Fault {
         Some(Trap::StackOverflow) => return Fault::Trap("call stack exhausted".to_owned()),
         _ => {}
     }
+    if is_response_too_large(error) {
+        return Fault::BadResponse("the response is too large to be copied".to_owned());
+    }
     if meter.refused() {
         return Fault::OutOfMemory(message(error));
     }
     Fault::Trap(message(error))
 }
 
-/// The chain of causes, innermost last, on one line.
-fn message(error: &wasmtime::Error) -> String {
-    let mut message = super::output::escape(format!("{error:#}").as_bytes());
-    let end = (0..=MAX_MESSAGE).rev().find(|&end| message.is_char_boundary(end));
-    message.truncate(end.unwrap_or_default());
+/// Whether it was the response that the host did not copy. While an import's arguments
+/// are copied the guest is on the stack, and the error says where.
+fn is_response_too_large(error: &Error) -> bool {
+    !error.is::<WasmBacktrace>() && error.root_cause().to_string().ends_with(COPIED_TOO_MUCH)
+}
+
+/// What happened, and then where in the guest.
+fn message(error: &Error) -> String {
+    let mut message = error.root_cause().to_string();
+    for (depth, frame) in
+        error.downcast_ref::<WasmBacktrace>().iter().flat_map(|trace| trace.frames()).enumerate()
+    {
+        // Writing to a String cannot fail.
+        let _ = match (depth, frame.func_name()) {
+            (0, Some(name)) => write!(message, " in {name}"),
+            (0, None) => write!(message, " in function {}", frame.func_index()),
+            (_, Some(name)) => write!(message, " < {name}"),
+            (_, None) => write!(message, " < {}", frame.func_index()),
+        };
+    }
+    message.truncate(message.floor_char_boundary(MAX_MESSAGE));
     message
 }

@@ -8,8 +8,8 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
 use super::cache::Cache;
-use super::engine::Engine;
-use super::output::escape;
+use super::engine::{Engine, MEMORIES, TABLE_ELEMENTS, TABLES};
+use super::output;
 use super::sandbox::Sandbox;
 use super::state::State;
 
@@ -206,11 +206,5 @@ pub(super) fn check_imports(
 
 /// Text out of a component, fit for a terminal: strangers chose it.
 fn quote(text: &str) -> String {
-    let mut quoted = escape(text.as_bytes());
-    if quoted.len() > MAX_QUOTE {
-        let end = (0..=MAX_QUOTE).rev().find(|&end| quoted.is_char_boundary(end));
-        quoted.truncate(end.unwrap_or_default());
-        quoted.push('…');
-    }
-    quoted
+    output::quote(text, MAX_QUOTE)
 }

@@ -19,4 +19,6 @@ pub use engine::{Allocation, Engine, EngineOptions};
 pub use load::LoadError;
 pub use sandbox::{Directory, Sandbox};
 
+pub(crate) use output::quote;
+
 use component::Plan;

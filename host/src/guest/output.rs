@@ -1,7 +1,7 @@
 //! What a guest writes to its standard output and error, line by line to the log.
 //!
 //! A line in the log is one record, whatever the guest wrote: control bytes are
-//! escaped, long lines are cut, and what is over the request's quota is counted.
+//! escaped, long lines are cut, and what is over the request's quota is only counted.
 
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +17,9 @@ use crate::RequestId;
 /// How many bytes of one line are kept.
 const MAX_LINE: usize = 8 << 10;
 
+/// What a record takes beside its text. Empty lines fill a log, too.
+const RECORD: usize = 100;
+
 /// One of a guest's two streams.
 #[derive(Clone)]
 pub(super) struct Output {
@@ -26,13 +29,13 @@ pub(super) struct Output {
     lines: Arc<Mutex<Lines>>,
 }
 
-/// The bytes of both streams of one request.
+/// What one request has written to a stream.
 struct Lines {
     /// A line whose end has not been written yet.
     unfinished: Vec<u8>,
-    /// How many more bytes may reach the log.
+    /// How many more bytes may reach the log; none once a line was too many.
     quota: usize,
-    /// How many bytes were dropped.
+    /// How many of the guest's bytes were dropped.
     dropped: usize,
 }
 
@@ -47,24 +50,35 @@ impl Output {
         Output { stream, handler, request, lines: Arc::new(Mutex::new(lines)) }
     }
 
-    fn record(&self, line: &[u8]) {
-        info!(
-            target: "guest",
-            handler = &*self.handler,
-            request = %self.request,
-            stream = self.stream,
-            "{}",
-            escape(line)
-        );
+    /// Logs the line that has ended, if there is room for it.
+    fn record(&self, lines: &mut Lines) {
+        let line = escape(&lines.unfinished);
+        match lines.quota.checked_sub(line.len() + RECORD) {
+            Some(quota) => {
+                lines.quota = quota;
+                info!(
+                    target: "guest",
+                    handler = &*self.handler,
+                    request = %self.request,
+                    stream = self.stream,
+                    "{line}"
+                );
+            }
+            None => {
+                lines.quota = 0;
+                lines.dropped += lines.unfinished.len();
+            }
+        }
+        lines.unfinished.clear();
     }
 
     fn write_lines(&self, bytes: &[u8]) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let allowed = bytes.len().min(lines.quota);
-        lines.quota -= allowed;
-        lines.dropped += bytes.len() - allowed;
-        for piece in bytes.get(..allowed).unwrap_or_default().split_inclusive(|&byte| byte == b'\n')
-        {
+        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+            if lines.quota == 0 {
+                lines.dropped += piece.len();
+                continue;
+            }
             let (line, ended) = match piece {
                 [line @ .., b'\n'] => (line, true),
                 line => (line, false),
@@ -74,8 +88,7 @@ impl Output {
             lines.dropped += line.len() - kept.len();
             lines.unfinished.extend_from_slice(kept);
             if ended {
-                self.record(&lines.unfinished);
-                lines.unfinished.clear();
+                self.record(&mut lines);
             }
         }
     }
@@ -84,8 +97,7 @@ impl Output {
     pub(super) fn finish(&self) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if !lines.unfinished.is_empty() {
-            self.record(&lines.unfinished);
-            lines.unfinished.clear();
+            self.record(&mut lines);
         }
         if lines.dropped > 0 {
             warn!(
@@ -139,7 +151,7 @@ impl Pollable for Output {
 
 /// A line as printable text: control characters, and those that reorder text around
 /// them, are shown as escapes.
-pub(crate) fn escape(line: &[u8]) -> String {
+fn escape(line: &[u8]) -> String {
     let mut escaped = Vec::with_capacity(line.len());
     for character in String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).chars() {
         let hidden = character.is_control()
@@ -155,6 +167,17 @@ pub(crate) fn escape(line: &[u8]) -> String {
     String::from_utf8_lossy(&escaped).into_owned()
 }
 
+/// A stranger's text for the log or a terminal: escaped, and cut after `max` bytes.
+pub(crate) fn quote(text: &str, max: usize) -> String {
+    let kept = text.as_bytes().get(..text.floor_char_boundary(max)).unwrap_or_default();
+    let mut quoted = escape(kept);
+    quoted.truncate(quoted.floor_char_boundary(max));
+    if text.len() > max {
+        quoted.push('…');
+    }
+    quoted
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,5 +189,13 @@ mod tests {
         assert_eq!(escape("a\u{202e}b\u{85}c".as_bytes()), "a\\u{202e}b\\u{85}c");
         assert_eq!(escape(b"\\n \n \0"), "\\\\n \\n \\u{0}");
         assert_eq!(escape(b"\xff"), "\u{fffd}");
+    }
+
+    #[test]
+    fn a_quotation_is_cut_between_characters() {
+        assert_eq!(quote("plain", 5), "plain");
+        assert_eq!(quote("a\nb", 9), "a\\nb");
+        assert_eq!(quote("éé", 3), "é…");
+        assert_eq!(quote(&"\x07".repeat(99), 20).len(), 20 + "…".len());
     }
 }
