@@ -129,23 +129,23 @@ impl Handler for Component {
         let answer = self.call(&mut store, request, call.args);
         store.data().finish_output();
         match answer {
-            Ok(Ok(response)) => accept(response, self.plan.sandbox.max_response),
-            Ok(Err(message)) => Err(Fault::Error(message)),
+            Ok(answer) => accept(answer, self.plan.sandbox.max_response),
             Err(error) => Err(fault::of(&error, &store.data().meter)),
         }
     }
 }
 
-/// Takes a guest's response if it is within its limit.
-fn accept(response: bindings::Response, limit: usize) -> Result<Response, Fault> {
-    let bindings::Response { protocol, status, headers, data } = response;
-    let head: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    let size = head + data.as_ref().map_or(0, Vec::len);
+/// Takes a guest's answer if it is within its limit.
+fn accept(answer: Result<bindings::Response, String>, limit: usize) -> Result<Response, Fault> {
+    let size = match &answer {
+        Ok(response) => size(response),
+        Err(message) => message.len(),
+    };
     if size > limit {
-        return Err(Fault::BadResponse(format!(
-            "the response is {size} bytes and the limit is {limit}"
-        )));
+        let message = format!("the response is {size} bytes and the limit is {limit}");
+        return Err(Fault::BadResponse(message));
     }
+    let bindings::Response { protocol, status, headers, data } = answer.map_err(Fault::Error)?;
     Ok(Response { protocol, status, headers, data })
 }
 
