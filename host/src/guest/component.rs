@@ -70,15 +70,13 @@ impl Component {
     ) -> Result<Component, LoadError> {
         load::check_sandbox(engine, &sandbox)?;
         let component = load::compile(engine.inner(), bytes, cache)?;
+        load::check_resources(&component, &sandbox)?;
         let mut linker = Linker::new(engine.inner());
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker).map_err(LoadError::internal)?;
         wait::add_to_linker(&mut linker).map_err(LoadError::internal)?;
         load::check_exports(&component)?;
-        load::check_imports(&component, &linker)?;
-        let pre = linker
-            .instantiate_pre(&component)
-            .and_then(PluginPre::new)
-            .map_err(LoadError::mismatch)?;
+        let linked = load::link(&component, &linker)?;
+        let pre = PluginPre::new(linked).map_err(LoadError::mismatch)?;
         let plan = Arc::new(Plan { name: name.into(), sandbox });
         Ok(Component { engine: engine.clone(), plan, pre })
     }

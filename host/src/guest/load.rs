@@ -1,11 +1,11 @@
 //! From bytes to a compiled component, and everything that can be wrong on the way.
 
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::cache::Cache;
 use super::engine::{Engine, MEMORIES, TABLE_ELEMENTS, TABLES};
@@ -18,6 +18,9 @@ const MAX_COMPONENT: u64 = 256 << 20;
 
 /// How much of a message that quotes a component is kept, in bytes.
 const MAX_QUOTE: usize = 1 << 10;
+
+/// What memory is counted in.
+const PAGE: u64 = 64 << 10;
 
 /// The signature that a handler must export.
 const HANDLE: &str =
@@ -38,15 +41,27 @@ pub enum LoadError {
     /// The bytes are a core module, which has no interface types.
     CoreModule,
     /// The component is larger than 256 MiB.
-    TooLarge(u64),
-    /// The component is not valid, or uses features that are off.
+    TooLarge,
+    /// The component is not valid, uses features that are off, or has more parts than any
+    /// may have.
     Invalid(String),
-    /// There is no `handle` among these exports.
+    /// The component begins with more of something than it may have.
+    Excess {
+        /// What that is.
+        what: &'static str,
+        /// How much it begins with.
+        wanted: u64,
+        /// How much it may have.
+        allowed: u64,
+    },
+    /// There is no function `handle` among these exports.
     NoHandle(Vec<String>),
     /// There is a `handle`, but it is not a handler's.
     Mismatch(String),
     /// These imports are nothing that the host can give.
     UnknownImports(Vec<String>),
+    /// An import that the host can give, the component wants otherwise.
+    WrongImport(String),
     /// The sandbox allows more memory, in bytes, than the engine has room for.
     MemoryOverEngine(usize, usize),
     /// The engine itself failed.
@@ -85,10 +100,15 @@ impl std::fmt::Display for LoadError {
                  `cargo build --target wasm32-wasip2`, or wrap it with \
                  `wasm-tools component new FILE.wasm -o COMPONENT.wasm`",
             ),
-            LoadError::TooLarge(bytes) => {
-                write!(f, "the component is {bytes} bytes and the limit is {MAX_COMPONENT}")
+            LoadError::TooLarge => {
+                write!(f, "the component is over the limit of {MAX_COMPONENT} bytes")
             }
-            LoadError::Invalid(message) => write!(f, "the component is not valid: {message}"),
+            LoadError::Invalid(message) => {
+                write!(f, "the component cannot be run here: {message}")
+            }
+            LoadError::Excess { what, wanted, allowed } => {
+                write!(f, "the component begins with {wanted} {what} and may have {allowed}")
+            }
             LoadError::NoHandle(exports) => {
                 write!(f, "the component does not export `handle`; it exports ")?;
                 match exports.as_slice() {
@@ -108,6 +128,9 @@ impl std::fmt::Display for LoadError {
                  (cli, clocks, filesystem, io, random, and sockets that refuse)",
                 imports.join("`, `")
             ),
+            LoadError::WrongImport(message) => {
+                write!(f, "the component wants an import that is not as it expects: {message}")
+            }
             LoadError::MemoryOverEngine(wanted, room) => write!(
                 f,
                 "the handler may have {wanted} bytes of memory but the engine has room for {room}"
@@ -119,14 +142,20 @@ impl std::fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
-/// Reads a component file.
+/// Reads a component file. Its length is believed only to spare the reading: a device
+/// has none.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let failed = |error| LoadError::Read(path.to_owned(), error);
-    let length = fs::metadata(path).map_err(failed)?.len();
-    if length > MAX_COMPONENT {
-        return Err(LoadError::TooLarge(length).in_file(path));
+    let file = File::open(path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    let mut bytes = Vec::new();
+    if length <= MAX_COMPONENT {
+        file.take(MAX_COMPONENT + 1).read_to_end(&mut bytes).map_err(failed)?;
     }
-    fs::read(path).map_err(failed)
+    match length.max(bytes.len() as u64) {
+        0..=MAX_COMPONENT => Ok(bytes),
+        _ => Err(LoadError::TooLarge.in_file(path)),
+    }
 }
 
 pub(super) fn check_sandbox(engine: &Engine, sandbox: &Sandbox) -> Result<(), LoadError> {
@@ -142,13 +171,19 @@ pub(super) fn compile(
     bytes: &[u8],
     cache: &Cache,
 ) -> Result<Component, LoadError> {
+    if bytes.len() as u64 > MAX_COMPONENT {
+        return Err(LoadError::TooLarge);
+    }
     // The preamble: magic, then a version (16 bits) and a layer (16 bits): 0 for core
     // modules, 1 for components.
     match bytes {
-        [b'\0', b'a', b's', b'm', _, _, 1, 0, ..] => {}
-        [b'\0', b'a', b's', b'm', ..] => return Err(LoadError::CoreModule),
-        text if text.trim_ascii_start().starts_with(b"(") => return Err(LoadError::Text),
-        _ => return Err(LoadError::NotWasm),
+        [b'\0', b'a', b's', b'm', _, _, 0, 0, ..] => return Err(LoadError::CoreModule),
+        // How it goes on, the compiler judges.
+        [b'\0', b'a', b's', b'm', ..] => {}
+        _ => match bytes.trim_ascii_start() {
+            [b'(', ..] | [b';', b';', ..] => return Err(LoadError::Text),
+            _ => return Err(LoadError::NotWasm),
+        },
     }
     if let Some(component) = cache.load(engine, bytes) {
         return Ok(component);
@@ -159,8 +194,28 @@ pub(super) fn compile(
     Ok(component)
 }
 
-/// Checks that there is a function named `handle`. Its type is checked when the
-/// component is linked.
+/// Checks that no instance would be refused what it begins with, as far as can be told
+/// from one part at a time: what the parts are in sum shows when they are made.
+pub(super) fn check_resources(component: &Component, sandbox: &Sandbox) -> Result<(), LoadError> {
+    let Some(needed) = component.resources_required() else {
+        return Ok(());
+    };
+    let pages = needed.max_initial_memory_size.unwrap_or_default();
+    let elements = needed.max_initial_table_size.unwrap_or_default();
+    for (what, wanted, allowed) in [
+        ("bytes of memory", pages.saturating_mul(PAGE), sandbox.max_memory as u64),
+        ("table elements", elements, TABLE_ELEMENTS as u64),
+        ("memories", needed.num_memories.into(), MEMORIES.into()),
+        ("tables", needed.num_tables.into(), TABLES.into()),
+    ] {
+        if wanted > allowed {
+            return Err(LoadError::Excess { what, wanted, allowed });
+        }
+    }
+    Ok(())
+}
+
+/// Checks that there is a function named `handle`. Its type is checked later.
 pub(super) fn check_exports(component: &Component) -> Result<(), LoadError> {
     let engine = component.engine();
     let exports = component.component_type();
@@ -173,14 +228,14 @@ pub(super) fn check_exports(component: &Component) -> Result<(), LoadError> {
     Err(LoadError::NoHandle(names))
 }
 
-/// Checks that every import is one that the linker could satisfy, and lists those that
-/// are not.
-pub(super) fn check_imports(
+/// Gives a component its imports, or lists those that there are none for.
+pub(super) fn link(
     component: &Component,
     linker: &Linker<State>,
-) -> Result<(), LoadError> {
-    let Err(error) = linker.instantiate_pre(component) else {
-        return Ok(());
+) -> Result<InstancePre<State>, LoadError> {
+    let error = match linker.instantiate_pre(component) {
+        Ok(linked) => return Ok(linked),
+        Err(error) => error,
     };
     let known = |name: &str| {
         let interface = name.split('@').next().unwrap_or(name);
@@ -199,7 +254,7 @@ pub(super) fn check_imports(
         .take(20)
         .collect();
     match unknown.as_slice() {
-        [] => Err(LoadError::mismatch(error)),
+        [] => Err(LoadError::WrongImport(quote(&format!("{error:#}")))),
         _ => Err(LoadError::UnknownImports(unknown)),
     }
 }
