@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tracing::debug;
 use wasmtime::{
     Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Result,
+    WasmFeatures,
 };
 
 /// How often the clock that stops runaways ticks. A guest is stopped at the first tick
@@ -135,6 +136,7 @@ fn config(options: &EngineOptions, allocation: Allocation) -> Config {
         .cranelift_opt_level(OptLevel::Speed)
         .max_wasm_stack(WASM_STACK)
         // Nothing that runs here needs these, and what is off cannot be attacked.
+        .wasm_features(WasmFeatures::GC | WasmFeatures::FUNCTION_REFERENCES, false)
         .wasm_multi_memory(false)
         .wasm_memory64(false)
         .wasm_relaxed_simd(false)
