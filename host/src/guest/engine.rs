@@ -28,6 +28,9 @@ pub(super) const CORE_INSTANCES: u32 = 100;
 pub(super) const MEMORIES: u32 = 4;
 pub(super) const TABLES: u32 = 32;
 
+/// How large one linear memory can be: 64-bit memories are off.
+const MAX_MEMORY_SIZE: usize = 1 << 32;
+
 /// How much of a linear memory stays resident when its slot is free.
 const KEEP_RESIDENT: usize = 1 << 20;
 
@@ -153,14 +156,15 @@ fn pool(options: &EngineOptions, allocation: Allocation) -> PoolingAllocationCon
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(CORE_INSTANCES))
-        .total_memories(instances.saturating_mul(2))
-        .total_tables(instances.saturating_mul(4))
+        // What an instance needs as a rule, and at least what one may need.
+        .total_memories(instances.saturating_mul(2).max(MEMORIES))
+        .total_tables(instances.saturating_mul(4).max(TABLES))
         .max_core_instances_per_component(CORE_INSTANCES)
         .max_memories_per_component(MEMORIES)
         .max_tables_per_component(TABLES)
         .max_component_instance_size(4 << 20)
         .max_core_instance_size(4 << 20)
-        .max_memory_size(options.max_memory)
+        .max_memory_size(options.max_memory.min(MAX_MEMORY_SIZE))
         .table_elements(TABLE_ELEMENTS)
         .max_unused_warm_slots(instances)
         .pagemap_scan(if pagemap { Enabled::Yes } else { Enabled::No })
