@@ -10,7 +10,7 @@ use wasmtime::{Result, Store, StoreContextMut, Trap, UpdateDeadline};
 use super::bindings::PluginPre;
 use super::engine::{Engine, TICK};
 use super::state::State;
-use super::{Cache, LoadError, Sandbox, bindings, fault, load, wait};
+use super::{Cache, LoadError, Sandbox, bindings, fault, files, load, wait};
 use crate::{Call, Fault, Handler, Request, Response};
 
 /// What the host may copy out of a guest beyond its response: list and string
@@ -74,6 +74,7 @@ impl Component {
         let mut linker = Linker::new(engine.inner());
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker).map_err(LoadError::internal)?;
         wait::add_to_linker(&mut linker).map_err(LoadError::internal)?;
+        files::add_to_linker(&mut linker).map_err(LoadError::internal)?;
         load::check_exports(&component)?;
         let linked = load::link(&component, &linker)?;
         let pre = PluginPre::new(linked).map_err(LoadError::mismatch)?;

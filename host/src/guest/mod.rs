@@ -6,6 +6,7 @@ mod cache;
 mod component;
 mod engine;
 mod fault;
+mod files;
 mod load;
 mod meter;
 mod output;

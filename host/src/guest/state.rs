@@ -12,8 +12,9 @@ use super::output::Output;
 use super::{Plan, Sandbox};
 use crate::RequestId;
 
-/// How many resources (streams, files, pollables) a guest may hold at once.
-const MAX_RESOURCES: usize = 1000;
+/// How many resources (files, streams, pollables) a guest may hold at once. Each file
+/// is a descriptor of the host's, which has a limit too.
+const MAX_RESOURCES: usize = 128;
 
 /// How many random bytes a guest may ask for at once.
 const MAX_RANDOM: u64 = 64 << 10;
