@@ -1,11 +1,14 @@
 //! The components that tests run, each built when it is first asked for.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result, ensure};
 use picohttp_host::project;
+
+use crate::text;
 
 /// The top folder of the project.
 pub fn root() -> &'static Path {
@@ -17,7 +20,8 @@ pub fn plugin(name: &str) -> Result<PathBuf> {
     Ok(project::build(&root().join("plugins").join(name))?)
 }
 
-/// A guest's component, built from `tests/guests/NAME.rs`, with all others at once.
+/// A guest's component, built from `tests/guests/NAME.rs` with all others at once, or made
+/// of `tests/guests/NAME.wat`.
 pub fn guest(name: &str) -> Result<PathBuf> {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = match FOLDER.get() {
@@ -28,6 +32,11 @@ pub fn guest(name: &str) -> Result<PathBuf> {
         }
     };
     let file = folder.join(format!("{name}.wasm"));
+    if text::is_guest(name) {
+        let mut made = tempfile::NamedTempFile::new_in(folder)?;
+        made.write_all(&text::guest(name)?)?;
+        made.persist(&file)?;
+    }
     ensure!(file.is_file(), "there is no guest {name}: is it in tests/guests/Cargo.toml?");
     Ok(file)
 }

@@ -5,4 +5,6 @@ pub mod alone;
 pub mod client;
 pub mod guests;
 pub mod host;
+pub mod sandbox;
 pub mod shared;
+pub mod text;

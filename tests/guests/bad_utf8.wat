@@ -1,0 +1,9 @@
+;; Answers with a protocol that is not UTF-8.
+(core module $main
+  (memory (export "memory") 1)
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+  (func (export "handle")
+    (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (i32.const 16))
+  (data (i32.const 4) "\ff\fe/1.0")
+  (data (i32.const 16) "\00\00\00\00\04\00\00\00\06\00\00\00\c8\00\00\00"))
