@@ -7,3 +7,10 @@ mod keep_alive; // connections that persist
 mod lingering; // clients that are still sending when they are answered
 mod clients; // the slow, the idle, the deaf and the gone
 mod library; // starting, stopping, and how much runs at once
+mod plugins; // the handlers in plugins/
+mod load; // what cannot be a handler, and why
+mod cache; // compiled before, and believed or not
+mod sandbox; // guests that misbehave, each with its outcome
+mod isolation; // one request leaves nothing to another
+mod grants; // what a guest was granted, and nothing else
+mod output; // what a guest prints
