@@ -1,13 +1,13 @@
 //! What cannot be a handler is refused, with a word on what is wrong.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use picohttp_host::{Allocation, Cache, Component, EngineOptions, Fault, LoadError, Sandbox};
 use picohttp_tests::guests::root;
 use picohttp_tests::sandbox::{bytes, engine, get, load_into, new_engine};
-use picohttp_tests::text;
+use picohttp_tests::text::answer_with;
 
 /// Loads a component that must be refused.
 fn refusal(bytes: &[u8]) -> Result<LoadError> {
@@ -22,12 +22,6 @@ fn refusal(bytes: &[u8]) -> Result<LoadError> {
 /// Loads a component in text that must be refused.
 fn refusal_of(component: &str) -> Result<LoadError> {
     refusal(&wat::parse_str(format!("(component {component})"))?)
-}
-
-/// A guest in good health, with something more in it.
-fn answer_with(text: &str) -> Result<Vec<u8>> {
-    let answer = fs::read_to_string(root().join("tests/guests/answer.wat"))?;
-    text::component(&format!("{text} {answer}"))
 }
 
 #[test]

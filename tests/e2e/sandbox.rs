@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 use picohttp_host::{
-    Allocation, Call, Component, EngineOptions, Fault, Handler, HttpServer, LoadError, Request,
-    Response, Sandbox,
+    Allocation, Cache, Call, Component, EngineOptions, Fault, Handler, HttpServer, LoadError,
+    Request, Response, Sandbox,
 };
 use picohttp_tests::guests::root;
 use picohttp_tests::host::Host;
 use picohttp_tests::sandbox::{call, get, load, load_into, new_engine};
+use picohttp_tests::text::answer_with;
 
 /// A guest at any path but `/healthy`, and there one in good health.
 struct Pair {
@@ -227,7 +228,7 @@ fn a_guest_that_begins_with_too_much_is_not_loaded() -> Result<()> {
     Ok(())
 }
 
-/// What several memories begin with, in sum, shows only when they are made.
+/// What several memories or tables begin with, in sum, shows only when they are made.
 #[test]
 fn a_guest_whose_parts_begin_with_too_much_is_out_of_memory() -> Result<()> {
     for allocation in ALLOCATIONS {
@@ -238,6 +239,15 @@ fn a_guest_whose_parts_begin_with_too_much_is_out_of_memory() -> Result<()> {
         })?;
         let sandbox = Sandbox { max_memory: 3 << 16, ..Sandbox::default() };
         let fault = get(&load_into(&engine, "many_memories", sandbox)?, "/");
+        ensure!(matches!(fault, Err(Fault::OutOfMemory(_))), "{allocation}: {fault:?}");
+
+        let tables = answer_with(
+            "(core module $part (table 60000 funcref))
+            (core instance (instantiate $part)) (core instance (instantiate $part))",
+        )?;
+        let sandbox = Sandbox { max_memory: 1 << 20, ..Sandbox::default() };
+        let component = Component::from_bytes(&engine, "tables", &tables, sandbox, &Cache::none())?;
+        let fault = get(&component, "/");
         ensure!(matches!(fault, Err(Fault::OutOfMemory(_))), "{allocation}: {fault:?}");
     }
     Ok(())

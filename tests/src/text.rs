@@ -63,6 +63,11 @@ pub fn guest(name: &str) -> Result<Vec<u8>> {
     component(&text).with_context(|| format!("{name}.wat is not right"))
 }
 
+/// A guest in good health, with something more in it.
+pub fn answer_with(text: &str) -> Result<Vec<u8>> {
+    component(&format!("{text} {}", fs::read_to_string(file("answer"))?))
+}
+
 fn file(name: &str) -> PathBuf {
     root().join("tests/guests").join(name).with_extension("wat")
 }
