@@ -133,7 +133,8 @@ fn line(input: &[u8], limit: usize) -> Result<Option<&[u8]>, Error> {
 fn chunk_size(line: &[u8]) -> Result<u64, Error> {
     let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let (size, extension) = line.split_at(digits);
-    let ended = matches!(extension.trim_ascii_start(), [] | [b';', ..]);
+    let after = extension.iter().find(|byte| !matches!(byte, b' ' | b'\t'));
+    let ended = matches!(after, None | Some(b';'));
     let size = std::str::from_utf8(size).map_err(|_| Error::Chunk)?;
     match u64::from_str_radix(size, 16) {
         Ok(size) if ended && digits <= 16 => Ok(size),
@@ -183,6 +184,7 @@ mod tests {
             b"5\r\nhelloX\r\n",
             b"5\r\nhello\n0\r\n\r\n",
             b"5 x\r\nhello\r\n",
+            b"5\x0c\r\nhello\r\n",
             b"5;a\rb\r\nhello\r\n",
             b"00000000000000005\r\nhello\r\n",
             b"-1\r\n",

@@ -94,9 +94,12 @@ pub fn decode(head: &[u8]) -> Cow<'_, str> {
 /// [`Error::RequestLine`], [`Error::ControlByte`], [`Error::FoldedHeader`],
 /// [`Error::HeaderName`] and [`Error::TooManyHeaders`].
 pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<Head<'a>, Error> {
-    let text = text.trim_start_matches(['\r', '\n']);
     let mut lines = Lines { rest: text };
-    let (method, target, protocol) = request_line(lines.next_line()?)?;
+    let mut line = lines.next_line()?;
+    while line.is_empty() && !lines.rest.is_empty() {
+        line = lines.next_line()?;
+    }
+    let (method, target, protocol) = request_line(line)?;
     let mut headers = Vec::with_capacity(16);
     loop {
         let line = lines.next_line()?;
@@ -183,6 +186,7 @@ mod tests {
         assert_eq!(words("\r\n\r\nGET / FOO/9\r\n\r\n"), Ok(("GET", "/", "FOO/9")));
         assert_eq!(words("GET /a b HTTP/1.1\r\n\r\n"), Err(Error::RequestLine));
         assert_eq!(words("GET\t/\tHTTP/1.1\r\n\r\n"), Err(Error::RequestLine));
+        assert_eq!(words("\rGET / HTTP/1.1\r\n\r\n"), Err(Error::ControlByte));
     }
 
     #[test]
