@@ -3,10 +3,12 @@
 
 use crate::LIMITS;
 
+type Headers = Vec<(String, String)>;
+
 #[derive(Debug, PartialEq)]
 pub struct Request {
     pub words: Vec<String>,
-    pub headers: Vec<(String, String)>,
+    pub headers: Headers,
     pub body: Option<Vec<u8>>,
 }
 
@@ -24,7 +26,7 @@ pub fn read(mut bytes: &[u8]) -> Result<Request, Stop> {
     let mut words: Vec<_> = line.split(' ').map(str::to_string).collect();
     refuse_if(words.len() > 3 || has_control(&line))?;
     words.resize(3, String::new());
-    let headers = lines.map(|line| header(&line)).collect::<Result<Vec<_>, _>>()?;
+    let headers = lines.map(|line| header(&line)).collect::<Result<Headers, _>>()?;
     refuse_if(headers.len() > LIMITS.headers)?;
     let body = read_body(&words[2], &headers, bytes)?;
     Ok(Request { words, headers, body })
@@ -68,11 +70,7 @@ fn header(line: &str) -> Result<(String, String), Stop> {
     Ok((name.to_string(), value.trim_matches([' ', '\t']).to_string()))
 }
 
-fn read_body(
-    protocol: &str,
-    headers: &[(String, String)],
-    bytes: &[u8],
-) -> Result<Option<Vec<u8>>, Stop> {
+fn read_body(protocol: &str, headers: &Headers, bytes: &[u8]) -> Result<Option<Vec<u8>>, Stop> {
     let all = |wanted: &str| {
         let found = headers.iter().filter(|(name, _)| name.to_ascii_lowercase() == wanted);
         found.map(|(_, value)| value.to_ascii_lowercase()).collect::<Vec<_>>()
@@ -83,7 +81,8 @@ fn read_body(
         refuse_if(codings != ["chunked"] || !lengths.is_empty() || protocol != "HTTP/1.1")?;
         return read_chunks(bytes).map(Some);
     }
-    refuse_if(lengths.iter().any(|it| it.is_empty() || it.contains(|c| !matches!(c, '0'..='9'))))?;
+    let number = |it: &String| !it.is_empty() && it.chars().all(|c| c.is_ascii_digit());
+    refuse_if(!lengths.iter().all(number))?;
     lengths.iter_mut().for_each(|it| *it = format!("0{}", it.trim_start_matches('0')));
     lengths.dedup();
     refuse_if(lengths.len() > 1)?;
