@@ -1,8 +1,12 @@
 //! Clients that are still sending when they are answered: each can read its answer, which
 //! a reset would destroy.
 
+use std::time::Duration;
+
 use anyhow::Result;
+use picohttp_host::{HttpServer, Request, Response, Timeouts};
 use picohttp_tests::client::Client;
+use picohttp_tests::host::{Host, eventually};
 use picohttp_tests::shared::BEHAVE;
 
 /// Has many clients send 8 MiB more than the host wants to know, and each of them read
@@ -46,4 +50,15 @@ fn a_client_that_sends_nonsense_can_read_why_not() -> Result<()> {
 #[test]
 fn a_client_that_sends_a_body_without_a_length_can_read_its_answer() -> Result<()> {
     check_blast("POST / HTTP/1.1\r\n\r\n", 200)
+}
+
+#[test]
+fn a_client_that_never_stops_is_given_up() -> Result<()> {
+    let timeouts = Timeouts { drain: Duration::from_millis(200), ..Timeouts::default() };
+    let nothing = |_: &Request<'_>, _: &mut Response| {};
+    let host = Host::serve(HttpServer::new(nothing).timeouts(timeouts))?;
+    let mut client = Client::connect(host.address())?;
+    client.send("POST / HTTP/1.0\r\nContent-Length: x\r\n\r\n")?;
+    assert_eq!(client.answer()?.status, 400);
+    eventually("the connection is closed", || host.connections() == 0)
 }

@@ -250,6 +250,11 @@ mod tests {
         assert_eq!(end(&format!("GET /\n{}", "a".repeat(32))), Err(Error::HeadTooLarge));
         assert_eq!(end(&format!("GET /\n{}\n\n", "a".repeat(24))), Ok(Some(32)));
         assert_eq!(end(&format!("GET /\n{}\n\n", "a".repeat(25))), Err(Error::HeadTooLarge));
+    }
+
+    #[test]
+    fn what_cannot_become_a_request_line_is_refused_at_once() {
+        let end = |bytes: &str| head_end(bytes.as_bytes(), 0, &Limits::default());
         assert_eq!(end("\r\n\r\n"), Ok(None));
         assert_eq!(end("\r\n\r\n\n"), Err(Error::RequestLine));
         assert_eq!(end("\x16\x03\x01"), Err(Error::RequestLine));

@@ -9,9 +9,7 @@ use super::{drop_first_header, not_found, plain_text, true_length};
 
 /// One difference, and every recorded case that shows it.
 pub struct Difference {
-    /// What is different.
     pub name: &'static str,
-    /// Why it is.
     pub why: &'static str,
     /// What happens instead of what was recorded, and in which cases.
     pub cases: &'static [(Instead, &'static [&'static str])],
@@ -277,8 +275,7 @@ pub const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         name: "A protocol or header that would break the answer becomes 502",
-        why: "A handler that sends what it was sent could be made to forge headers or a second \
-            answer",
+        why: "A handler that repeats its input could be made to forge headers, or an answer",
         cases: &[(Refused(502), &[
             "reply: header, empty name", "reply: header, a colon in the name",
             "reply: protocol, empty", "reply: protocol, UTF-8",
@@ -295,8 +292,7 @@ pub const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         name: "An error's text has a `Content-Type`, text/plain",
-        why: "Without one a browser may take it for HTML, and it may repeat what the client \
-            sent",
+        why: "Without one a browser may take it for HTML, and it may repeat the request",
         cases: &[(Answers(plain_text), &[
             "reply: raise", "reply: raise, slashes", "reply: raise, nothing", "reply: raise, UTF-8",
         ])],
