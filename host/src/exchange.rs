@@ -64,7 +64,8 @@ pub(crate) fn advance(
                         seat.risk_turn(|| handle(&connection, &message, service));
                     line = service.admission.leave();
                     // What is behind the request belongs to the next one.
-                    connection.input.drain(..message.length());
+                    let length = message.length().min(connection.input.len());
+                    connection.input.drain(..length);
                     begin_sending(&mut connection, answer, unread, service);
                     Step::Next
                 }

@@ -17,6 +17,7 @@ use clap::Parser;
 use picohttp_host::{
     Cache, Current, Engine, EngineOptions, HttpServer, KeepAlive, Sandbox, Timeouts, http1,
 };
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tracing::{error, info, warn};
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<()> {
+    raise_descriptor_limit();
     let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot catch signals")?;
     let source = Arc::new(Source::new(options.handler.as_deref()));
     let sandbox = sandbox(options);
@@ -164,6 +166,15 @@ fn start_log(options: &Options) {
         .with_writer(stderr)
         .with_ansi(stderr().is_terminal() && !no_color);
     tracing_subscriber::registry().with(format).with(filter.unwrap_or_else(asked)).init();
+}
+
+/// Every client and every file of a guest is a descriptor, and the usual soft limit of
+/// 1024 is for programs that use `select`.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        warn!(%error, "cannot raise the limit of open files");
+    }
 }
 
 /// Says something to the operator; if standard error is closed, there is nobody to say
