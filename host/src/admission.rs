@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use crate::connection::Connection;
 
@@ -60,6 +61,14 @@ impl Admission {
             state.running = state.running.saturating_sub(1);
         }
         next
+    }
+
+    /// Takes those at the head of the line that have waited past their deadlines.
+    pub(crate) fn take_expired(&self, now: Instant) -> Vec<Connection> {
+        let mut state = self.state();
+        let in_time = |connection: &Connection| connection.deadline > now;
+        let expired = state.waiting.iter().position(in_time).unwrap_or(state.waiting.len());
+        state.waiting.drain(..expired).collect()
     }
 
     /// How many requests wait.

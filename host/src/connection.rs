@@ -40,8 +40,8 @@ pub(crate) struct Connection {
     pub(crate) answered: u32,
     /// Whether the poller knows the socket, so that it is armed again and not added.
     pub(crate) polled: bool,
-    /// Counts this connection among the open ones.
-    _open: Open,
+    /// What this connection adds to the server's load.
+    share: Share,
 }
 
 /// Where in its life a connection is.
@@ -99,7 +99,7 @@ impl Connection {
         socket: TcpStream,
         id: RequestId,
         deadline: Instant,
-        open: Open,
+        share: Share,
     ) -> Connection {
         Connection {
             socket,
@@ -109,7 +109,7 @@ impl Connection {
             deadline,
             answered: 0,
             polled: false,
-            _open: open,
+            share,
         }
     }
 
@@ -133,8 +133,15 @@ impl Connection {
         self.deadline = after(self.deadline, Duration::from_secs(1) * bytes / MIN_RATE);
     }
 
+    /// Says how many bytes of a request or a response this connection holds.
+    pub(crate) fn hold(&mut self, bytes: usize) {
+        self.share.hold(bytes);
+    }
+
     /// Reads what has arrived to the end of `input`.
     pub(crate) fn read(&mut self) -> io::Result<Moved> {
+        // What an earlier request needed would be filled to the brim.
+        self.input.shrink_to(self.input.len().saturating_add(READ_MAX));
         // As much again as there is: a peer's word about a length reserves nothing.
         self.input.reserve(self.input.len().clamp(READ_MIN, READ_MAX));
         let Connection { socket, input, .. } = self;
@@ -218,27 +225,53 @@ fn attempt(
     }
 }
 
-/// The number of open connections; each holds a clone that counts it.
+/// How many connections there are, and how many bytes of requests and responses they
+/// hold beyond a little each. Every connection has a clone of the same.
 #[derive(Default)]
-pub(crate) struct OpenCount(Arc<AtomicUsize>);
+pub(crate) struct Load {
+    connections: AtomicUsize,
+    bytes: AtomicUsize,
+}
 
-impl OpenCount {
-    pub(crate) fn enter(&self) -> Open {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Open(Arc::clone(&self.0))
+/// How many bytes a connection may hold that nobody counts.
+const UNCOUNTED: usize = 64 << 10;
+
+impl Load {
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn get(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
     }
 }
 
-/// Counts one open connection while it lives.
-pub(crate) struct Open(Arc<AtomicUsize>);
+/// What one connection adds to the load while it lives.
+pub(crate) struct Share {
+    load: Arc<Load>,
+    bytes: usize,
+}
 
-impl Drop for Open {
+impl Share {
+    pub(crate) fn of(load: &Arc<Load>) -> Share {
+        load.connections.fetch_add(1, Ordering::Relaxed);
+        Share { load: Arc::clone(load), bytes: 0 }
+    }
+
+    fn hold(&mut self, bytes: usize) {
+        let bytes = if bytes > UNCOUNTED { bytes } else { 0 };
+        if bytes != self.bytes {
+            self.load.bytes.fetch_add(bytes, Ordering::Relaxed);
+            self.load.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+            self.bytes = bytes;
+        }
+    }
+}
+
+impl Drop for Share {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.hold(0);
+        self.load.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`advance`] takes a connection through its stages as far as it goes without
 //! waiting. Where it must wait it is parked, and the thread is free for others.
 
+use std::collections::VecDeque;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
@@ -28,68 +29,89 @@ enum Step {
     Close(CloseReason),
 }
 
-/// Takes a connection as far as it goes, and after it those that waited for the room
-/// that it had. Connections that must wait for their socket are given to `park`; a
-/// handler that takes long costs the thread its turn.
+/// How many requests of one connection are handled in a row while others wait, and how
+/// many times it is read.
+const REQUESTS_IN_A_ROW: u32 = 32;
+const READS_IN_A_ROW: u32 = 64;
+
+/// Takes a connection as far as it goes, and then those that waited for the room that
+/// it had. Connections that must wait for their socket are given to `park`; a handler
+/// that takes long costs the thread its turn.
 pub(crate) fn advance(
     connection: Connection,
     service: &Service,
     seat: Seat<'_>,
     park: impl Fn(Connection, Interest),
 ) {
-    let mut line = Some(connection);
-    while let Some(mut connection) = line.take() {
-        let wait = loop {
-            let step = match mem::replace(&mut connection.stage, Stage::Drain) {
-                Stage::Receive(receiver) => receive(&mut connection, receiver, service),
-                Stage::Admit(message) => {
-                    connection.stage = Stage::Handle(message);
-                    connection.begin_stage(service.timeouts.queue);
-                    match service.admission.enter(connection) {
-                        Admitted::Run(admitted) => connection = admitted,
-                        Admitted::Waiting => return,
-                        Admitted::Refused(mut refused) => {
-                            let (id, head_only) = (refused.id, refused.head_only());
-                            let close = Some(CloseReason::Overloaded);
-                            let asked = Asked { id, head_only, close };
-                            let answer = Answer::fault(&Fault::Overloaded, asked);
-                            begin_sending(&mut refused, answer, true, service);
-                            connection = refused;
-                        }
-                    }
-                    Step::Next
-                }
-                Stage::Handle(message) => {
-                    let (answer, unread) =
-                        seat.risk_turn(|| handle(&connection, &message, service));
-                    line = service.admission.leave();
-                    // What is behind the request belongs to the next one.
-                    let length = message.length().min(connection.input.len());
-                    connection.input.drain(..length);
-                    begin_sending(&mut connection, answer, unread, service);
-                    Step::Next
-                }
-                Stage::Send(output) => send(&mut connection, output, service),
-                Stage::Drain => drain(&mut connection),
-            };
-            match step {
-                Step::Next => {}
-                Step::Wait(interest) => break Some(interest),
-                Step::Close(reason) => {
-                    let Connection { id, answered, .. } = connection;
-                    debug!(request = %id, answered, %reason, "closed");
-                    break None;
-                }
+    let mut others = VecDeque::new();
+    let mut next = Some(connection);
+    while let Some(connection) = next {
+        advance_one(connection, service, seat, &mut others, &park);
+        next = others.pop_front();
+    }
+}
+
+/// Takes one connection as far as it goes. Those that it made room for have their room
+/// already, and join `others`.
+fn advance_one(
+    mut connection: Connection,
+    service: &Service,
+    seat: Seat<'_>,
+    others: &mut VecDeque<Connection>,
+    park: &impl Fn(Connection, Interest),
+) {
+    let mut handled = 0;
+    loop {
+        let step = match mem::replace(&mut connection.stage, Stage::Drain) {
+            Stage::Receive(_) if handled > 0 && !others.is_empty() => {
+                connection.stage = Stage::Receive(Receiver::default());
+                return others.push_back(connection);
             }
+            // There is always room to write, so it comes back when others had their turn.
+            Stage::Receive(_) if handled >= REQUESTS_IN_A_ROW => {
+                connection.stage = Stage::Receive(Receiver::default());
+                Step::Wait(Interest::Writable)
+            }
+            Stage::Receive(receiver) => receive(&mut connection, receiver, service),
+            Stage::Admit(message) => {
+                connection.stage = Stage::Handle(message);
+                connection.begin_stage(service.bounds.timeouts.queue);
+                match service.admission.enter(connection) {
+                    Admitted::Run(admitted) => connection = admitted,
+                    Admitted::Waiting => return,
+                    Admitted::Refused(refused) => {
+                        connection = refused;
+                        refuse_overload(&mut connection, service);
+                    }
+                }
+                Step::Next
+            }
+            Stage::Handle(message) => {
+                let (answer, unread) = seat.risk_turn(|| handle(&connection, &message, service));
+                others.extend(service.admission.leave());
+                handled += 1;
+                // What is behind the request belongs to the next one.
+                let length = message.length().min(connection.input.len());
+                connection.input.drain(..length);
+                begin_sending(&mut connection, answer, unread, service);
+                Step::Next
+            }
+            Stage::Send(output) => send(&mut connection, output, service),
+            Stage::Drain => drain(&mut connection),
         };
-        if let Some(interest) = wait {
-            park(connection, interest);
+        match step {
+            Step::Next => {}
+            Step::Wait(interest) => return park(connection, interest),
+            Step::Close(reason) => {
+                let Connection { id, answered, .. } = connection;
+                return debug!(request = %id, answered, %reason, "closed");
+            }
         }
     }
 }
 
 /// Ends a connection whose stage has lasted too long. A client that was in the middle
-/// of its request is told so.
+/// of its request, or in line with it, is told so.
 pub(crate) fn expire(
     mut connection: Connection,
     service: &Service,
@@ -100,6 +122,10 @@ pub(crate) fn expire(
         Stage::Receive(_) if !connection.input.is_empty() => {
             let answer = Answer::client_timeout(connection.head_only());
             begin_sending(&mut connection, answer, true, service);
+            return advance(connection, service, seat, park);
+        }
+        Stage::Handle(_) => {
+            refuse_overload(&mut connection, service);
             return advance(connection, service, seat, park);
         }
         Stage::Receive(_) => CloseReason::Idle,
@@ -116,9 +142,9 @@ fn receive(connection: &mut Connection, mut receiver: Receiver, service: &Servic
         begin_sending(connection, answer, true, service);
         Step::Next
     };
-    loop {
+    for _ in 0..READS_IN_A_ROW {
         let was_in_body = receiver.in_body();
-        match receiver.receive(&mut connection.input, &service.limits) {
+        match receiver.receive(&mut connection.input, &service.bounds.limits) {
             Ok(Received::Message(message)) => {
                 connection.stage = Stage::Admit(message);
                 return Step::Next;
@@ -128,7 +154,7 @@ fn receive(connection: &mut Connection, mut receiver: Receiver, service: &Servic
                     connection.send_interim(http1::CONTINUE);
                 }
                 if receiver.in_body() && !was_in_body {
-                    connection.begin_stage(service.timeouts.body);
+                    connection.begin_stage(service.bounds.timeouts.body);
                 }
             }
             Err(error) => return refuse(connection, error),
@@ -137,10 +163,15 @@ fn receive(connection: &mut Connection, mut receiver: Receiver, service: &Servic
         match connection.read() {
             // The first request has its time from when the client was accepted.
             Ok(Moved::Bytes) if before == 0 && connection.answered > 0 => {
-                connection.begin_stage(service.timeouts.head);
+                connection.begin_stage(service.bounds.timeouts.head);
             }
             Ok(Moved::Bytes) if receiver.in_body() => {
                 connection.allow_for(connection.input.len() - before);
+                connection.hold(receiver.held(&connection.input));
+                if service.is_full() {
+                    refuse_overload(connection, service);
+                    return Step::Next;
+                }
             }
             Ok(Moved::Bytes) => {}
             Ok(Moved::Pending(interest)) => {
@@ -153,13 +184,30 @@ fn receive(connection: &mut Connection, mut receiver: Receiver, service: &Servic
             Err(_) => return Step::Close(CloseReason::Failed),
         }
     }
+    // A client that sends without a pause takes its turn with others, and no longer than
+    // its deadline.
+    if connection.deadline <= Instant::now() {
+        let answer = Answer::client_timeout(connection.head_only());
+        begin_sending(connection, answer, true, service);
+        return Step::Next;
+    }
+    connection.stage = Stage::Receive(receiver);
+    Step::Wait(Interest::Readable)
+}
+
+/// Answers a request that there is no room for.
+fn refuse_overload(connection: &mut Connection, service: &Service) {
+    let (id, head_only) = (connection.id, connection.head_only());
+    let asked = Asked { id, head_only, close: Some(CloseReason::Overloaded) };
+    let answer = Answer::fault(&Fault::Overloaded, asked);
+    begin_sending(connection, answer, true, service);
 }
 
 /// Runs the handler and makes its answer. Says too whether the client may be sending
 /// what nobody will read.
 fn handle(connection: &Connection, message: &Message, service: &Service) -> (Answer, bool) {
     let text = http1::decode(connection.input.get(..message.head).unwrap_or_default());
-    let head = match http1::parse(&text, &service.limits) {
+    let head = match http1::parse(&text, &service.bounds.limits) {
         Ok(head) => head,
         Err(error) => return (Answer::refusal(error, connection.head_only()), true),
     };
@@ -183,7 +231,8 @@ fn handle(connection: &Connection, message: &Message, service: &Service) -> (Ans
     let answer = response.and_then(|response| Answer::response(response, asked));
     let answer = answer.unwrap_or_else(|fault| {
         let status = fault.status();
-        warn!(request = %call.id, %method, target, status, reason = %fault.reason(), "{fault}");
+        let (method, target) = (excerpt(method), excerpt(target));
+        warn!(request = %call.id, method, target, status, reason = %fault.reason(), "{fault}");
         Answer::fault(&fault, asked)
     });
     // A body that was sent without its length, or another request behind this one.
@@ -191,6 +240,11 @@ fn handle(connection: &Connection, message: &Message, service: &Service) -> (Ans
         message.body.is_none() && !matches!(method, "GET" | "HEAD" | "DELETE" | "OPTIONS");
     let unread = may_have_body || connection.input.len() > message.length();
     (answer, unread)
+}
+
+/// As much of a client's word as the log has use for. As a field, it is quoted there.
+fn excerpt(word: &str) -> &str {
+    word.get(..word.floor_char_boundary(256)).unwrap_or(word)
 }
 
 /// A handler that panics in the host harms its own request only.
@@ -220,8 +274,9 @@ fn begin_sending(connection: &mut Connection, answer: Answer, unread: bool, serv
         // A client that is slow to read holds no memory with its request.
         connection.input = Vec::new();
     }
+    connection.hold(data.len());
     connection.answered = connection.answered.saturating_add(1);
-    connection.begin_stage(service.timeouts.write);
+    connection.begin_stage(service.bounds.timeouts.write);
     connection.stage = Stage::Send(Output { head, data, sent: 0, then });
 }
 
@@ -245,12 +300,13 @@ fn send(connection: &mut Connection, mut output: Output, service: &Service) -> S
         Ok(Moved::Bytes | Moved::End) => {}
         Err(_) => return Step::Close(CloseReason::Failed),
     }
+    connection.hold(0);
     match output.then {
         Then::NextRequest => {
             connection.id = service.next_id();
-            let idle = service.keep_alive.unwrap_or_default().idle;
+            let idle = service.bounds.keep_alive.unwrap_or_default().idle;
             let begun = !connection.input.is_empty();
-            connection.begin_stage(if begun { service.timeouts.head } else { idle });
+            connection.begin_stage(if begun { service.bounds.timeouts.head } else { idle });
             connection.stage = Stage::Receive(Receiver::default());
             Step::Next
         }
@@ -259,7 +315,7 @@ fn send(connection: &mut Connection, mut output: Output, service: &Service) -> S
             if connection.finish_sending().is_err() {
                 return Step::Close(reason);
             }
-            connection.begin_stage(service.timeouts.drain);
+            connection.begin_stage(service.bounds.timeouts.drain);
             connection.stage = Stage::Drain;
             Step::Next
         }

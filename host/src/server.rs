@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::admission::Admission;
 use crate::connection::after;
 use crate::listener::Listener;
-use crate::service::Service;
+use crate::service::{Bounds, Service};
 use crate::workers::Workers;
 use crate::{Handler, KeepAlive, Timeouts, http1};
 
@@ -39,9 +39,7 @@ pub struct HttpServer {
     handler: Box<dyn Handler>,
     addresses: Vec<SocketAddr>,
     args: Vec<String>,
-    limits: http1::Limits,
-    timeouts: Timeouts,
-    keep_alive: Option<KeepAlive>,
+    bounds: Bounds,
     threads: bool,
     max_concurrent_requests: usize,
     max_queue: usize,
@@ -54,9 +52,7 @@ impl HttpServer {
             handler: Box::new(handler),
             addresses: Vec::new(),
             args: Vec::new(),
-            limits: http1::Limits::default(),
-            timeouts: Timeouts::default(),
-            keep_alive: None,
+            bounds: Bounds::default(),
             threads: true,
             max_concurrent_requests: 64,
             max_queue: 1024,
@@ -101,22 +97,37 @@ impl HttpServer {
         self
     }
 
+    /// How many connections there may be; 20 000 unless told otherwise. Those over it are
+    /// closed as they come.
+    pub fn max_connections(mut self, count: usize) -> HttpServer {
+        self.bounds.max_connections = count.max(1);
+        self
+    }
+
+    /// How many bytes of requests and responses may be held for all connections together;
+    /// 512 MiB unless told otherwise. Bodies that come when there are more are answered
+    /// with 503.
+    pub fn max_buffered(mut self, bytes: usize) -> HttpServer {
+        self.bounds.max_buffered = bytes;
+        self
+    }
+
     /// The sizes that a request may have.
     pub fn limits(mut self, limits: http1::Limits) -> HttpServer {
-        self.limits = limits;
+        self.bounds.limits = limits;
         self
     }
 
     /// How long each stage of a connection may last.
     pub fn timeouts(mut self, timeouts: Timeouts) -> HttpServer {
-        self.timeouts = timeouts;
+        self.bounds.timeouts = timeouts;
         self
     }
 
     /// Lets connections of HTTP/1.1 clients persist over several requests. Without it, which
     /// is the default, every connection is closed after one.
     pub fn keep_alive(mut self, keep_alive: KeepAlive) -> HttpServer {
-        self.keep_alive = Some(keep_alive);
+        self.bounds.keep_alive = Some(keep_alive);
         self
     }
 
@@ -133,14 +144,7 @@ impl HttpServer {
         let listener = Listener::bind(&self.addresses)?;
         let max_running = if self.threads { self.max_concurrent_requests } else { 1 };
         let admission = Admission::new(max_running, self.max_queue);
-        let service = Service::new(
-            self.handler,
-            self.args,
-            self.limits,
-            self.timeouts,
-            self.keep_alive,
-            admission,
-        );
+        let service = Service::new(self.handler, self.args, self.bounds, admission);
         let (workers, threads) = Workers::start(service, listener, max_running)?;
         Ok(RunningServer { workers, threads })
     }
@@ -173,7 +177,7 @@ impl RunningServer {
 
     /// How many connections are open.
     pub fn connections(&self) -> usize {
-        self.workers.open.get()
+        self.workers.connections()
     }
 
     /// How many complete requests wait in line for others to end.

@@ -1,17 +1,21 @@
 //! What every request of a server has in common.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::admission::Admission;
+use crate::connection::Load;
 use crate::http1::{self, CloseReason, Head};
 use crate::{Handler, RequestId};
 
-/// The deadlines of a connection. Each counts from when its stage began, whatever the
-/// client does meanwhile: one byte now and then keeps nothing alive.
+/// The deadlines of a connection. Each counts from when its stage began: one byte now
+/// and then keeps nothing alive. Only bodies and responses get more time as they move, and
+/// no more than 16 KiB a second would take.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// For the head of a request, from when its client was accepted.
+    /// For the head of a request: of the first from when its client was accepted, of others
+    /// from their first byte.
     pub head: Duration,
     /// For the body of a request, from when its head was complete.
     pub body: Duration,
@@ -53,14 +57,41 @@ impl Default for KeepAlive {
     }
 }
 
+/// What connections may ask of a server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// The sizes of a request.
+    pub(crate) limits: http1::Limits,
+    /// How long each stage may last.
+    pub(crate) timeouts: Timeouts,
+    /// Whether connections persist.
+    pub(crate) keep_alive: Option<KeepAlive>,
+    /// How many connections there may be.
+    pub(crate) max_connections: usize,
+    /// How many bytes of requests and responses they may hold in sum.
+    pub(crate) max_buffered: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Bounds {
+            limits: http1::Limits::default(),
+            timeouts: Timeouts::default(),
+            keep_alive: None,
+            max_connections: 20_000,
+            max_buffered: 512 << 20,
+        }
+    }
+}
+
 /// The handler and the bounds that all request threads share.
 pub(crate) struct Service {
     pub(crate) handler: Box<dyn Handler>,
     pub(crate) args: Vec<String>,
-    pub(crate) limits: http1::Limits,
-    pub(crate) timeouts: Timeouts,
-    pub(crate) keep_alive: Option<KeepAlive>,
+    pub(crate) bounds: Bounds,
     pub(crate) admission: Admission,
+    /// What all connections together hold.
+    pub(crate) load: Arc<Load>,
     /// Set when the server begins to stop: connections no longer persist.
     pub(crate) stopping: AtomicBool,
     next_id: AtomicU64,
@@ -70,26 +101,36 @@ impl Service {
     pub(crate) fn new(
         handler: Box<dyn Handler>,
         args: Vec<String>,
-        limits: http1::Limits,
-        timeouts: Timeouts,
-        keep_alive: Option<KeepAlive>,
+        bounds: Bounds,
         admission: Admission,
     ) -> Service {
         // Two runs of a server should not give the same names.
         let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let next_id = AtomicU64::new((start.as_micros() as u64) << 12);
-        let stopping = AtomicBool::new(false);
-        Service { handler, args, limits, timeouts, keep_alive, admission, stopping, next_id }
+        let (load, stopping) = (Arc::default(), AtomicBool::new(false));
+        Service { handler, args, bounds, admission, load, stopping, next_id }
     }
 
     pub(crate) fn next_id(&self) -> RequestId {
         RequestId(self.next_id.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// Whether there are as many connections as there may be.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.load.connections() >= self.bounds.max_connections
+    }
+
+    /// Whether connections hold more bytes than they may.
+    pub(crate) fn is_full(&self) -> bool {
+        self.load.bytes() > self.bounds.max_buffered
+    }
+
     /// Why a connection on which `answered` requests went before must be closed after
     /// this one, if it must.
     pub(crate) fn close_reason(&self, head: &Head<'_>, answered: u32) -> Option<CloseReason> {
-        let Some(keep_alive) = self.keep_alive else { return Some(CloseReason::OneRequest) };
+        let Some(keep_alive) = self.bounds.keep_alive else {
+            return Some(CloseReason::OneRequest);
+        };
         if self.stopping.load(Ordering::Relaxed) {
             return Some(CloseReason::Stopping);
         }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 use tracing::{error, warn};
 
-use crate::connection::{Connection, OpenCount, Stage, after};
+use crate::connection::{Connection, Share, Stage, after};
 use crate::exchange;
 use crate::listener::{AcceptError, Listener};
 use crate::poller::{Interest, Poller};
@@ -44,7 +44,6 @@ const LISTENER: u64 = u64::MAX - 1;
 
 /// All that the threads share.
 pub(crate) struct Workers {
-    pub(crate) open: OpenCount,
     service: Service,
     listener: Listener,
     poller: Poller,
@@ -71,7 +70,6 @@ impl Workers {
         // One more than can be running handlers: somebody must always be free to say no.
         let count = max_running.saturating_add(1);
         let workers = Arc::new(Workers {
-            open: OpenCount::default(),
             service,
             listener,
             poller: Poller::new()?,
@@ -112,6 +110,11 @@ impl Workers {
     /// How many requests wait in line.
     pub(crate) fn waiting(&self) -> usize {
         self.service.admission.waiting()
+    }
+
+    /// How many connections are open.
+    pub(crate) fn connections(&self) -> usize {
+        self.service.load.connections()
     }
 
     /// Refuses new clients. Those that are already here are served.
@@ -191,9 +194,13 @@ impl Workers {
     }
 
     fn accept(&self) -> Result<Connection, AcceptError> {
-        let socket = self.listener.accept()?;
-        let deadline = after(Instant::now(), self.service.timeouts.head);
-        Ok(Connection::new(socket, self.service.next_id(), deadline, self.open.enter()))
+        let mut socket = self.listener.accept()?;
+        // One that is closed at once knows to come again; one that waits does not know.
+        while self.service.is_crowded() {
+            socket = self.listener.accept()?;
+        }
+        let deadline = after(Instant::now(), self.service.bounds.timeouts.head);
+        Ok(Connection::new(socket, self.service.next_id(), deadline, Share::of(&self.service.load)))
     }
 
     fn advance(&self, connection: Connection, seat: Seat<'_>) {
@@ -246,7 +253,9 @@ impl Workers {
         {
             error!(%error, "cannot wait for clients");
         }
-        for connection in self.take_expired() {
+        let mut expired = self.take_expired();
+        expired.extend(self.service.admission.take_expired(Instant::now()));
+        for connection in expired {
             exchange::expire(connection, &self.service, seat, |connection, interest| {
                 self.park(connection, interest);
             });

@@ -194,3 +194,22 @@ fn more_persistent_connections_than_threads_are_all_served() -> Result<()> {
     drop(clients);
     eventually("all connections are closed", || host.connections() == 0)
 }
+
+#[test]
+fn clients_that_pipeline_share_the_only_turn_with_those_in_line() -> Result<()> {
+    let host = Host::serve(server().threads(false).keep_alive(KeepAlive::default()))?;
+    let mut clients =
+        (0..4).map(|_| Client::connect(host.address())).collect::<Result<Vec<_>>>()?;
+    let pipeline = "GET /a HTTP/1.1\r\n\r\n".repeat(200);
+    for client in &mut clients {
+        client.send(&pipeline)?;
+    }
+    assert_eq!(host.get("/late")?.text(), "late");
+    for client in &mut clients {
+        for _ in 0..200 {
+            assert_eq!(answer(client)?.text(), "a");
+        }
+    }
+    assert_eq!(host.get("/last")?.text(), "last");
+    Ok(())
+}

@@ -10,7 +10,7 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 use tracing::{debug, warn};
@@ -53,6 +53,19 @@ impl Cache {
         let home = || std::env::home_dir().map(|home| home.join(".cache"));
         let caches = xdg.filter(|path| path.is_absolute()).or_else(home);
         Cache { folder: caches.map(|caches| caches.join("picohttp-host")) }
+    }
+
+    /// Whether what is kept could be changed by who may write in `folder`.
+    pub(super) fn is_within_reach(&self, folder: &Path) -> bool {
+        let Some(cache) = &self.folder else { return false };
+        match cache.canonicalize() {
+            Ok(cache) => cache.starts_with(folder) || folder.starts_with(cache),
+            // It is not there yet: what counts is where it will be made.
+            Err(_) => cache
+                .ancestors()
+                .find_map(|path| path.canonicalize().ok())
+                .is_some_and(|parent| parent.starts_with(folder)),
+        }
     }
 
     /// The compiled form of a component, if there is one that can be believed.

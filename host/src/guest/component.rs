@@ -68,7 +68,7 @@ impl Component {
         sandbox: Sandbox,
         cache: &Cache,
     ) -> Result<Component, LoadError> {
-        load::check_sandbox(engine, &sandbox)?;
+        load::check_sandbox(engine, &sandbox, cache)?;
         let component = load::compile(engine.inner(), bytes, cache)?;
         load::check_resources(&component, &sandbox)?;
         let mut linker = Linker::new(engine.inner());
@@ -128,6 +128,8 @@ impl Handler for Component {
         let answer = self.call(&mut store, request, call.args);
         store.data().finish_output();
         match answer {
+            // An answer that was made without a folder would be a lie: not found, for one.
+            _ if store.data().is_incomplete() => Err(Fault::Overloaded),
             Ok(answer) => accept(answer, self.plan.sandbox.max_response),
             Err(error) => Err(fault::of(&error, &store.data().meter)),
         }

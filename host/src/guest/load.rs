@@ -64,6 +64,8 @@ pub enum LoadError {
     WrongImport(String),
     /// The sandbox allows more memory, in bytes, than the engine has room for.
     MemoryOverEngine(usize, usize),
+    /// The sandbox grants the writing of this folder, and with it of compiled components.
+    CacheWithinReach(PathBuf),
     /// The engine itself failed.
     Engine(String),
 }
@@ -135,6 +137,12 @@ impl std::fmt::Display for LoadError {
                 f,
                 "the handler may have {wanted} bytes of memory but the engine has room for {room}"
             ),
+            LoadError::CacheWithinReach(folder) => write!(
+                f,
+                "the handler may write in {}, and so change the compiled handlers kept there; \
+                 grant it another folder, or keep them elsewhere (--cache-dir, --no-cache)",
+                folder.display()
+            ),
             LoadError::Engine(message) => write!(f, "the engine failed: {message}"),
         }
     }
@@ -158,7 +166,19 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     }
 }
 
-pub(super) fn check_sandbox(engine: &Engine, sandbox: &Sandbox) -> Result<(), LoadError> {
+/// Checks that an engine has room for a sandbox, and that nothing in it gives a guest
+/// the host's own power: what is in the cache runs unchecked.
+pub(super) fn check_sandbox(
+    engine: &Engine,
+    sandbox: &Sandbox,
+    cache: &Cache,
+) -> Result<(), LoadError> {
+    for folder in sandbox.directories.iter().filter(|folder| folder.writable) {
+        let host = folder.host.canonicalize().unwrap_or_else(|_| folder.host.clone());
+        if cache.is_within_reach(&host) {
+            return Err(LoadError::CacheWithinReach(host));
+        }
+    }
     if sandbox.max_memory > engine.max_memory() {
         return Err(LoadError::MemoryOverEngine(sandbox.max_memory, engine.max_memory()));
     }

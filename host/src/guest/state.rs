@@ -38,6 +38,8 @@ pub(super) struct State {
 
 struct Wasi {
     context: WasiCtx,
+    /// Whether a granted folder could not be opened.
+    incomplete: bool,
     stdout: Output,
     stderr: Output,
 }
@@ -48,6 +50,11 @@ impl State {
         table.set_max_capacity(MAX_RESOURCES);
         let meter = Meter::new(plan.sandbox.max_memory);
         State { plan, request, deadline, meter, wasi: None, table }
+    }
+
+    /// Whether the guest had to do without a folder that it was granted.
+    pub(super) fn is_incomplete(&self) -> bool {
+        self.wasi.as_ref().is_some_and(|wasi| wasi.incomplete)
     }
 
     /// Logs what the guest wrote and did not end with a line end.
@@ -82,12 +89,14 @@ impl Wasi {
             .allow_ip_name_lookup(false)
             // A request thread is there to wait for its guest.
             .allow_blocking_current_thread(true);
+        let mut incomplete = false;
         for directory in directories {
             let perms = if directory.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
             if let Err(error) = builder.preopened_dir(&directory.host, &directory.guest, perms) {
+                incomplete = true;
                 warn!(handler = &*plan.name, %request, folder = ?directory.host, %error, "cannot open a granted folder");
             }
         }
-        Wasi { context: builder.build(), stdout, stderr }
+        Wasi { context: builder.build(), incomplete, stdout, stderr }
     }
 }

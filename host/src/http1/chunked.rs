@@ -7,6 +7,11 @@ use super::{Error, Limits};
 /// How long a chunk's size line, or all trailers together, may be.
 const MAX_LINE: usize = 4096;
 
+/// How long a plain chunk size is at most, and all that is more than that in sum: chunks
+/// may be many, and each could bring a line of extensions.
+const MAX_SIZE_DIGITS: usize = 16;
+const MAX_EXTENSIONS: usize = 16 << 10;
+
 /// Decodes a chunked body from bytes that arrive in pieces of any size.
 ///
 /// Chunk extensions and trailers are read and dropped. Lines must end with CRLF: a
@@ -15,6 +20,8 @@ const MAX_LINE: usize = 4096;
 pub struct Decoder {
     state: State,
     body: Vec<u8>,
+    /// How many bytes of size lines there were beyond a plain size.
+    extensions: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +40,7 @@ enum State {
 
 impl Default for Decoder {
     fn default() -> Self {
-        Decoder { state: State::Size, body: Vec::new() }
+        Decoder { state: State::Size, body: Vec::new(), extensions: 0 }
     }
 }
 
@@ -53,6 +60,11 @@ impl Decoder {
         Ok(input.len() - rest.len())
     }
 
+    /// How many bytes of the body are decoded by now.
+    pub fn decoded(&self) -> usize {
+        self.body.len()
+    }
+
     /// The whole body, once its end was seen.
     pub fn finish(&mut self) -> Option<Vec<u8>> {
         match self.state {
@@ -69,6 +81,10 @@ impl Decoder {
                     return Ok(None);
                 };
                 let size = chunk_size(line)?;
+                self.extensions += line.len().saturating_sub(MAX_SIZE_DIGITS);
+                if self.extensions > MAX_EXTENSIONS {
+                    return Err(Error::Chunk);
+                }
                 let total = size.saturating_add(self.body.len() as u64);
                 if total > limits.body_bytes {
                     return Err(Error::BodyTooLarge);
@@ -137,7 +153,7 @@ fn chunk_size(line: &[u8]) -> Result<u64, Error> {
     let ended = matches!(after, None | Some(b';'));
     let size = std::str::from_utf8(size).map_err(|_| Error::Chunk)?;
     match u64::from_str_radix(size, 16) {
-        Ok(size) if ended && digits <= 16 => Ok(size),
+        Ok(size) if ended && digits <= MAX_SIZE_DIGITS => Ok(size),
         _ => Err(Error::Chunk),
     }
 }
@@ -198,6 +214,14 @@ mod tests {
         assert_eq!(decode(&b"1".repeat(MAX_LINE + 1)), Err(Error::Chunk));
         let trailers = [&b"0\r\n"[..], &b"a: b\r\n".repeat(1000)].concat();
         assert_eq!(decode(&trailers), Err(Error::Chunk));
+    }
+
+    #[test]
+    fn extensions_are_bounded_in_sum() {
+        let chunk = |extension: usize| format!("1;{}\r\nx\r\n", "e".repeat(extension));
+        assert_eq!(decode(chunk(1000).repeat(16).as_bytes()), Ok(None));
+        assert_eq!(decode(chunk(1000).repeat(17).as_bytes()), Err(Error::Chunk));
+        assert_eq!(decode("1\r\nx\r\n".repeat(100_000).as_bytes()), Ok(None));
     }
 
     #[test]

@@ -62,6 +62,14 @@ impl Receiver {
         !matches!(self.state, State::Head { .. })
     }
 
+    /// How many bytes are held, in `input` and as a decoded body.
+    pub fn held(&self, input: &[u8]) -> usize {
+        match &self.state {
+            State::Chunked { decoder, .. } => input.len().saturating_add(decoder.decoded()),
+            State::Head { .. } | State::Length { .. } => input.len(),
+        }
+    }
+
     /// Takes in what `input` holds by now. Bytes of a chunked body are taken out of
     /// `input` as they are decoded; all others stay.
     ///

@@ -99,6 +99,17 @@ pub struct Options {
     #[arg(long, value_name = "COUNT", default_value_t = 1024, help_heading = "Limits")]
     pub max_queue: usize,
 
+    /// How many connections there may be; those over it are closed as they come
+    #[arg(long, value_name = "COUNT", default_value_t = 20_000, help_heading = "Limits",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connections: u32,
+
+    /// How much memory requests and responses may take, all connections together; bodies
+    /// over it get 503
+    #[arg(long, value_name = "SIZE", default_value = "512MiB", value_parser = size,
+          help_heading = "Limits")]
+    pub max_buffered: usize,
+
     /// How long a client may take to send the head of its request
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration,
           help_heading = "Limits")]

@@ -7,6 +7,7 @@ mod watch;
 
 use std::io::{IsTerminal, Write, stderr};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::process::{ExitCode, exit};
 use std::sync::Arc;
 use std::thread;
@@ -15,7 +16,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use picohttp_host::{
-    Cache, Current, Engine, EngineOptions, HttpServer, KeepAlive, Sandbox, Timeouts, http1,
+    Cache, Current, Directory, Engine, EngineOptions, HttpServer, KeepAlive, Sandbox, Timeouts,
+    http1,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -41,9 +43,13 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<()> {
     raise_descriptor_limit();
-    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot catch signals")?;
     let source = Arc::new(Source::new(options.handler.as_deref()));
     let sandbox = sandbox(options);
+    if options.watch
+        && let Some(handler) = &options.handler
+    {
+        refuse_writable(&options.dir, handler)?;
+    }
     let cache = cache(options);
     let engine = Engine::new(&EngineOptions {
         instances: concurrency(options),
@@ -53,6 +59,8 @@ fn run(options: &Options) -> Result<()> {
     .map_err(|error| anyhow::anyhow!("cannot start the engine: {error:#}"))?;
     let current = Arc::new(Current::new(source.load(&engine, &sandbox, &cache)?));
 
+    // Until now a signal ends the process, as it should while a handler is built.
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot catch signals")?;
     let server = server(options, Arc::clone(&current))?;
     if options.quiet == 0 {
         say(&format!("Serving HTTP on http://{}/", server.address()));
@@ -81,6 +89,20 @@ fn run(options: &Options) -> Result<()> {
     match server.stop(options.shutdown_timeout) {
         0 => {}
         cut => warn!(connections = cut, "cut off at the shutdown timeout"),
+    }
+    Ok(())
+}
+
+/// A handler that could change what it is built from could have anything built and run.
+fn refuse_writable(granted: &[Directory], handler: &Path) -> Result<()> {
+    let handler = handler.canonicalize().unwrap_or_else(|_| handler.to_owned());
+    for folder in granted.iter().filter(|folder| folder.writable) {
+        if handler.starts_with(&folder.host) || folder.host.starts_with(&handler) {
+            bail!(
+                "--watch would build what the handler may write in {}; grant it another folder",
+                folder.host.display()
+            );
+        }
     }
     Ok(())
 }
@@ -114,6 +136,8 @@ fn server(options: &Options, handler: Arc<Current>) -> Result<picohttp_host::Run
         .args(options.arg.iter().cloned())
         .max_concurrent_requests(concurrency(options) as usize)
         .max_queue(options.max_queue)
+        .max_connections(options.max_connections as usize)
+        .max_buffered(options.max_buffered)
         .limits(http1::Limits {
             body_bytes: options.max_body_size as u64,
             ..http1::Limits::default()
