@@ -13,7 +13,7 @@ use crate::RequestId;
 use crate::http1::{CloseReason, Message, Receiver};
 use crate::poller::Interest;
 
-/// How much is read at once, at least and at most.
+/// How much room is made for a read, at least and at most.
 const READ_MIN: usize = 4 << 10;
 const READ_MAX: usize = 256 << 10;
 

@@ -20,12 +20,14 @@
 //!
 //! [`exchange`] tells it whole. In the order that a request meets them:
 //!
-//! - [`server`] puts it all together; [`workers`] are the threads.
+//! - [`server`] puts it all together; [`workers`] are the threads, and [`turns`] decide
+//!   how many of them are at work. What all requests have in common is a [`service`].
 //! - [`listener`] accepts a client; its [`connection`] is parked with the [`poller`]
 //!   whenever it is slow.
 //! - [`http1`] makes a request out of its bytes.
 //! - [`admission`] finds room for it, a place in line, or neither.
 //! - [`handler`] is what answers it: a component, run by [`guest`], or a closure.
+//!   [`current`] is a component that can be replaced, and [`project`] builds one.
 //! - [`answer`] is what is sent back, and [`outcome`] the word for how it went.
 //!
 //! # What is absent, and stays so
@@ -36,7 +38,7 @@
 //!   request.
 //! - No lock is held while a handler runs.
 //! - A client that waits costs no thread.
-//! - There is no global state.
+//! - There is no global state of our own.
 
 #![warn(
     missing_docs,

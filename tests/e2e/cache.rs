@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
-use picohttp_host::{Allocation, Cache, Component, Engine, EngineOptions, Sandbox};
+use picohttp_host::{Allocation, Cache, Component, Directory, Engine, EngineOptions, Sandbox};
 use picohttp_tests::sandbox::{bytes, engine, get, new_engine};
 use tempfile::TempDir;
 
@@ -224,5 +224,33 @@ fn many_may_keep_the_same_at_once() -> Result<()> {
     let entries = fixture.entries()?;
     assert_eq!(entries.len(), 1);
     ensure!(!fixture.compiles("answer", &entries[0])?);
+    Ok(())
+}
+
+#[test]
+fn no_handler_may_write_where_compiled_handlers_are_kept() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let cache_folder = folder.path().join("home/cache");
+    let cache = Cache::in_folder(&cache_folder);
+    let load = |host: PathBuf, writable| {
+        let directories = vec![Directory { host, guest: "/".to_owned(), writable }];
+        let sandbox = Sandbox { directories, ..Sandbox::default() };
+        let loaded =
+            Component::from_bytes(engine()?, "counter", &bytes("counter")?, sandbox, &cache);
+        loaded.map(|_| ()).map_err(anyhow::Error::from)
+    };
+    let other = folder.path().join("other");
+    fs::create_dir(&other)?;
+    // At first the cache is not there yet.
+    for _ in 0..2 {
+        for reach in [folder.path().to_owned(), folder.path().join("home")] {
+            fs::create_dir_all(&reach)?;
+            let error = load(reach.clone(), true).expect_err("refused").to_string();
+            assert!(error.contains("compiled handlers"), "{error}");
+            load(reach, false)?;
+        }
+        load(other.clone(), true)?;
+    }
+    assert!(load(cache_folder, true).is_err());
     Ok(())
 }

@@ -4,8 +4,8 @@
 //! long as it takes, for another process to open its other end. So nothing but regular
 //! files and folders can be opened.
 //!
-//! Between the look and the opening another process of the operator's could put a FIFO
-//! in place of a file. No guest can: WASI makes none.
+//! Between the look and the opening a FIFO could be put in place of a file: by another
+//! process, or by a guest where it may write and one is already there. WASI makes none.
 
 use wasmtime::component::{Linker, Resource};
 use wasmtime::{Result, StoreContextMut};

@@ -4,12 +4,12 @@
 //! every limit on their sizes. Out of scope: sockets, time, routing and wasm.
 //!
 //! ```text
-//!            head::parse            framing::of            chunked::Decoder
+//!               parse                  framing                 Decoder
 //!   bytes ───────────────▶ Head ───────────────▶ Framing ─────────────────▶ body
 //!            (None: more)              │ Length(n): the next n bytes
 //!                                      ▼
-//!   bytes ◀─────────────── Response ◀─ handler
-//!           respond::write
+//!   bytes ◀─────────────── response ◀─ handler
+//!             write_head
 //! ```
 //!
 //! What a handler sees is lenient: methods, protocols, header names and statuses

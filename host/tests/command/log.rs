@@ -44,7 +44,7 @@ fn a_guest_cannot_write_control_bytes_or_forge_a_line() -> Result<()> {
 #[test]
 fn a_client_cannot_forge_a_line_either() -> Result<()> {
     let host = Running::start(command().arg(plugin("greet")?))?;
-    let request = "GET /\u{85}\u{2028}\u{202e}WARN HTTP/1.0\r\n\r\n";
+    let request = "G\u{9b}31m\"status=200\u{202e} /\u{85}\u{2028}\u{202e}WARN HTTP/1.0\r\n\r\n";
     assert_eq!(exchange(host.address, request)?.status, 500);
     host.wait_for("handler-error")?;
     let log = host.log();
