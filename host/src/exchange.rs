@@ -3,7 +3,6 @@
 //! [`advance`] takes a connection through its stages as far as it goes without
 //! waiting. Where it must wait it is parked, and the thread is free for others.
 
-use std::collections::VecDeque;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
@@ -43,34 +42,27 @@ pub(crate) fn advance(
     seat: Seat<'_>,
     park: impl Fn(Connection, Interest),
 ) {
-    let mut others = VecDeque::new();
     let mut next = Some(connection);
     while let Some(connection) = next {
-        advance_one(connection, service, seat, &mut others, &park);
-        next = others.pop_front();
+        next = advance_one(connection, service, seat, &park);
     }
 }
 
-/// Takes one connection as far as it goes. Those that it made room for have their room
-/// already, and join `others`.
+/// Takes one connection as far as it goes. Returns the one that it made room for, which
+/// has its room already.
 fn advance_one(
     mut connection: Connection,
     service: &Service,
     seat: Seat<'_>,
-    others: &mut VecDeque<Connection>,
     park: &impl Fn(Connection, Interest),
-) {
+) -> Option<Connection> {
+    let mut next = None;
     let mut handled = 0;
     loop {
         let step = match mem::replace(&mut connection.stage, Stage::Drain) {
-            Stage::Receive(_) if handled > 0 && !others.is_empty() => {
+            Stage::Receive(_) if next.is_some() || handled >= REQUESTS_IN_A_ROW => {
                 connection.stage = Stage::Receive(Receiver::default());
-                return others.push_back(connection);
-            }
-            // There is always room to write, so it comes back when others had their turn.
-            Stage::Receive(_) if handled >= REQUESTS_IN_A_ROW => {
-                connection.stage = Stage::Receive(Receiver::default());
-                Step::Wait(Interest::Writable)
+                Step::Wait(give_way(&mut connection, service))
             }
             Stage::Receive(receiver) => receive(&mut connection, receiver, service),
             Stage::Admit(message) => {
@@ -78,7 +70,7 @@ fn advance_one(
                 connection.begin_stage(service.bounds.timeouts.queue);
                 match service.admission.enter(connection) {
                     Admitted::Run(admitted) => connection = admitted,
-                    Admitted::Waiting => return,
+                    Admitted::Waiting => return next,
                     Admitted::Refused(refused) => {
                         connection = refused;
                         refuse_overload(&mut connection, service);
@@ -88,7 +80,7 @@ fn advance_one(
             }
             Stage::Handle(message) => {
                 let (answer, unread) = seat.risk_turn(|| handle(&connection, &message, service));
-                others.extend(service.admission.leave());
+                next = service.admission.leave();
                 handled += 1;
                 // What is behind the request belongs to the next one.
                 let length = message.length().min(connection.input.len());
@@ -101,13 +93,27 @@ fn advance_one(
         };
         match step {
             Step::Next => {}
-            Step::Wait(interest) => return park(connection, interest),
+            Step::Wait(interest) => {
+                park(connection, interest);
+                return next;
+            }
             Step::Close(reason) => {
                 let Connection { id, answered, .. } = connection;
-                return debug!(request = %id, answered, %reason, "closed");
+                debug!(request = %id, answered, %reason, "closed");
+                return next;
             }
         }
     }
+}
+
+/// What a connection between two requests waits for when it is others' turn. If it has
+/// begun another one, that is only for the client to have taken its answers.
+fn give_way(connection: &mut Connection, service: &Service) -> Interest {
+    if connection.input.is_empty() {
+        return Interest::Readable;
+    }
+    connection.begin_stage(service.bounds.timeouts.write);
+    Interest::Writable
 }
 
 /// Ends a connection whose stage has lasted too long. A client that was in the middle

@@ -12,6 +12,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
 use tracing::{debug, warn};
 use wasmtime::component::Component;
@@ -130,8 +131,9 @@ impl Entry {
     /// Reads the compiled component if owner, mode and seal are right.
     fn read(&self) -> io::Result<Vec<u8>> {
         check_private(&fs::symlink_metadata(&self.folder)?)?;
-        let no_follow = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
-        let mut file = OpenOptions::new().read(true).custom_flags(no_follow).open(self.path())?;
+        // Not even a FIFO in its place makes the opening wait.
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+        let mut file = OpenOptions::new().read(true).custom_flags(flags).open(self.path())?;
         check_private(&file.metadata()?)?;
         let mut seal = Digest::default();
         file.read_exact(&mut seal)?;

@@ -1,8 +1,11 @@
 //! What reaches the log.
 
-use anyhow::Result;
+use std::io::Read;
+
+use anyhow::{Context, Result};
 use picohttp_tests::client::exchange;
 use picohttp_tests::guests::{guest, plugin};
+use picohttp_tests::host::eventually;
 
 use crate::running::{Running, command};
 
@@ -85,11 +88,39 @@ fn the_level_decides_what_is_logged() -> Result<()> {
     quiet.args(["--port", &port.to_string()]).stderr(std::process::Stdio::piped());
     let mut child = quiet.spawn()?;
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
-    picohttp_tests::host::eventually("it serves", || {
-        picohttp_tests::client::get(address, "/lines").is_ok()
-    })?;
+    eventually("it serves", || picohttp_tests::client::get(address, "/lines").is_ok())?;
     child.kill()?;
     let output = child.wait_with_output()?;
     assert_eq!(String::from_utf8(output.stderr)?, "");
+    Ok(())
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_no_request_and_no_signal() -> Result<()> {
+    let mut child = command()
+        .arg(guest("panic")?)
+        .args(["--port", "0"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()?;
+    let mut log = child.stderr.take().context("no standard error")?;
+    let mut first_line = Vec::new();
+    while !first_line.ends_with(b"/\n") {
+        let mut byte = [0];
+        log.read_exact(&mut byte)?;
+        first_line.extend(byte);
+    }
+    let first_line = String::from_utf8(first_line)?;
+    let address = first_line.trim_start_matches("Serving HTTP on http://").trim_end_matches("/\n");
+    let address = address.parse()?;
+    for _ in 0..1000 {
+        assert_eq!(picohttp_tests::client::get(address, "/panic")?.status, 500);
+    }
+    std::process::Command::new("kill").arg(child.id().to_string()).status()?;
+    let mut status = None;
+    eventually("the command ends", || {
+        status = child.try_wait().ok().flatten();
+        status.is_some()
+    })?;
+    assert_eq!(status.and_then(|status| status.code()), Some(0));
     Ok(())
 }

@@ -23,6 +23,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tracing::{error, info, warn};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
@@ -31,7 +32,7 @@ use source::Source;
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    start_log(&options);
+    let _log = start_log(&options);
     match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -181,15 +182,26 @@ fn addresses(options: &Options) -> Vec<SocketAddr> {
     }
 }
 
-/// Logs to standard error: at the level that was asked for, or as `RUST_LOG` says.
-fn start_log(options: &Options) {
+/// How many lines wait to be logged, if standard error is slow, before more are dropped.
+const LOG_LINES: usize = 8192;
+
+/// Logs to standard error: at the level that was asked for, or as `RUST_LOG` says. A
+/// thread of its own writes, so that a reader who stops reading stops no request. What
+/// is still to be written is, when the guard is dropped.
+fn start_log(options: &Options) -> WorkerGuard {
     let asked = || Targets::new().with_default(options.level());
     let filter = std::env::var("RUST_LOG").ok().and_then(|filter| filter.parse().ok());
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(LOG_LINES)
+        .thread_name("log")
+        .finish(stderr());
     let format = tracing_subscriber::fmt::layer()
-        .with_writer(stderr)
+        .with_writer(writer)
         .with_ansi(stderr().is_terminal() && !no_color);
     tracing_subscriber::registry().with(format).with(filter.unwrap_or_else(asked)).init();
+    guard
 }
 
 /// Every client and every file of a guest is a descriptor, and the usual soft limit of
