@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use rustix::io::Errno;
 use tracing::warn;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -38,7 +39,7 @@ pub(super) struct State {
 
 struct Wasi {
     context: WasiCtx,
-    /// Whether a granted folder could not be opened.
+    /// Whether there was no descriptor left for a granted folder.
     incomplete: bool,
     stdout: Output,
     stderr: Output,
@@ -52,7 +53,7 @@ impl State {
         State { plan, request, deadline, meter, wasi: None, table }
     }
 
-    /// Whether the guest had to do without a folder that it was granted.
+    /// Whether the guest had to do without a folder that it was granted and that is there.
     pub(super) fn is_incomplete(&self) -> bool {
         self.wasi.as_ref().is_some_and(|wasi| wasi.incomplete)
     }
@@ -93,10 +94,16 @@ impl Wasi {
         for directory in directories {
             let perms = if directory.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
             if let Err(error) = builder.preopened_dir(&directory.host, &directory.guest, perms) {
-                incomplete = true;
+                incomplete |= is_exhausted(&error);
                 warn!(handler = &*plan.name, %request, folder = ?directory.host, %error, "cannot open a granted folder");
             }
         }
         Wasi { context: builder.build(), incomplete, stdout, stderr }
     }
+}
+
+/// Whether the system had too little of something at this moment.
+fn is_exhausted(error: &wasmtime::Error) -> bool {
+    let errno = error.downcast_ref().and_then(Errno::from_io_error);
+    matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM))
 }
