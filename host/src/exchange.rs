@@ -5,7 +5,7 @@
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracing::{debug, warn};
 
@@ -32,6 +32,9 @@ enum Step {
 /// many times it is read.
 const REQUESTS_IN_A_ROW: u32 = 32;
 const READS_IN_A_ROW: u32 = 64;
+
+/// How long a client that was too slow is listened to after it was told so.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Takes a connection as far as it goes, and then those that waited for the room that
 /// it had. Connections that must wait for their socket are given to `park`; a handler
@@ -321,7 +324,12 @@ fn send(connection: &mut Connection, mut output: Output, service: &Service) -> S
             if connection.finish_sending().is_err() {
                 return Step::Close(reason);
             }
-            connection.begin_stage(service.bounds.timeouts.drain);
+            let mut drain = service.bounds.timeouts.drain;
+            if reason == CloseReason::SlowRequest {
+                // It has had its time; this is for the answer to arrive.
+                drain = drain.min(LAST_WORD);
+            }
+            connection.begin_stage(drain);
             connection.stage = Stage::Drain;
             Step::Next
         }
