@@ -28,9 +28,9 @@ enum Step {
     Close(CloseReason),
 }
 
-/// How many requests of one connection are handled in a row while others wait, and how
-/// many times it is read.
-const REQUESTS_IN_A_ROW: u32 = 32;
+/// How long requests of one connection are handled in a row, and how many times it is
+/// read, before others have their turn.
+const REQUESTS_IN_A_ROW: Duration = Duration::from_micros(500);
 const READS_IN_A_ROW: u32 = 64;
 
 /// How long a client that was too slow is listened to after it was told so.
@@ -60,10 +60,13 @@ fn advance_one(
     park: &impl Fn(Connection, Interest),
 ) -> Option<Connection> {
     let mut next = None;
-    let mut handled = 0;
+    let mut handled = false;
+    let began = Instant::now();
     loop {
         let step = match mem::replace(&mut connection.stage, Stage::Drain) {
-            Stage::Receive(_) if next.is_some() || handled >= REQUESTS_IN_A_ROW => {
+            Stage::Receive(_)
+                if handled && (next.is_some() || began.elapsed() > REQUESTS_IN_A_ROW) =>
+            {
                 connection.stage = Stage::Receive(Receiver::default());
                 Step::Wait(give_way(&mut connection, service))
             }
@@ -84,7 +87,7 @@ fn advance_one(
             Stage::Handle(message) => {
                 let (answer, unread) = seat.risk_turn(|| handle(&connection, &message, service));
                 next = service.admission.leave();
-                handled += 1;
+                handled = true;
                 // What is behind the request belongs to the next one.
                 let length = message.length().min(connection.input.len());
                 connection.input.drain(..length);

@@ -13,9 +13,10 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// How often threads are looked at. A handler that is running at two looks in a row
-/// costs its thread the turn.
-pub(crate) const LOOK: Duration = Duration::from_millis(1);
+/// How often threads are looked at. A handler that is running at two looks in a row, so
+/// for one to two times as long, costs its thread the turn. Were that as short as common
+/// handlers take, all would run at once and each would take longer for it.
+pub(crate) const LOOK: Duration = Duration::from_millis(4);
 
 /// What a seat says of its thread; any other value is the look after which its handler
 /// began.
