@@ -60,14 +60,8 @@ fn run(options: &Options) -> Result<()> {
     .map_err(|error| anyhow::anyhow!("cannot start the engine: {error:#}"))?;
     let current = Arc::new(Current::new(source.load(&engine, &sandbox, &cache)?));
 
-    // Until now a signal ends the process, as it should while a handler is built.
-    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot catch signals")?;
-    let server = server(options, Arc::clone(&current))?;
-    if options.quiet == 0 {
-        say(&format!("Serving HTTP on http://{}/", server.address()));
-    }
     if options.watch {
-        let from = Arc::clone(&source);
+        let (from, current) = (Arc::clone(&source), Arc::clone(&current));
         watch::watch(&source, move || {
             let started = Instant::now();
             match from.load(&engine, &sandbox, &cache) {
@@ -79,7 +73,12 @@ fn run(options: &Options) -> Result<()> {
             }
         })?;
     }
-
+    // Until now a signal ends the process, as it should while a handler is built.
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot catch signals")?;
+    let server = server(options, Arc::clone(&current))?;
+    if options.quiet == 0 {
+        say(&format!("Serving HTTP on http://{}/", server.address()));
+    }
     let signal = signals.forever().next();
     info!(signal, connections = server.connections(), "stopping");
     thread::spawn(move || {
