@@ -1,0 +1,82 @@
+//! What a handler is, and what it may use.
+
+use std::path::{Path, PathBuf};
+
+use toml::de::DeValue;
+
+use super::problem::Problems;
+use super::table::Table;
+use super::text::quoted;
+use super::value;
+use crate::Directory;
+
+/// A component's file, or a folder that one can be built from.
+pub(super) fn source(value: &DeValue<'_>, folder: &Path) -> Result<PathBuf, String> {
+    let path = folder.join(value::string(value)?);
+    let metadata = path.metadata().map_err(|error| format!("{}: {error}", path.display()))?;
+    if metadata.is_file() || path.join("Cargo.toml").is_file() {
+        Ok(path)
+    } else if metadata.is_dir() {
+        Err(format!("{} is a folder without a Cargo.toml", path.display()))
+    } else {
+        Err(format!("{} is not a regular file", path.display()))
+    }
+}
+
+/// The variables of `environment`.
+pub(super) fn environment(table: &mut Table<'_>, problems: &mut Problems) -> Vec<(String, String)> {
+    let Some(table) = table.take_table("environment", problems) else { return Vec::new() };
+    table.into_entries(problems, |name, value| {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return Err(format!("{} is not the name of a variable", quoted(name)));
+        }
+        let value = value::string(value)?;
+        if value.contains('\0') {
+            return Err("must not have a NUL in it".to_owned());
+        }
+        Ok((name.to_owned(), value))
+    })
+}
+
+/// The folders of `dirs`.
+pub(super) fn directories(
+    table: &mut Table<'_>,
+    folder: &Path,
+    problems: &mut Problems,
+) -> Vec<Directory> {
+    let read = |value: &DeValue<'_>| directory(&value::string(value)?, folder);
+    let mut directories: Vec<Directory> = Vec::new();
+    let list = table.take_list("dirs", problems, read).map(|list| list.value);
+    for setting in list.unwrap_or_default() {
+        if directories.iter().any(|other| other.guest == setting.value.guest) {
+            let guest = quoted(&setting.value.guest);
+            problems.add(&setting.place, format!("the handler has another folder as {guest}"));
+        }
+        directories.push(setting.value);
+    }
+    directories
+}
+
+/// Reads `HOST[::GUEST[::rw]]`, with HOST relative to `base`. GUEST is HOST as written,
+/// unless given.
+///
+/// # Errors
+///
+/// A sentence for whoever wrote it.
+pub fn directory(text: &str, base: &Path) -> Result<Directory, String> {
+    let mut parts = text.split("::");
+    let host =
+        parts.next().filter(|host| !host.is_empty()).ok_or("the folder's name is missing")?;
+    let guest = parts.next().filter(|guest| !guest.is_empty()).unwrap_or(host);
+    let writable = match (parts.next(), parts.next()) {
+        (None, None) | (Some("ro"), None) => false,
+        (Some("rw"), None) => true,
+        _ => return Err("after HOST::GUEST can only come ::ro or ::rw".to_owned()),
+    };
+    let path = base.join(host);
+    let path = path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))?;
+    if !path.is_dir() {
+        return Err(format!("{} is not a folder", path.display()));
+    }
+    Ok(Directory { host: path, guest: guest.to_owned(), writable })
+}

@@ -1,0 +1,67 @@
+//! The files that a file includes.
+
+use std::path::{Path, PathBuf};
+
+use glob::{MatchOptions, Pattern};
+
+use super::problem::Problems;
+use super::table::{Setting, Table};
+use super::text::quoted;
+use super::value;
+
+/// How many files may be included.
+const MAX_FILES: usize = 10_000;
+
+/// Dotfiles are left alone: editors keep theirs beside the real ones.
+const OPTIONS: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: true,
+};
+
+/// The files that `include` of the file's own table `root` names, each once, sorted.
+pub(super) fn files(root: &mut Table<'_>, problems: &mut Problems) -> Vec<PathBuf> {
+    let patterns = root.take_list("include", problems, value::string);
+    let mut files = Vec::new();
+    for pattern in patterns.iter().flat_map(|list| &list.value) {
+        match matches(pattern) {
+            Ok(matched) => files.extend(matched),
+            Err(message) => problems.add(&pattern.place, message),
+        }
+    }
+    files.sort();
+    files.dedup();
+    if let Some(list) = patterns.filter(|_| files.len() > MAX_FILES) {
+        problems.add(&list.place, format!("matches more than {MAX_FILES} files"));
+        files.clear();
+    }
+    files
+}
+
+fn matches(pattern: &Setting<'_, String>) -> Result<Vec<PathBuf>, String> {
+    let (text, written) = (pattern.place.text, pattern.value.as_str());
+    let path = text.folder().join(written);
+    let mut files = Vec::new();
+    if !written.contains(['*', '?', '[']) {
+        path.metadata().map_err(|error| format!("{}: {error}", path.display()))?;
+        files.push(path);
+    } else if written.contains("**") {
+        return Err("`**` is not supported; name the folders".to_owned());
+    } else {
+        let folder = text.folder().to_str().ok_or("its folder's name is not UTF-8")?;
+        let full = match Path::new(written).is_absolute() || folder.is_empty() {
+            true => written.to_owned(),
+            false => format!("{}/{written}", Pattern::escape(folder)),
+        };
+        let found = glob::glob_with(&full, OPTIONS)
+            .map_err(|error| format!("{} is not a pattern: {}", quoted(written), error.msg))?;
+        for file in found.take(MAX_FILES + 1) {
+            files.push(file.map_err(|error| error.to_string())?);
+        }
+    }
+    let itself = text.path.canonicalize().ok();
+    if files.iter().any(|file| file.canonicalize().ok() == itself) {
+        return Err("includes this file itself".to_owned());
+    }
+    Ok(files)
+}

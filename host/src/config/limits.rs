@@ -1,0 +1,127 @@
+//! The bounds that a table may set, and which table has the last word.
+
+use std::time::Duration;
+
+use super::plan::{Rate, RoutePlan};
+use super::problem::Problems;
+use super::table::{Setting, Table};
+use super::value;
+
+/// The least that an instance can have: one page.
+const MIN_MEMORY: usize = 64 << 10;
+
+/// The most that an instance can have: all that 32 bits can address.
+const MAX_MEMORY: usize = 4 << 30;
+
+/// The bounds on one request that a table sets, for itself and the tables below it.
+#[derive(Default)]
+pub(super) struct Limits<'a> {
+    timeout: Option<Setting<'a, Duration>>,
+    cpu_time: Option<Setting<'a, Duration>>,
+    pub(super) max_memory: Option<Setting<'a, usize>>,
+    max_body_size: Option<Setting<'a, usize>>,
+    max_response_size: Option<Setting<'a, usize>>,
+    max_output: Option<Setting<'a, usize>>,
+}
+
+impl<'a> Limits<'a> {
+    pub(super) fn read(table: &mut Table<'a>, problems: &mut Problems) -> Limits<'a> {
+        Limits {
+            timeout: table.take("timeout", problems, value::duration),
+            cpu_time: table.take("cpu_time", problems, value::duration),
+            max_memory: table.take("max_memory", problems, value::size_in(MIN_MEMORY..=MAX_MEMORY)),
+            max_body_size: table.take("max_body_size", problems, value::size),
+            max_response_size: table.take("max_response_size", problems, value::size),
+            max_output: table.take("max_output", problems, value::size),
+        }
+    }
+
+    /// Sets those limits of `route` that this table sets.
+    pub(super) fn apply(&self, route: &mut RoutePlan) {
+        set(&self.timeout, &mut route.timeout);
+        set_some(&self.cpu_time, &mut route.cpu_time);
+        set(&self.max_memory, &mut route.max_memory);
+        if let Some(size) = &self.max_body_size {
+            route.max_body_size = size.value as u64;
+        }
+        set(&self.max_response_size, &mut route.max_response_size);
+        set(&self.max_output, &mut route.max_output);
+    }
+}
+
+/// The bounds on all requests of a tenant together.
+#[derive(Default)]
+pub(super) struct Totals<'a> {
+    pub(super) max_memory_total: Option<Setting<'a, usize>>,
+    pub(super) log_quota: Option<Setting<'a, usize>>,
+    pub(super) share: Share<'a>,
+}
+
+impl<'a> Totals<'a> {
+    pub(super) fn read(table: &mut Table<'a>, problems: &mut Problems) -> Totals<'a> {
+        Totals {
+            max_memory_total: table.take("max_memory_total", problems, value::size),
+            log_quota: table.take("log_quota", problems, value::size),
+            share: Share::read(table, problems),
+        }
+    }
+}
+
+/// How many requests there may be, of a tenant or of a route.
+#[derive(Default)]
+pub(super) struct Share<'a> {
+    pub(super) max_concurrent_requests: Option<Setting<'a, usize>>,
+    pub(super) max_queue: Option<Setting<'a, usize>>,
+    requests_per_second: Option<Setting<'a, f64>>,
+    burst: Option<Setting<'a, u32>>,
+}
+
+impl<'a> Share<'a> {
+    pub(super) fn read(table: &mut Table<'a>, problems: &mut Problems) -> Share<'a> {
+        Share {
+            max_concurrent_requests: table.take(
+                "max_concurrent_requests",
+                problems,
+                value::count(1..=10_000),
+            ),
+            max_queue: table.take("max_queue", problems, value::count(0..=1_000_000)),
+            requests_per_second: table.take("requests_per_second", problems, value::per_second),
+            burst: table.take("burst", problems, value::count(1..=u32::MAX)),
+        }
+    }
+
+    /// The rate that this table sets, or else `defaults`.
+    pub(super) fn rate(&self, defaults: &Share<'_>, problems: &mut Problems) -> Option<Rate> {
+        let per_second = either(&self.requests_per_second, &defaults.requests_per_second);
+        let burst = either(&self.burst, &defaults.burst);
+        let Some(per_second) = per_second else {
+            if let Some(burst) = &self.burst {
+                problems.add(&burst.place, "needs `requests_per_second`");
+            }
+            return None;
+        };
+        // At most a million, see `value::per_second`.
+        let burst = burst.unwrap_or((per_second.ceil() as u32).max(1));
+        Some(Rate { per_second, burst })
+    }
+}
+
+/// The value of `own`, or else of `default`.
+pub(super) fn either<T: Copy>(
+    own: &Option<Setting<'_, T>>,
+    default: &Option<Setting<'_, T>>,
+) -> Option<T> {
+    own.as_ref().or(default.as_ref()).map(|setting| setting.value)
+}
+
+fn set<T: Copy>(setting: &Option<Setting<'_, T>>, limit: &mut T) {
+    if let Some(setting) = setting {
+        *limit = setting.value;
+    }
+}
+
+fn set_some<T: Copy>(setting: &Option<Setting<'_, T>>, limit: &mut Option<T>) {
+    if let Some(setting) = setting {
+        *limit = Some(setting.value);
+    }
+}

@@ -1,0 +1,98 @@
+//! From files to a plan.
+
+use std::path::Path;
+
+use super::include;
+use super::limits::{Limits, Totals};
+use super::plan::{Plan, ServerPlan};
+use super::problem::{Errors, Problems};
+use super::server;
+use super::table::Table;
+use super::tenant::{self, Tenant};
+use super::text::Text;
+use super::unique;
+
+/// How many tenants there may be.
+const MAX_TENANTS: usize = 10_000;
+
+/// How many routes there may be, of all tenants together.
+const MAX_ROUTES: usize = 100_000;
+
+/// What a tenant has when it does not say otherwise.
+pub(super) struct Defaults<'a> {
+    pub(super) server: ServerPlan,
+    pub(super) limits: Limits<'a>,
+    pub(super) totals: Totals<'a>,
+}
+
+impl Plan {
+    /// Reads the file at `path`, and those that it includes. Looks whether the files and
+    /// folders that they name are there, and opens none of them.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong.
+    pub fn read(path: &Path) -> Result<Plan, Errors> {
+        let mut problems = Problems::default();
+        let plan = plan(path, &mut problems);
+        problems.finish(plan)
+    }
+}
+
+/// The plan as far as it can be read.
+fn plan(path: &Path, problems: &mut Problems) -> Plan {
+    let Some(main) = text(path, problems) else { return Plan::default() };
+    let Some(mut root) = Table::parse(&main, problems) else { return Plan::default() };
+    let files = include::files(&mut root, problems);
+    let included: Vec<Text> = files.iter().filter_map(|file| text(file, problems)).collect();
+
+    let defaults = defaults(&mut root, problems);
+    let mut tenants = tenants(&mut root, &defaults, problems);
+    root.finish(problems);
+    for text in &included {
+        let Some(mut root) = Table::parse(text, problems) else { continue };
+        for key in ["include", "server", "defaults"] {
+            if let Some(place) = root.refuse(key) {
+                problems.add(&place, "only `[[tenant]]` may be in an included file");
+            }
+        }
+        tenants.extend(self::tenants(&mut root, &defaults, problems));
+        root.finish(problems);
+    }
+
+    unique::check(&tenants, problems);
+    let tenants: Vec<_> = tenants.into_iter().map(|tenant| tenant.plan).collect();
+    let routes: usize = tenants.iter().map(|tenant| tenant.routes.len()).sum();
+    for (what, number, most) in
+        [("tenants", tenants.len(), MAX_TENANTS), ("routes", routes, MAX_ROUTES)]
+    {
+        if number > most {
+            problems.add_file(path, format!("has {number} {what}; there may be {most}"));
+        }
+    }
+    Plan { server: defaults.server, tenants }
+}
+
+fn text(path: &Path, problems: &mut Problems) -> Option<Text> {
+    Text::read(path).map_err(|message| problems.add_file(path, message)).ok()
+}
+
+fn defaults<'a>(root: &mut Table<'a>, problems: &mut Problems) -> Defaults<'a> {
+    let server = server::read(root.take_table("server", problems), problems);
+    let (mut limits, mut totals) = (Limits::default(), Totals::default());
+    if let Some(mut table) = root.take_table("defaults", problems) {
+        limits = Limits::read(&mut table, problems);
+        totals = Totals::read(&mut table, problems);
+        table.finish(problems);
+    }
+    Defaults { server, limits, totals }
+}
+
+fn tenants<'a>(
+    root: &mut Table<'a>,
+    defaults: &Defaults<'_>,
+    problems: &mut Problems,
+) -> Vec<Tenant<'a>> {
+    let tables = root.take_tables("tenant", "[[tenant]]", problems);
+    tables.into_iter().map(|table| tenant::read(table, defaults, problems)).collect()
+}

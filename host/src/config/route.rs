@@ -1,0 +1,137 @@
+//! The table `[[tenant.route]]`.
+
+use std::path::{Path, PathBuf};
+
+use toml::de::DeValue;
+
+use super::grants;
+use super::limits::{Limits, Share, Totals};
+use super::plan::{RoutePlan, TenantPlan};
+use super::problem::Problems;
+use super::read::Defaults;
+use super::table::{Setting, Table};
+use super::text::Place;
+use super::value::{self, shown_size};
+use crate::paths::Paths;
+
+/// What says which handler it is, and what it may use.
+pub(super) const HANDLER_KEYS: [&str; 4] = ["source", "args", "environment", "dirs"];
+
+/// A route, and where its path is written.
+pub(super) struct Route<'a> {
+    pub(super) plan: RoutePlan,
+    pub(super) path: Place<'a>,
+}
+
+/// What stands above a route, and bounds it.
+pub(super) struct Above<'t> {
+    pub(super) defaults: &'t Defaults<'t>,
+    pub(super) limits: &'t Limits<'t>,
+    pub(super) totals: &'t Totals<'t>,
+    pub(super) tenant: &'t TenantPlan,
+    pub(super) place: &'t Place<'t>,
+}
+
+/// Reads one table; nothing if it lacks what makes a route.
+pub(super) fn read<'a>(
+    mut table: Table<'a>,
+    above: &Above<'_>,
+    problems: &mut Problems,
+) -> Option<Route<'a>> {
+    let path = table.require("path", problems, read_path);
+    let source = table.require("source", problems, |value| grants::source(value, above.folder()));
+    let limits = Limits::read(&mut table, problems);
+    let share = Share::read(&mut table, problems);
+
+    let written = path.as_ref().map(|path| path.value.as_str()).unwrap_or_default();
+    let source = source.map(|source| source.value);
+    let is_complete = path.is_some() && source.is_some();
+    let mut plan = plan(written, source.unwrap_or_default(), above);
+    limits.apply(&mut plan);
+    above.check_memory(&plan, limits.max_memory.as_ref(), problems);
+    read_grants(&mut table, &mut plan, problems);
+    let tenant = above.tenant;
+    plan.max_concurrent_requests =
+        at_most(&share.max_concurrent_requests, tenant.max_concurrent_requests, problems);
+    plan.max_queue = at_most(&share.max_queue, tenant.max_queue, problems);
+    plan.rate = share.rate(&Share::default(), problems);
+    table.finish(problems);
+    path.filter(|_| is_complete).map(|path| Route { plan, path: path.place })
+}
+
+fn read_path(value: &DeValue<'_>) -> Result<String, String> {
+    let path = value::string(value)?;
+    for segment in path.split('/').skip(1) {
+        if matches!(segment, "*" | "**") {
+            return Err("write `:name` for any one segment, and `/...` for all below".to_owned());
+        } else if segment.starts_with('{') && segment.ends_with('}') {
+            return Err("write `:name` for any one segment".to_owned());
+        }
+    }
+    if path.len() > 1 && path.ends_with('/') {
+        return Err("leave out the last `/`, or write `/...` for all below".to_owned());
+    }
+    Paths::<()>::default().place(&path).map_err(|error| error.to_string())?;
+    Ok(path)
+}
+
+/// A route with the limits of what stands above it.
+pub(super) fn plan(path: &str, source: PathBuf, above: &Above<'_>) -> RoutePlan {
+    let mut plan = RoutePlan::new(path, source);
+    above.defaults.limits.apply(&mut plan);
+    above.limits.apply(&mut plan);
+    plan
+}
+
+/// Reads what the handler may use.
+pub(super) fn read_grants(table: &mut Table<'_>, plan: &mut RoutePlan, problems: &mut Problems) {
+    let folder = table.place.text.folder();
+    let args = table.take_list("args", problems, value::string);
+    plan.args = args.into_iter().flat_map(|list| list.value).map(|arg| arg.value).collect();
+    plan.environment = grants::environment(table, problems);
+    plan.directories = grants::directories(table, folder, problems);
+}
+
+/// The value of `setting`, which may not be over the tenant's.
+fn at_most(
+    setting: &Option<Setting<'_, usize>>,
+    tenant: usize,
+    problems: &mut Problems,
+) -> Option<usize> {
+    let setting = setting.as_ref()?;
+    if setting.value > tenant {
+        problems.add(&setting.place, format!("is more than the tenant's {tenant}"));
+    }
+    Some(setting.value)
+}
+
+impl<'t> Above<'t> {
+    /// The folder that paths are relative to.
+    pub(super) fn folder(&self) -> &'t Path {
+        self.place.text.folder()
+    }
+
+    /// One instance must fit into what all may have. `own` is what the route itself says.
+    pub(super) fn check_memory(
+        &self,
+        route: &RoutePlan,
+        own: Option<&Setting<'_, usize>>,
+        problems: &mut Problems,
+    ) {
+        let Some(total) = self.tenant.max_memory_total.filter(|&total| route.max_memory > total)
+        else {
+            return;
+        };
+        let totals = [&self.totals.max_memory_total, &self.defaults.totals.max_memory_total];
+        let total_place = totals.into_iter().flatten().next().map(|total| &total.place);
+        let place = own
+            .or(self.limits.max_memory.as_ref())
+            .map(|memory| &memory.place)
+            .or(total_place)
+            .unwrap_or(self.place);
+        let (memory, total) = (shown_size(route.max_memory), shown_size(total));
+        let message =
+            format!("`max_memory` of {memory} is more than `max_memory_total` of {total}");
+        problems.add(place, message);
+    }
+}

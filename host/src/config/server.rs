@@ -1,0 +1,122 @@
+//! The table `[server]`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use toml::de::DeValue;
+
+use super::plan::{AccessLog, LogFormat, LogTarget, ServerPlan};
+use super::problem::Problems;
+use super::table::Table;
+use super::text::quoted;
+use super::value;
+
+/// Reads the table, if there is one.
+pub(super) fn read(table: Option<Table<'_>>, problems: &mut Problems) -> ServerPlan {
+    let mut plan = ServerPlan::default();
+    let Some(mut table) = table else { return plan };
+    let text = table.place.text;
+    let path = |value: &DeValue<'_>| Ok(text.folder().join(value::string(value)?));
+    let file = |value: &DeValue<'_>| existing_file(path(value)?);
+
+    if let Some(addresses) = addresses(&mut table, problems) {
+        plan.addresses = addresses;
+    }
+    if let Some(admin) = table.take("admin_addr", problems, value::address) {
+        if admin.value.port() != 0 && plan.addresses.contains(&admin.value) {
+            problems.add(&admin.place, "must not be an address of `addr`");
+        }
+        plan.admin_address = Some(admin.value);
+    }
+    plan.admin_token_file = table.take("admin_token_file", problems, file).map(|it| it.value);
+
+    let target = table.take("access_log", problems, |value| match value::string(value)?.as_str() {
+        "stderr" => Ok(LogTarget::Stderr),
+        _ => log_file(path(value)?),
+    });
+    let format = table.take("access_log_format", problems, log_format);
+    let format = format.map(|it| it.value).unwrap_or_default();
+    plan.access_log = target.map(|target| AccessLog { target: target.value, format });
+
+    macro_rules! take {
+        ($($key:ident: $read:expr;)*) => { $(
+            if let Some(setting) = table.take(stringify!($key), problems, $read) {
+                plan.$key = setting.value;
+            }
+        )* };
+    }
+    take! {
+        keep_alive: value::boolean;
+        idle_timeout: value::duration;
+        max_requests_per_connection: value::count(1..=u32::MAX);
+        head_timeout: value::duration;
+        body_timeout: value::duration;
+        write_timeout: value::duration;
+        max_connections: value::count(1..=u32::MAX);
+        max_buffered: value::size;
+        max_concurrent_requests: value::count(1..=10_000);
+        max_queue: value::count(0..=1_000_000);
+        shutdown_timeout: value::duration;
+    }
+    plan.cache_dir = table.take("cache_dir", problems, path).map(|it| it.value);
+
+    let has_certificate = table.has("tls_cert");
+    if has_certificate != table.has("tls_key") {
+        let (one, other) =
+            if has_certificate { ("tls_cert", "tls_key") } else { ("tls_key", "tls_cert") };
+        problems.add(&table.place, format!("`{one}` needs `{other}`"));
+    }
+    let certificate = table.take("tls_cert", problems, file);
+    let key = table.take("tls_key", problems, file);
+    plan.tls = certificate.zip(key).map(|(certificate, key)| (certificate.value, key.value));
+    table.finish(problems);
+    plan
+}
+
+/// One address, or a list.
+fn addresses(table: &mut Table<'_>, problems: &mut Problems) -> Option<Vec<SocketAddr>> {
+    if table.list_length("addr").is_none() {
+        return table.take("addr", problems, value::address).map(|it| vec![it.value]);
+    }
+    let list = table.take_list("addr", problems, value::address)?;
+    let mut addresses = Vec::new();
+    for address in list.value {
+        if addresses.contains(&address.value) {
+            problems.add(&address.place, format!("{} is given twice", address.value));
+        }
+        addresses.push(address.value);
+    }
+    if addresses.is_empty() {
+        problems.add(&list.place, "must have an address");
+    }
+    Some(addresses)
+}
+
+fn existing_file(path: PathBuf) -> Result<PathBuf, String> {
+    match path.metadata() {
+        Ok(metadata) if metadata.is_file() => Ok(path),
+        Ok(_) => Err(format!("{} is not a regular file", path.display())),
+        Err(error) => Err(format!("{}: {error}", path.display())),
+    }
+}
+
+/// A file that can be written to, or made.
+fn log_file(path: PathBuf) -> Result<LogTarget, String> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    if path.is_dir() {
+        Err(format!("{} is a folder", path.display()))
+    } else if !folder.is_dir() {
+        Err(format!("{} is not a folder", folder.display()))
+    } else {
+        Ok(LogTarget::File(path))
+    }
+}
+
+fn log_format(value: &DeValue<'_>) -> Result<LogFormat, String> {
+    match value::string(value)?.as_str() {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        other => Err(format!("must be `text` or `json`, not {}", quoted(other))),
+    }
+}

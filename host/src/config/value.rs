@@ -1,0 +1,114 @@
+//! What a single value means.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use toml::de::{DeInteger, DeValue};
+
+use super::text::quoted;
+use super::units;
+
+pub(super) fn string(value: &DeValue<'_>) -> Result<String, String> {
+    match value {
+        DeValue::String(text) => Ok(text.to_string()),
+        other => Err(not_a("a string", other)),
+    }
+}
+
+pub(super) fn boolean(value: &DeValue<'_>) -> Result<bool, String> {
+    match value {
+        DeValue::Boolean(value) => Ok(*value),
+        other => Err(not_a("true or false", other)),
+    }
+}
+
+pub(super) fn address(value: &DeValue<'_>) -> Result<SocketAddr, String> {
+    let text = string(value)?;
+    text.parse().map_err(|_| {
+        format!("{} is not an address; write IP:PORT, like 127.0.0.1:8080", quoted(&text))
+    })
+}
+
+pub(super) fn duration(value: &DeValue<'_>) -> Result<Duration, String> {
+    match value {
+        DeValue::String(text) => units::duration(text),
+        DeValue::Float(seconds) => units::duration(seconds.as_str()),
+        DeValue::Integer(seconds) => units::duration(&integer(seconds)?.to_string()),
+        other => Err(not_a("a duration", other)),
+    }
+}
+
+pub(super) fn size(value: &DeValue<'_>) -> Result<usize, String> {
+    match value {
+        DeValue::String(text) => units::size(text),
+        DeValue::Integer(bytes) => units::size(&integer(bytes)?.to_string()),
+        other => Err(not_a("a size", other)),
+    }
+}
+
+/// A size within `range`.
+pub(super) fn size_in(
+    range: RangeInclusive<usize>,
+) -> impl Fn(&DeValue<'_>) -> Result<usize, String> {
+    move |value| within(size(value)?, &range, |bytes| shown_size(*bytes))
+}
+
+/// A whole number within `range`.
+pub(super) fn count<T>(range: RangeInclusive<T>) -> impl Fn(&DeValue<'_>) -> Result<T, String>
+where
+    T: TryFrom<i128> + Copy + PartialOrd + Display,
+{
+    move |value| match value {
+        DeValue::Integer(number) => match T::try_from(integer(number)?) {
+            Ok(number) => within(number, &range, T::to_string),
+            Err(_) => Err(out_of(&range, T::to_string)),
+        },
+        other => Err(not_a("a whole number", other)),
+    }
+}
+
+/// A number of requests a second.
+pub(super) fn per_second(value: &DeValue<'_>) -> Result<f64, String> {
+    let number = match value {
+        DeValue::Integer(number) => integer(number)? as f64,
+        DeValue::Float(number) => number.as_str().parse().unwrap_or(f64::NAN),
+        other => return Err(not_a("a number", other)),
+    };
+    if number > 0.0 && number <= 1e6 {
+        Ok(number)
+    } else {
+        Err("it must be more than 0, and at most 1000000".to_owned())
+    }
+}
+
+/// A size as people write it.
+pub(super) fn shown_size(bytes: usize) -> String {
+    ByteSize(bytes as u64).display().iec().to_string().replace(".0 ", " ")
+}
+
+fn integer(number: &DeInteger<'_>) -> Result<i128, String> {
+    i128::from_str_radix(number.as_str(), number.radix())
+        .map_err(|_| "the number is too large".to_owned())
+}
+
+fn within<T: PartialOrd>(
+    value: T,
+    range: &RangeInclusive<T>,
+    human: impl Fn(&T) -> String,
+) -> Result<T, String> {
+    if range.contains(&value) { Ok(value) } else { Err(out_of(range, human)) }
+}
+
+fn out_of<T>(range: &RangeInclusive<T>, human: impl Fn(&T) -> String) -> String {
+    format!("it must be from {} to {}", human(range.start()), human(range.end()))
+}
+
+/// The message for a value that is not `wanted`.
+pub(super) fn not_a(wanted: &str, value: &DeValue<'_>) -> String {
+    let what = value.type_str();
+    let article = if what.starts_with(['a', 'i']) { "an" } else { "a" };
+    format!("must be {wanted}, not {article} {what}")
+}
