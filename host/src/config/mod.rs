@@ -28,3 +28,6 @@ pub mod units;
 pub use grants::directory;
 pub use plan::{AccessLog, LogFormat, LogTarget, Plan, Rate, RoutePlan, ServerPlan, TenantPlan};
 pub use problem::{Errors, Problem};
+
+#[cfg(test)]
+mod tests;

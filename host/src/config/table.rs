@@ -1,7 +1,7 @@
 //! A table that hands out its values one by one, and says at last what it had too much.
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeTable, DeValue, Error};
 
 use super::problem::Problems;
 use super::text::{Place, Text, quoted};
@@ -26,15 +26,13 @@ impl<'a> Table<'a> {
     /// The table that is the whole file; `None` if the file is no TOML.
     pub(super) fn parse(text: &'a Text, problems: &mut Problems) -> Option<Table<'a>> {
         let (root, errors) = DeTable::parse_recoverable(&text.content);
-        let mut last_line = 0;
-        for error in &errors {
-            let offset = error.span().map_or(0, |span| span.start);
-            let (line, _) = text.position(offset);
-            // What comes after the first error in a line mostly comes of it.
-            if line > last_line {
-                problems.add(&Place { text, offset, key: String::new() }, error.message());
-                last_line = line;
-            }
+        let begin = |error: &Error| error.span().map_or(0, |span| span.start);
+        let mut places: Vec<_> = errors.iter().map(|error| (begin(error), error)).collect();
+        places.sort_by_key(|(offset, _)| *offset);
+        // What comes after the first error in a line mostly comes of it.
+        places.dedup_by_key(|(offset, _)| text.position(*offset).0);
+        for (offset, error) in places {
+            problems.add(&Place { text, offset, key: String::new() }, error.message());
         }
         let place = Place { text, offset: 0, key: String::new() };
         errors.is_empty().then(|| Table::new(place, root.into_inner()))
@@ -166,6 +164,11 @@ impl<'a> Table<'a> {
         Some(at(&self.place, &value.span(), dotted(&self.place.key, key)))
     }
 
+    /// Says which keys there can be, besides those that are asked for.
+    pub(super) fn know(&mut self, keys: &[&'static str]) {
+        self.known.extend(keys);
+    }
+
     /// Reports the keys that nobody asked for.
     pub(super) fn finish(self, problems: &mut Problems) {
         for key in self.entries.keys() {
@@ -173,7 +176,7 @@ impl<'a> Table<'a> {
             let place = at(&self.place, &key.span(), name);
             let message = match nearest(key.get_ref(), &self.known) {
                 Some(known) => format!("unknown key; did you mean `{known}`?"),
-                None => "unknown key".to_owned(),
+                None => format!("unknown key; there are `{}`", self.known.join("`, `")),
             };
             problems.add(&place, message);
         }

@@ -85,7 +85,7 @@ fn plan(totals: &Totals<'_>, defaults: &Defaults<'_>, problems: &mut Problems) -
 fn routes<'a>(table: &mut Table<'a>, above: &Above<'_>, problems: &mut Problems) -> Vec<Route<'a>> {
     let own: Vec<_> = route::HANDLER_KEYS.into_iter().filter(|key| table.has(key)).collect();
     if table.has("route") || own.is_empty() {
-        if !table.has("route") {
+        if !table.has("route") || table.list_length("route") == Some(0) {
             problems.add(&table.place, "has no handler; it needs `source` or a `[[tenant.route]]`");
         }
         for key in own {
@@ -93,18 +93,20 @@ fn routes<'a>(table: &mut Table<'a>, above: &Above<'_>, problems: &mut Problems)
                 problems.add(&place, "belongs into a `[[tenant.route]]`, as there are some");
             }
         }
+        table.know(&route::HANDLER_KEYS);
         let tables = table.take_tables("route", "[[tenant.route]]", problems);
         return tables
             .into_iter()
             .filter_map(|table| route::read(table, above, problems))
             .collect();
     }
+    table.know(&["route"]);
     let source = table.require("source", problems, |value| grants::source(value, above.folder()));
-    let Some(source) = source else { return Vec::new() };
-    let mut plan = route::plan("/...", source.value, above);
+    let path = source.as_ref().map(|source| source.place.clone());
+    let mut plan = route::plan("/...", source.map(|it| it.value).unwrap_or_default(), above);
     route::read_grants(table, &mut plan, problems);
     above.check_memory(&plan, None, problems);
-    vec![Route { plan, path: source.place }]
+    path.map(|path| Route { plan, path }).into_iter().collect()
 }
 
 /// No two routes may be for the same paths.

@@ -1,0 +1,66 @@
+//! The page about the file says what the file can say.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+const PAGE: &str = include_str!("../../../../docs/configuration.md");
+
+/// The example on the page.
+pub(super) fn example() -> &'static str {
+    let (_, example) = PAGE.split_once("```toml\n").unwrap();
+    example.split_once("```").unwrap().0
+}
+
+/// The keys in the table under a heading of the page; only those marked with `*`, or all.
+fn documented(heading: &str, marked: bool) -> BTreeSet<String> {
+    let (_, section) = PAGE.split_once(&format!("\n## {heading}\n")).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let first_cells =
+        section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    first_cells
+        .filter(|cell| cell.starts_with('`') && (!marked || cell.ends_with('*')))
+        .flat_map(|cell| cell.trim_end_matches(" *").split(", "))
+        .map(|key| key.trim_matches('`').to_owned())
+        .collect()
+}
+
+/// The keys that are known where `main` has the key `??`.
+fn known(main: &str) -> BTreeSet<String> {
+    let errors = errors(&main.replace("??", "'??' = 1\n"));
+    let (_, keys) = errors.split_once("unknown key; there are `").unwrap();
+    let keys = keys.lines().next().unwrap().trim_end_matches('`');
+    keys.split("`, `").map(str::to_owned).collect()
+}
+
+#[test]
+fn every_key_is_on_the_page_and_no_other() {
+    let [limits, totals] = ["limits", "totals"].map(|heading| documented(heading, false));
+    let both = &limits | &totals;
+    let marked = documented("totals", true);
+    assert_eq!(known("??"), documented("At the top", false));
+    assert_eq!(known("[server]\n??"), documented("server", false));
+    assert_eq!(known("[defaults]\n??"), both);
+    assert_eq!(known(&format!("{GOOD}??")), &documented("tenant", false) | &both);
+    assert_eq!(
+        known("[[tenant]]\nname = 'a'\n[[tenant.route]]\n??"),
+        &(&documented("route", false) | &limits) | &marked
+    );
+}
+
+#[test]
+fn the_example_can_be_served() {
+    let folder = Folder::new(example());
+    for name in ["posts", "cache", "api"] {
+        fs::create_dir(folder.path(name)).unwrap();
+    }
+    let folder = folder
+        .with("blog.wasm", "")
+        .with("users.wasm", "")
+        .with("not-found.wasm", "")
+        .with("api/Cargo.toml", "");
+    let plan = folder.plan();
+    let names: Vec<_> = plan.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
+    assert_eq!(names, ["blog", "acme", "everyone-else"]);
+    assert_eq!(plan.tenants[1].routes.len(), 2);
+}

@@ -1,0 +1,147 @@
+//! The table `[server]`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::*;
+use crate::config::{AccessLog, LogFormat, LogTarget, ServerPlan};
+
+fn server(lines: &str) -> ServerPlan {
+    plan(&format!("[server]\n{lines}")).server
+}
+
+fn server_errors(lines: &str) -> String {
+    errors(&format!("[server]\n{lines}")).replace("picohttp.toml:", "")
+}
+
+#[test]
+fn every_key_is_read() {
+    let folder = Folder::new(
+        "[server]
+        addr = ['0.0.0.0:80', '[::1]:80']
+        admin_addr = '127.0.0.1:9090'
+        admin_token_file = 'token'
+        access_log = 'access.log'
+        access_log_format = 'json'
+        keep_alive = true
+        idle_timeout = 1
+        max_requests_per_connection = 2
+        head_timeout = '3s'
+        body_timeout = 4.5
+        write_timeout = '5'
+        max_connections = 6
+        max_buffered = '7MiB'
+        max_concurrent_requests = 8
+        max_queue = 0
+        shutdown_timeout = '1m'
+        cache_dir = 'cache'
+        tls_cert = 'certificate.pem'
+        tls_key = 'key.pem'",
+    );
+    let folder = folder.with("token", "").with("certificate.pem", "").with("key.pem", "");
+    let path = |name: &str| folder.path(name);
+    assert_eq!(
+        folder.plan().server,
+        ServerPlan {
+            addresses: vec!["0.0.0.0:80".parse().unwrap(), "[::1]:80".parse().unwrap()],
+            admin_address: Some("127.0.0.1:9090".parse().unwrap()),
+            admin_token_file: Some(path("token")),
+            access_log: Some(AccessLog {
+                target: LogTarget::File(path("access.log")),
+                format: LogFormat::Json
+            }),
+            keep_alive: true,
+            idle_timeout: Duration::from_secs(1),
+            max_requests_per_connection: 2,
+            head_timeout: Duration::from_secs(3),
+            body_timeout: Duration::from_millis(4500),
+            write_timeout: Duration::from_secs(5),
+            max_connections: 6,
+            max_buffered: 7 << 20,
+            max_concurrent_requests: 8,
+            max_queue: 0,
+            shutdown_timeout: Duration::from_secs(60),
+            cache_dir: Some(path("cache")),
+            tls: Some((path("certificate.pem"), path("key.pem"))),
+        }
+    );
+}
+
+#[test]
+fn one_address_needs_no_list() {
+    assert_eq!(server("addr = '[::]:0'").addresses, ["[::]:0".parse().unwrap()]);
+    assert_eq!(
+        server_errors("addr = 8080\nadmin_addr = 'localhost:80'"),
+        "2:8: server.addr: must be a string, not an integer\n\
+         3:14: server.admin_addr: `localhost:80` is not an address; write IP:PORT, like 127.0.0.1:8080"
+    );
+    assert_eq!(server_errors("addr = []"), "2:8: server.addr: must have an address");
+    assert_eq!(
+        server_errors("addr = ['1.1.1.1:1', '1.1.1.1:1', '1.1.1.1']\nadmin_addr = '1.1.1.1:1'"),
+        "2:22: server.addr[1]: 1.1.1.1:1 is given twice\n\
+         2:35: server.addr[2]: `1.1.1.1` is not an address; write IP:PORT, like 127.0.0.1:8080\n\
+         3:14: server.admin_addr: must not be an address of `addr`"
+    );
+    server("addr = '127.0.0.1:0'\nadmin_addr = '127.0.0.1:0'");
+}
+
+#[test]
+fn the_access_log_is_off_unless_it_has_a_place() {
+    assert_eq!(server("access_log_format = 'json'").access_log, None);
+    let log = AccessLog { target: LogTarget::Stderr, format: LogFormat::Text };
+    assert_eq!(server("access_log = 'stderr'").access_log, Some(log));
+    assert_eq!(
+        server_errors("access_log = 'data'\naccess_log_format = 'xml'"),
+        "2:14: server.access_log: data is a folder\n\
+         3:21: server.access_log_format: must be `text` or `json`, not `xml`"
+    );
+    assert!(
+        server_errors("access_log = 'none/log'").ends_with("/none is not a folder")
+            || server_errors("access_log = 'none/log'").ends_with(" none is not a folder")
+    );
+}
+
+#[test]
+fn files_must_be_there_and_certificates_have_keys() {
+    assert_eq!(
+        server_errors("admin_token_file = 'none'\ntls_cert = 'data'"),
+        "1:1: server: `tls_cert` needs `tls_key`\n\
+         2:20: server.admin_token_file: none: No such file or directory (os error 2)\n\
+         3:12: server.tls_cert: data is not a regular file"
+    );
+    assert_eq!(server_errors("tls_key = 'api.wasm'"), "1:1: server: `tls_key` needs `tls_cert`");
+    assert_eq!(server("cache_dir = '/none'").cache_dir, Some(PathBuf::from("/none")));
+}
+
+#[test]
+fn values_out_of_range_are_errors() {
+    assert_eq!(
+        server_errors(
+            "keep_alive = 'yes'\nidle_timeout = 0\nhead_timeout = -1\nbody_timeout = '5 parsecs'\nwrite_timeout = [1]"
+        ),
+        "2:14: server.keep_alive: must be true or false, not a string\n\
+         3:16: server.idle_timeout: it must be more than nothing\n\
+         4:16: server.head_timeout: not a duration; write seconds, or like 500ms, 10s, 1m\n\
+         5:16: server.body_timeout: not a duration; write seconds, or like 500ms, 10s, 1m\n\
+         6:17: server.write_timeout: must be a duration, not an array"
+    );
+    assert_eq!(
+        server_errors(
+            "max_requests_per_connection = 0\nmax_connections = 4294967296\nmax_buffered = 'lots'\nmax_concurrent_requests = 10001\nmax_queue = -1\nshutdown_timeout = 1e10"
+        ),
+        "2:31: server.max_requests_per_connection: it must be from 1 to 4294967295\n\
+         3:19: server.max_connections: it must be from 1 to 4294967295\n\
+         4:16: server.max_buffered: not a size; write bytes, or like 64KiB, 16MiB, 10MB\n\
+         5:27: server.max_concurrent_requests: it must be from 1 to 10000\n\
+         6:13: server.max_queue: it must be from 0 to 1000000\n\
+         7:20: server.shutdown_timeout: it must be at most 365 days"
+    );
+    assert_eq!(
+        server_errors(
+            "max_queue = 1.5\nmax_buffered = true\nmax_connections = 99999999999999999999999999999999999999999"
+        ),
+        "2:13: server.max_queue: must be a whole number, not a float\n\
+         3:16: server.max_buffered: must be a size, not a boolean\n\
+         4:19: server.max_connections: the number is too large"
+    );
+}
