@@ -4,11 +4,12 @@
 //! whose speed drifts is the same for each. Printed is the median of the rounds.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use picohttp_host::{
-    Allocation, Cache, Call, Component, Engine, EngineOptions, Handler, Request, RequestId,
+    Allocation, Cache, Call, Component, Engine, EngineOptions, Handler, Origin, Request, RequestId,
     Sandbox, project,
 };
 
@@ -61,7 +62,8 @@ fn life(component: &Component) -> Result<Duration> {
         headers: vec![("name-of-a-header", "value of a header, such as they are"); 10],
         data: None,
     };
-    let call = Call { id: RequestId(0), args: &[] };
+    let origin = Arc::new(Origin::new("bench", "/..."));
+    let call = Call::new(RequestId(0), &[], &origin);
     let start = Instant::now();
     for _ in 0..CALLS {
         let response = component.handle(&request, &call)?;

@@ -4,6 +4,9 @@
 use crate::http1::{self, CloseReason, Error, Unsendable};
 use crate::{Fault, Reason, RequestId, Response};
 
+/// What is said where nothing is served.
+const NOTHING_HERE: &str = "nothing is served here\n";
+
 /// An answer, ready to be sent.
 pub(crate) struct Answer {
     /// Its status.
@@ -64,6 +67,7 @@ impl Answer {
         let text = match fault {
             Fault::Error(message) => format!("{message}\n"),
             Fault::Overloaded => "too busy to handle this request now\n".to_owned(),
+            Fault::NoRoute => NOTHING_HERE.to_owned(),
             Fault::Timeout => format!("the handler took too long (request {id})\n"),
             Fault::BadResponse(_) => {
                 format!("the handler's response is unusable (request {id})\n")
@@ -79,6 +83,12 @@ impl Answer {
     pub(crate) fn refusal(error: Error, head_only: bool) -> Answer {
         let close = Some(CloseReason::Unreadable);
         Answer::text(error.status(), error.into(), format!("{error}\n"), head_only, close)
+    }
+
+    /// What is said to a request for which there is nothing, and whose body is not wanted.
+    pub(crate) fn no_route(head_only: bool) -> Answer {
+        let close = Some(CloseReason::NoRoute);
+        Answer::text(404, Reason::NoRoute, NOTHING_HERE.to_owned(), head_only, close)
     }
 
     /// What is said to a client that sends too slowly.

@@ -10,6 +10,7 @@ use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 
 use crate::RequestId;
+use crate::catalog::Endpoint;
 use crate::http1::{CloseReason, Message, Receiver};
 use crate::poller::Interest;
 
@@ -36,6 +37,12 @@ pub(crate) struct Connection {
     pub(crate) stage: Stage,
     /// When the present stage must be over.
     pub(crate) deadline: Instant,
+    /// When its client was accepted, or the first byte of its present request came.
+    pub(crate) began: Instant,
+    /// When the present request was complete.
+    pub(crate) complete: Instant,
+    /// What the present request is for, once its head is complete.
+    pub(crate) endpoint: Option<Arc<Endpoint>>,
     /// How many requests have been answered on it.
     pub(crate) answered: u32,
     /// Whether the poller knows the socket, so that it is armed again and not added.
@@ -98,6 +105,7 @@ impl Connection {
     pub(crate) fn new(
         socket: TcpStream,
         id: RequestId,
+        began: Instant,
         deadline: Instant,
         share: Share,
     ) -> Connection {
@@ -107,6 +115,9 @@ impl Connection {
             input: Vec::new(),
             stage: Stage::Receive(Receiver::default()),
             deadline,
+            began,
+            complete: began,
+            endpoint: None,
             answered: 0,
             polled: false,
             share,
@@ -120,6 +131,18 @@ impl Connection {
     /// The client's address, if it is still known.
     pub(crate) fn peer(&self) -> Option<SocketAddr> {
         self.socket.peer_addr().ok()
+    }
+
+    /// Gives a request that begins now so long to come.
+    pub(crate) fn begin_request(&mut self, timeout: Duration) {
+        self.began = Instant::now();
+        self.deadline = after(self.began, timeout);
+    }
+
+    /// Gives a complete request so long from now to find room.
+    pub(crate) fn begin_waiting(&mut self, now: Instant, timeout: Duration) {
+        self.complete = now;
+        self.deadline = after(now, timeout);
     }
 
     /// Gives the present stage so long from now.

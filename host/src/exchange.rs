@@ -1,22 +1,26 @@
-//! A request's whole life: receive, admit, handle, send, drain.
+//! A request's whole life: receive, route, admit, handle, send, drain.
 //!
 //! [`advance`] takes a connection through its stages as far as it goes without
 //! waiting. Where it must wait it is parked, and the thread is free for others.
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tracing::{debug, warn};
 
 use crate::admission::Admitted;
 use crate::answer::{Answer, Asked};
+use crate::background;
+use crate::catalog::Endpoint;
 use crate::connection::{Connection, Moved, Output, Stage, Then};
-use crate::http1::{self, CloseReason, Error, Head, Message, Received, Receiver};
+use crate::http1::{self, CloseReason, Error, Framing, Head, Limits, Message, Received, Receiver};
 use crate::poller::Interest;
+use crate::record::Record;
 use crate::service::Service;
 use crate::turns::Seat;
-use crate::{Call, Fault, Request, Response};
+use crate::{Call, Cost, Fault, Reason, Request, RequestId, Response};
 
 /// What a stage came to.
 enum Step {
@@ -71,28 +75,46 @@ fn advance_one(
                 Step::Wait(give_way(&mut connection, service))
             }
             Stage::Receive(receiver) => receive(&mut connection, receiver, service),
-            Stage::Admit(message) => {
-                connection.stage = Stage::Handle(message);
-                connection.begin_stage(service.bounds.timeouts.queue);
-                match service.admission.enter(connection) {
-                    Admitted::Run(admitted) => connection = admitted,
-                    Admitted::Waiting => return next,
-                    Admitted::Refused(refused) => {
-                        connection = refused;
-                        refuse_overload(&mut connection, service);
-                    }
+            Stage::Admit(message) => match connection.endpoint.clone() {
+                None => {
+                    let refused = handle(&connection, &message, None, service);
+                    finish(&mut connection, &message, refused, service);
+                    Step::Next
                 }
-                Step::Next
-            }
+                Some(endpoint) => {
+                    connection.stage = Stage::Handle(message);
+                    let now = Instant::now();
+                    connection.begin_waiting(now, service.bounds.timeouts.queue);
+                    match service.admission.enter(connection, &endpoint.lane, now) {
+                        Admitted::Run(admitted) => connection = admitted,
+                        Admitted::Waiting => return next,
+                        Admitted::Refused(refused) => {
+                            connection = refused;
+                            refuse_overload(&mut connection, service);
+                        }
+                    }
+                    Step::Next
+                }
+            },
             Stage::Handle(message) => {
-                let (answer, unread) = seat.risk_turn(|| handle(&connection, &message, service));
-                next = service.admission.leave();
+                let endpoint = connection.endpoint.take();
+                let result =
+                    seat.risk_turn(|| handle(&connection, &message, endpoint.as_deref(), service));
+                let background = background::has_retreated();
+                if let Some(endpoint) = endpoint {
+                    service.admission.leave(&endpoint.lane, result.busy, result.ended);
+                }
+                if !background {
+                    next = service.admission.next_due();
+                }
                 handled = true;
-                // What is behind the request belongs to the next one.
-                let length = message.length().min(connection.input.len());
-                connection.input.drain(..length);
-                begin_sending(&mut connection, answer, unread, service);
-                Step::Next
+                finish(&mut connection, &message, result, service);
+                if background {
+                    // Nothing but the handler waits for what others leave.
+                    Step::Wait(Interest::Writable)
+                } else {
+                    Step::Next
+                }
             }
             Stage::Send(output) => send(&mut connection, output, service),
             Stage::Drain => drain(&mut connection),
@@ -132,8 +154,7 @@ pub(crate) fn expire(
 ) {
     let reason = match connection.stage {
         Stage::Receive(_) if !connection.input.is_empty() => {
-            let answer = Answer::client_timeout(connection.head_only());
-            begin_sending(&mut connection, answer, true, service);
+            refuse_slow(&mut connection, service);
             return advance(connection, service, seat, park);
         }
         Stage::Handle(_) => {
@@ -149,14 +170,16 @@ pub(crate) fn expire(
 
 /// Reads until the request is complete, or refuses it.
 fn receive(connection: &mut Connection, mut receiver: Receiver, service: &Service) -> Step {
-    let refuse = |connection: &mut Connection, error: Error| {
-        let answer = Answer::refusal(error, connection.head_only());
-        begin_sending(connection, answer, true, service);
+    let refuse = |connection: &mut Connection, unserved: Unserved| {
+        let head_only = connection.head_only();
+        refuse(connection, unserved.answer(head_only), service);
         Step::Next
     };
     for _ in 0..READS_IN_A_ROW {
         let was_in_body = receiver.in_body();
-        match receiver.receive(&mut connection.input, &service.bounds.limits) {
+        let limits = service.limits(connection.endpoint.as_deref());
+        let Connection { input, endpoint, .. } = connection;
+        match receiver.receive(input, &limits, |head| route(head, endpoint, service)) {
             Ok(Received::Message(message)) => {
                 connection.stage = Stage::Admit(message);
                 return Step::Next;
@@ -169,13 +192,13 @@ fn receive(connection: &mut Connection, mut receiver: Receiver, service: &Servic
                     connection.begin_stage(service.bounds.timeouts.body);
                 }
             }
-            Err(error) => return refuse(connection, error),
+            Err(unserved) => return refuse(connection, unserved),
         }
         let before = connection.input.len();
         match connection.read() {
             // The first request has its time from when the client was accepted.
             Ok(Moved::Bytes) if before == 0 && connection.answered > 0 => {
-                connection.begin_stage(service.bounds.timeouts.head);
+                connection.begin_request(service.bounds.timeouts.head);
             }
             Ok(Moved::Bytes) if receiver.in_body() => {
                 connection.allow_for(connection.input.len() - before);
@@ -192,66 +215,152 @@ fn receive(connection: &mut Connection, mut receiver: Receiver, service: &Servic
                 return Step::Wait(interest);
             }
             Ok(Moved::End) if before == 0 => return Step::Close(CloseReason::ClientClosed),
-            Ok(Moved::End) => return refuse(connection, Error::Truncated),
+            Ok(Moved::End) => return refuse(connection, Error::Truncated.into()),
             Err(_) => return Step::Close(CloseReason::Failed),
         }
     }
     // A client that sends without a pause takes its turn with others, and no longer than
     // its deadline.
     if connection.deadline <= Instant::now() {
-        let answer = Answer::client_timeout(connection.head_only());
-        begin_sending(connection, answer, true, service);
+        refuse_slow(connection, service);
         return Step::Next;
     }
     connection.stage = Stage::Receive(receiver);
     Step::Wait(Interest::Readable)
 }
 
+/// Why a request is answered before it has come whole.
+enum Unserved {
+    Unreadable(Error),
+    NoRoute,
+}
+
+impl From<Error> for Unserved {
+    fn from(error: Error) -> Self {
+        Unserved::Unreadable(error)
+    }
+}
+
+impl Unserved {
+    fn answer(self, head_only: bool) -> Answer {
+        match self {
+            Unserved::Unreadable(error) => Answer::refusal(error, head_only),
+            Unserved::NoRoute => Answer::no_route(head_only),
+        }
+    }
+}
+
+/// Finds the endpoint of a request whose head is complete, and with it the limits of the
+/// rest. Without one, a request without a body is as good as received, and others need
+/// not send theirs.
+fn route(
+    head: &Head<'_>,
+    endpoint: &mut Option<Arc<Endpoint>>,
+    service: &Service,
+) -> Result<Limits, Unserved> {
+    *endpoint = service.catalog.load().find(head)?.cloned();
+    let limits = service.limits(endpoint.as_deref());
+    match endpoint {
+        None if http1::framing(head, &limits)? != Framing::None => Err(Unserved::NoRoute),
+        _ => Ok(limits),
+    }
+}
+
+/// Answers a request that is not handled.
+fn refuse(connection: &mut Connection, answer: Answer, service: &Service) {
+    service.record(&Record::unhandled(connection, &answer));
+    begin_sending(connection, answer, true, service);
+}
+
 /// Answers a request that there is no room for.
 fn refuse_overload(connection: &mut Connection, service: &Service) {
     let (id, head_only) = (connection.id, connection.head_only());
     let asked = Asked { id, head_only, close: Some(CloseReason::Overloaded) };
-    let answer = Answer::fault(&Fault::Overloaded, asked);
-    begin_sending(connection, answer, true, service);
+    refuse(connection, Answer::fault(&Fault::Overloaded, asked), service);
 }
 
-/// Runs the handler and makes its answer. Says too whether the client may be sending
-/// what nobody will read.
-fn handle(connection: &Connection, message: &Message, service: &Service) -> (Answer, bool) {
+/// Answers a client that was too slow to send its request.
+fn refuse_slow(connection: &mut Connection, service: &Service) {
+    refuse(connection, Answer::client_timeout(connection.head_only()), service);
+}
+
+/// What handling a request came to.
+struct Handled {
+    answer: Answer,
+    /// Whether the client may be sending what nobody will read.
+    unread: bool,
+    /// How long it kept a processor busy.
+    busy: Duration,
+    /// When it was done.
+    ended: Instant,
+}
+
+/// Runs the endpoint's handler and makes its answer.
+fn handle(
+    connection: &Connection,
+    message: &Message,
+    endpoint: Option<&Endpoint>,
+    service: &Service,
+) -> Handled {
+    let started = Instant::now();
     let text = http1::decode(connection.input.get(..message.head).unwrap_or_default());
     let head = match http1::parse(&text, &service.bounds.limits) {
         Ok(head) => head,
-        Err(error) => return (Answer::refusal(error, connection.head_only()), true),
+        Err(error) => {
+            let answer = Answer::refusal(error, connection.head_only());
+            return Handled { answer, unread: true, busy: Duration::ZERO, ended: started };
+        }
     };
     let close = service.close_reason(&head, connection.answered);
     let Head { method, target, protocol, headers } = head;
-    let request = Request {
-        method,
-        path: http1::path(target),
-        query: http1::query(target),
-        protocol,
-        headers,
-        data: message.data(&connection.input),
+    let (path, query) = (http1::path(target), http1::query(target));
+    let data = message.data(&connection.input);
+    let request = Request { method, path, query, protocol, headers, data };
+    let (response, cost) = match endpoint {
+        None => (Err(Fault::NoRoute), Cost::default()),
+        Some(_) if connection.deadline < started => (Err(Fault::Overloaded), Cost::default()),
+        Some(endpoint) => call_handler(endpoint, connection.id, &request),
     };
-    let call = Call { id: connection.id, args: &service.args };
-    let response = if connection.deadline < Instant::now() {
-        Err(Fault::Overloaded)
-    } else {
-        call_handler(service, &request, &call)
-    };
-    let asked = Asked { id: call.id, head_only: method == "HEAD", close };
+    let id = connection.id;
+    let asked = Asked { id, head_only: method == "HEAD", close };
     let answer = response.and_then(|response| Answer::response(response, asked));
     let answer = answer.unwrap_or_else(|fault| {
-        let status = fault.status();
-        let (method, target) = (excerpt(method), excerpt(target));
-        warn!(request = %call.id, method, target, status, reason = %fault.reason(), "{fault}");
-        Answer::fault(&fault, asked)
+        let answer = Answer::fault(&fault, asked);
+        if let (Some(endpoint), true) = (endpoint, answer.reason != Reason::NoRoute) {
+            let (method, target) = (excerpt(method), excerpt(target));
+            let (tenant, route) = (endpoint.origin.tenant(), endpoint.origin.route());
+            warn!(request = %id, tenant, route, method, target, status = answer.status, reason = %answer.reason, "{fault}");
+        }
+        answer
     });
+    let ended = Instant::now();
+    service.record(&Record {
+        connection,
+        request: Some((&request, target)),
+        endpoint,
+        received: data.map_or(0, <[u8]>::len),
+        status: answer.status,
+        reason: answer.reason,
+        sent: answer.data.len(),
+        queued: started.saturating_duration_since(connection.complete),
+        total: ended.saturating_duration_since(connection.began),
+        cost,
+    });
+    let wall = ended.saturating_duration_since(started);
+    let busy = if cost.cpu.is_zero() { wall } else { cost.cpu.min(wall) };
     // A body that was sent without its length, or another request behind this one.
     let may_have_body =
         message.body.is_none() && !matches!(method, "GET" | "HEAD" | "DELETE" | "OPTIONS");
     let unread = may_have_body || connection.input.len() > message.length();
-    (answer, unread)
+    Handled { answer, unread, busy, ended }
+}
+
+/// Begins to send the answer of a request that came whole.
+fn finish(connection: &mut Connection, message: &Message, handled: Handled, service: &Service) {
+    // What is behind the request belongs to the next one.
+    let length = message.length().min(connection.input.len());
+    connection.input.drain(..length);
+    begin_sending(connection, handled.answer, handled.unread, service);
 }
 
 /// As much of a client's word as the log has use for. As a field, it is quoted there.
@@ -261,22 +370,22 @@ fn excerpt(word: &str) -> &str {
 
 /// A handler that panics in the host harms its own request only.
 fn call_handler(
-    service: &Service,
+    endpoint: &Endpoint,
+    id: RequestId,
     request: &Request<'_>,
-    call: &Call<'_>,
-) -> Result<Response, Fault> {
-    let handled = catch_unwind(AssertUnwindSafe(|| service.handler.handle(request, call)));
-    handled.unwrap_or_else(|panic| {
+) -> (Result<Response, Fault>, Cost) {
+    let call = Call::new(id, &endpoint.args, &endpoint.origin);
+    let handled = catch_unwind(AssertUnwindSafe(|| endpoint.handler.handle(request, &call)));
+    let response = handled.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
         Err(Fault::Trap(format!("panicked in the host: {text}")))
-    })
+    });
+    (response, call.cost.get())
 }
 
 fn begin_sending(connection: &mut Connection, answer: Answer, unread: bool, service: &Service) {
-    let Answer { status, reason, head, data, close } = answer;
-    let (id, bytes) = (connection.id, data.len());
-    debug!(request = %id, client = ?connection.peer(), status, %reason, bytes, "answered");
+    let Answer { head, data, close, .. } = answer;
     let then = match close {
         None => Then::NextRequest,
         Some(reason) if unread => Then::Drain(reason),
@@ -318,7 +427,7 @@ fn send(connection: &mut Connection, mut output: Output, service: &Service) -> S
             connection.id = service.next_id();
             let idle = service.bounds.keep_alive.unwrap_or_default().idle;
             let begun = !connection.input.is_empty();
-            connection.begin_stage(if begun { service.bounds.timeouts.head } else { idle });
+            connection.begin_request(if begun { service.bounds.timeouts.head } else { idle });
             connection.stage = Stage::Receive(Receiver::default());
             Step::Next
         }

@@ -1,9 +1,12 @@
 //! What answers a request: a compiled component, or a closure of the embedder's.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::Fault;
+use crate::account::Account;
 
 /// One request, borrowed from the bytes that it arrived in. The fields are those of
 /// `record request` in the WIT, which says what each holds.
@@ -43,13 +46,64 @@ impl Default for Response {
     }
 }
 
-/// What a handler is told beside the request.
-#[derive(Clone, Copy, Debug)]
+/// What a handler is told beside the request, and where it says what it took.
+#[derive(Debug)]
 pub struct Call<'a> {
     /// Names the request in every log line about it.
     pub id: RequestId,
     /// The arguments that the server was given for its handler.
     pub args: &'a [String],
+    /// Whose handler it is.
+    pub origin: &'a Arc<Origin>,
+    /// What answering took, as far as the handler knows.
+    pub cost: Cell<Cost>,
+}
+
+impl<'a> Call<'a> {
+    /// A call that has cost nothing yet.
+    pub fn new(id: RequestId, args: &'a [String], origin: &'a Arc<Origin>) -> Call<'a> {
+        Call { id, args, origin, cost: Cell::default() }
+    }
+}
+
+/// Whose handler it is: the tenant and the route that a request was for.
+#[derive(Debug)]
+pub struct Origin {
+    /// The route's path.
+    pub(crate) route: String,
+    /// What the tenant has in use.
+    pub(crate) account: Arc<Account>,
+}
+
+impl Origin {
+    /// A route of a tenant that nobody else shares an account with.
+    pub fn new(tenant: &str, route: impl Into<String>) -> Origin {
+        Origin { route: route.into(), account: Arc::new(Account::new(tenant)) }
+    }
+
+    /// The tenant's name.
+    pub fn tenant(&self) -> &str {
+        &self.account.name
+    }
+
+    /// The route's path.
+    pub fn route(&self) -> &str {
+        &self.route
+    }
+}
+
+/// What it took to answer a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Until the instance was there.
+    pub instantiate: Duration,
+    /// From then on, until it had answered.
+    pub guest: Duration,
+    /// How long a processor was busy with both. Of less than 10 milliseconds it is not
+    /// known how much was spent in waiting for one.
+    pub cpu: Duration,
+    /// How much memory the instance had at last, in bytes.
+    pub memory: usize,
 }
 
 /// The name of one request within a server, shown as 16 hexadecimal digits.

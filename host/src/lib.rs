@@ -69,20 +69,32 @@ mod poller;
 mod connection;
 mod exchange;
 pub mod http1;
+mod catalog;
+mod tenant;
+mod hosts;
+mod paths;
 mod admission;
+mod rate;
+mod fairness;
+mod account;
+mod background;
 mod service;
 mod handler;
 mod guest;
-mod current;
 mod answer;
 mod outcome;
+mod record;
 pub mod project;
+pub mod config;
 
-pub use current::Current;
+pub use catalog::CatalogError;
 pub use guest::{
     Allocation, Cache, Component, Directory, Engine, EngineOptions, LoadError, Sandbox,
 };
-pub use handler::{Call, Handler, Outcome, Request, RequestId, Response};
+pub use handler::{Call, Cost, Handler, Origin, Outcome, Request, RequestId, Response};
 pub use outcome::{Fault, Reason};
-pub use server::{HttpServer, RunningServer};
+pub use paths::PathError;
+pub use rate::Rate;
+pub use server::{HttpServer, RunningServer, StartError};
 pub use service::{KeepAlive, Timeouts};
+pub use tenant::{Quota, Route, Tenant};

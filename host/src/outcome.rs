@@ -17,6 +17,8 @@ pub enum Reason {
     Answered,
     /// The request could not be read: 400, or 501 for an unknown transfer coding.
     BadRequest,
+    /// Nothing is served at the request's host and path: 404.
+    NoRoute,
     /// The head or the body of the request came too slowly: 408.
     ClientTimeout,
     /// The body is over its limit: 413.
@@ -42,6 +44,7 @@ impl Reason {
         match self {
             Reason::Answered => "answered",
             Reason::BadRequest => "bad-request",
+            Reason::NoRoute => "no-route",
             Reason::ClientTimeout => "client-timeout",
             Reason::BodyTooLarge => "body-too-large",
             Reason::HeadTooLarge => "head-too-large",
@@ -91,6 +94,8 @@ pub enum Fault {
     Timeout,
     /// There was no room to run the handler.
     Overloaded,
+    /// There is no handler for the request.
+    NoRoute,
 }
 
 impl Fault {
@@ -103,6 +108,7 @@ impl Fault {
             Fault::BadResponse(_) => Reason::BadResponse,
             Fault::Timeout => Reason::Timeout,
             Fault::Overloaded => Reason::Overloaded,
+            Fault::NoRoute => Reason::NoRoute,
         }
     }
 
@@ -113,6 +119,7 @@ impl Fault {
             Fault::BadResponse(_) => 502,
             Fault::Timeout => 504,
             Fault::Overloaded => 503,
+            Fault::NoRoute => 404,
         }
     }
 }
@@ -126,6 +133,7 @@ impl fmt::Display for Fault {
             | Fault::BadResponse(message) => f.write_str(&quote(message, MAX_MESSAGE)),
             Fault::Timeout => f.write_str("the handler did not answer in time"),
             Fault::Overloaded => f.write_str("there was no room to run the handler"),
+            Fault::NoRoute => f.write_str("nothing is served there"),
         }
     }
 }

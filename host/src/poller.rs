@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
-use rustix::event::{EventfdFlags, eventfd};
+use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::io::Errno;
 
 /// What a socket is waited for.
@@ -22,21 +22,39 @@ pub(crate) enum Interest {
     Writable,
 }
 
-/// An epoll instance, and an event that wakes every thread for good.
+/// An epoll instance, an event that wakes every thread for good, and one that wakes one
+/// thread once.
 pub(crate) struct Poller {
     epoll: OwnedFd,
     wake: OwnedFd,
+    nudge: OwnedFd,
 }
 
-/// The key of the event that [`Poller::wake_all`] causes.
+/// What a wait came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// The socket with this key is ready.
+    Ready(u64),
+    /// None is, but there is something else to do.
+    Nudged,
+    /// All is over.
+    Woken,
+}
+
+/// The keys of the events that [`Poller::wake_all`] and [`Poller::nudge`] cause. All
+/// others are below them.
 const WAKE: u64 = u64::MAX;
+const NUDGE: u64 = u64::MAX - 1;
 
 impl Poller {
     pub(crate) fn new() -> io::Result<Poller> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         epoll::add(&epoll, &wake, EventData::new_u64(WAKE), EventFlags::IN)?;
-        Ok(Poller { epoll, wake })
+        let nudge = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let once = EventFlags::IN | EventFlags::ET;
+        epoll::add(&epoll, &nudge, EventData::new_u64(NUDGE), once)?;
+        Ok(Poller { epoll, wake, nudge })
     }
 
     /// Watches a listener: as long as clients wait, every wait ends.
@@ -59,19 +77,37 @@ impl Poller {
         Ok(epoll::modify(&self.epoll, socket, EventData::new_u64(key), flags(interest))?)
     }
 
-    /// Waits for one event and gives its key; `None` after [`Poller::wake_all`].
-    pub(crate) fn wait(&self) -> io::Result<Option<u64>> {
-        let mut events = Vec::with_capacity(1);
+    /// Waits for one event.
+    pub(crate) fn wait(&self) -> io::Result<Event> {
         loop {
-            match epoll::wait(&self.epoll, spare_capacity(&mut events), None) {
-                Ok(_) => {}
-                Err(Errno::INTR) => continue,
-                Err(error) => return Err(error.into()),
-            }
-            if let Some(event) = events.pop() {
-                return Ok(Some(event.data.u64()).filter(|&key| key != WAKE));
+            if let Some(event) = self.take(None)? {
+                return Ok(event);
             }
         }
+    }
+
+    /// An event that is there already, if there is one.
+    pub(crate) fn look(&self) -> io::Result<Option<Event>> {
+        self.take(Some(&Timespec::default()))
+    }
+
+    fn take(&self, timeout: Option<&Timespec>) -> io::Result<Option<Event>> {
+        let mut events = Vec::with_capacity(1);
+        match epoll::wait(&self.epoll, spare_capacity(&mut events), timeout) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(events.pop().map(|event| match event.data.u64() {
+            WAKE => Event::Woken,
+            NUDGE => Event::Nudged,
+            key => Event::Ready(key),
+        }))
+    }
+
+    /// Makes one present or later wait end.
+    pub(crate) fn nudge(&self) {
+        // It fails only when the counter is full, and then the event is there.
+        let _ = rustix::io::write(&self.nudge, &1_u64.to_ne_bytes());
     }
 
     /// Makes every present and later wait end at once.

@@ -1,17 +1,17 @@
 //! A server: an address, a handler and the threads that bring them together.
 
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::admission::Admission;
 use crate::connection::after;
 use crate::listener::Listener;
 use crate::service::{Bounds, Service};
 use crate::workers::Workers;
-use crate::{Handler, KeepAlive, Timeouts, http1};
+use crate::{CatalogError, Handler, KeepAlive, Quota, Route, Tenant, Timeouts, http1};
 
 /// A server that has not been started yet.
 ///
@@ -36,9 +36,8 @@ use crate::{Handler, KeepAlive, Timeouts, http1};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct HttpServer {
-    handler: Box<dyn Handler>,
+    tenants: Vec<Tenant>,
     addresses: Vec<SocketAddr>,
-    args: Vec<String>,
     bounds: Bounds,
     threads: bool,
     max_concurrent_requests: usize,
@@ -48,10 +47,19 @@ pub struct HttpServer {
 impl HttpServer {
     /// A server for one handler, on 127.0.0.1:8080 unless told otherwise.
     pub fn new(handler: impl Handler) -> HttpServer {
+        HttpServer::of_route(Route::new("/...", handler))
+    }
+
+    /// A server for one route, whatever the host.
+    pub fn of_route(route: Route) -> HttpServer {
+        HttpServer::of_tenants([Tenant::new("default").route(route)])
+    }
+
+    /// A server for many, on 127.0.0.1:8080 unless told otherwise.
+    pub fn of_tenants(tenants: impl IntoIterator<Item = Tenant>) -> HttpServer {
         HttpServer {
-            handler: Box::new(handler),
+            tenants: tenants.into_iter().collect(),
             addresses: Vec::new(),
-            args: Vec::new(),
             bounds: Bounds::default(),
             threads: true,
             max_concurrent_requests: 64,
@@ -71,9 +79,12 @@ impl HttpServer {
         self
     }
 
-    /// What the handler gets beside each request.
+    /// What the handlers get beside each request, all of them the same.
     pub fn args(mut self, args: impl IntoIterator<Item = impl Into<String>>) -> HttpServer {
-        self.args = args.into_iter().map(Into::into).collect();
+        let args: Arc<[String]> = args.into_iter().map(Into::into).collect();
+        for route in self.tenants.iter_mut().flat_map(|tenant| &mut tenant.routes) {
+            route.args = Arc::clone(&args);
+        }
         self
     }
 
@@ -136,17 +147,20 @@ impl HttpServer {
     ///
     /// # Errors
     ///
-    /// When no address is free, or the system has no threads or descriptors left.
-    pub fn start(mut self) -> io::Result<RunningServer> {
+    /// [`StartError`].
+    pub fn start(mut self) -> Result<RunningServer, StartError> {
         if self.addresses.is_empty() {
             self.addresses.push((Ipv4Addr::LOCALHOST, 8080).into());
         }
-        let listener = Listener::bind(&self.addresses)?;
         let max_running = if self.threads { self.max_concurrent_requests } else { 1 };
-        let admission = Admission::new(max_running, self.max_queue);
-        let service = Service::new(self.handler, self.args, self.bounds, admission);
-        let (workers, threads) = Workers::start(service, listener, max_running)?;
-        Ok(RunningServer { workers, threads })
+        let quota =
+            Quota { max_concurrent_requests: max_running, max_queue: self.max_queue, rate: None };
+        let service =
+            Service::new(self.tenants, self.bounds, quota).map_err(StartError::Catalog)?;
+        let listener = Listener::bind(&self.addresses).map_err(StartError::Listen)?;
+        let workers =
+            Workers::start(service, listener, max_running).map_err(StartError::Threads)?;
+        Ok(RunningServer { workers })
     }
 
     /// Starts the server and waits for it, which is for ever unless its threads die.
@@ -154,16 +168,39 @@ impl HttpServer {
     /// # Errors
     ///
     /// As [`HttpServer::start`].
-    pub fn serve(self) -> io::Result<()> {
+    pub fn serve(self) -> Result<(), StartError> {
         self.start()?.join();
         Ok(())
     }
 }
 
+/// Why a server does not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The tenants cannot be served together.
+    Catalog(CatalogError),
+    /// None of the addresses can be listened on; this is what is wrong with the last.
+    Listen(io::Error),
+    /// The system has no threads or descriptors left.
+    Threads(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Catalog(error) => error.fmt(f),
+            StartError::Listen(error) => write!(f, "cannot listen: {error}"),
+            StartError::Threads(error) => write!(f, "cannot start the request threads: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
 /// A server that runs until it is stopped. Dropping it leaves it running.
 pub struct RunningServer {
     workers: Arc<Workers>,
-    threads: Vec<JoinHandle<()>>,
 }
 
 /// How often a stopping server looks whether its last connection is gone.
@@ -173,6 +210,17 @@ impl RunningServer {
     /// The address that clients can connect to, with its real port.
     pub fn address(&self) -> SocketAddr {
         self.workers.address()
+    }
+
+    /// Serves other tenants from now on, without a pause: requests that have begun keep
+    /// the handlers they were for. A tenant, and a route of one, goes on as the one with
+    /// the same name before it: who runs or waits still counts.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError`]; nothing has changed then.
+    pub fn replace(&self, tenants: impl IntoIterator<Item = Tenant>) -> Result<(), CatalogError> {
+        self.workers.replace(tenants.into_iter().collect())
     }
 
     /// How many connections are open.
@@ -189,7 +237,7 @@ impl RunningServer {
     /// Returns how many connections were cut off.
     ///
     /// A handler that still runs then is not waited for; its own deadline ends it.
-    pub fn stop(self, timeout: Duration) -> usize {
+    pub fn stop(&self, timeout: Duration) -> usize {
         self.workers.stop();
         let deadline = after(Instant::now(), timeout);
         while self.connections() > 0 && Instant::now() < deadline {
@@ -204,10 +252,7 @@ impl RunningServer {
     }
 
     /// Waits until the server's threads have ended.
-    pub fn join(self) {
-        for thread in self.threads {
-            // A thread that panicked has nothing more to say.
-            let _ = thread.join();
-        }
+    pub fn join(&self) {
+        self.workers.join();
     }
 }

@@ -4,10 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::admission::Admission;
+use arc_swap::ArcSwap;
+
+use crate::admission::{Admission, Lane};
+use crate::catalog::{Catalog, CatalogError, Endpoint};
 use crate::connection::Load;
 use crate::http1::{self, CloseReason, Head};
-use crate::{Handler, RequestId};
+use crate::record::Record;
+use crate::{Quota, RequestId, Tenant};
 
 /// The deadlines of a connection. Each counts from when its stage began: one byte now
 /// and then keeps nothing alive. Only bodies and responses get more time as they move, and
@@ -84,12 +88,13 @@ impl Default for Bounds {
     }
 }
 
-/// The handler and the bounds that all request threads share.
+/// The catalog and the bounds that all request threads share.
 pub(crate) struct Service {
-    pub(crate) handler: Box<dyn Handler>,
-    pub(crate) args: Vec<String>,
+    pub(crate) catalog: ArcSwap<Catalog>,
     pub(crate) bounds: Bounds,
-    pub(crate) admission: Admission,
+    pub(crate) admission: Arc<Admission>,
+    /// Holds the lanes of all tenants.
+    pub(crate) outermost: Lane,
     /// What all connections together hold.
     pub(crate) load: Arc<Load>,
     /// Set when the server begins to stop: connections no longer persist.
@@ -99,16 +104,43 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn new(
-        handler: Box<dyn Handler>,
-        args: Vec<String>,
+        tenants: Vec<Tenant>,
         bounds: Bounds,
-        admission: Admission,
-    ) -> Service {
+        quota: Quota,
+    ) -> Result<Service, CatalogError> {
         // Two runs of a server should not give the same names.
         let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let next_id = AtomicU64::new((start.as_micros() as u64) << 12);
         let (load, stopping) = (Arc::default(), AtomicBool::new(false));
-        Service { handler, args, bounds, admission, load, stopping, next_id }
+        let (admission, outermost) = Admission::new(quota);
+        let catalog = Catalog::new(tenants, &admission, &outermost, None)?;
+        catalog.settle();
+        let catalog = ArcSwap::from_pointee(catalog);
+        Ok(Service { catalog, bounds, admission, outermost, load, stopping, next_id })
+    }
+
+    /// Serves other tenants from now on. Requests whose heads have been read keep their
+    /// endpoints.
+    pub(crate) fn replace(&self, tenants: Vec<Tenant>) -> Result<(), CatalogError> {
+        let before = self.catalog.load();
+        let catalog = Catalog::new(tenants, &self.admission, &self.outermost, Some(&before))?;
+        catalog.settle();
+        self.catalog.store(Arc::new(catalog));
+        Ok(())
+    }
+
+    /// The limits of a request, given its endpoint once that is known.
+    pub(crate) fn limits(&self, endpoint: Option<&Endpoint>) -> http1::Limits {
+        let mut limits = self.bounds.limits;
+        if let Some(bytes) = endpoint.and_then(|endpoint| endpoint.max_body_size) {
+            limits.body_bytes = bytes;
+        }
+        limits
+    }
+
+    /// Counts and logs a request.
+    pub(crate) fn record(&self, record: &Record<'_>) {
+        record.log();
     }
 
     pub(crate) fn next_id(&self) -> RequestId {

@@ -118,6 +118,15 @@ impl Seat<'_> {
         self.state.load(Ordering::Relaxed) != WITHOUT_TURN
     }
 
+    /// Gives the turn up, if the thread still has it: the thread ends, and another sits
+    /// down in its place.
+    pub(crate) fn leave(self) {
+        if self.state.swap(WITHOUT_TURN, Ordering::Relaxed) != WITHOUT_TURN {
+            self.turns.free().turns += 1;
+            self.turns.changed.notify_one();
+        }
+    }
+
     /// Runs what may take long and may so cost the turn.
     pub(crate) fn risk_turn<T>(self, run: impl FnOnce() -> T) -> T {
         if !self.has_turn() {

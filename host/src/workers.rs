@@ -6,6 +6,7 @@
 //! thread. One thread more, the watchman, moves turns away from slow handlers and ends
 //! connections that are past their deadlines.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,10 +16,13 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 use tracing::{error, warn};
 
+use crate::Tenant;
+use crate::background;
+use crate::catalog::CatalogError;
 use crate::connection::{Connection, Share, Stage, after};
 use crate::exchange;
 use crate::listener::{AcceptError, Listener};
-use crate::poller::{Interest, Poller};
+use crate::poller::{Event, Interest, Poller};
 use crate::service::Service;
 use crate::turns::{LOOK, Seat, Turns};
 
@@ -40,7 +44,7 @@ const IDLE_LOOK: Duration = Duration::from_millis(5);
 const STOP_GRACE: Duration = Duration::from_millis(300);
 
 /// The poller's key for the listener; those of connections start at 0.
-const LISTENER: u64 = u64::MAX - 1;
+const LISTENER: u64 = u64::MAX / 2;
 
 /// All that the threads share.
 pub(crate) struct Workers {
@@ -53,6 +57,10 @@ pub(crate) struct Workers {
     /// Whether there was no descriptor for a client. The listener is not watched then,
     /// until the watchman tries again.
     exhausted: AtomicBool,
+    /// The threads, by their numbers.
+    threads: Mutex<BTreeMap<usize, JoinHandle<()>>>,
+    /// The numbers of those that ended and must be replaced.
+    vacant: Mutex<Vec<usize>>,
     /// Set when the server begins to stop.
     stopping: Mutex<Option<Instant>>,
     /// Set when the threads are to end.
@@ -60,13 +68,13 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
-    /// Starts the threads for so many handlers at once. None is started later, so that
-    /// none can fail to.
+    /// Starts the threads for so many handlers at once. None is started later but in the
+    /// place of one that has retreated to the background.
     pub(crate) fn start(
         service: Service,
         listener: Listener,
         max_running: usize,
-    ) -> io::Result<(Arc<Workers>, Vec<JoinHandle<()>>)> {
+    ) -> io::Result<Arc<Workers>> {
         // One more than can be running handlers: somebody must always be free to say no.
         let count = max_running.saturating_add(1);
         let workers = Arc::new(Workers {
@@ -76,25 +84,17 @@ impl Workers {
             turns: Turns::new(count.saturating_add(1)),
             parked: Mutex::default(),
             exhausted: AtomicBool::new(false),
+            threads: Mutex::default(),
+            vacant: Mutex::default(),
             stopping: Mutex::default(),
             ended: AtomicBool::new(false),
         });
         workers.poller.watch(&workers.listener, LISTENER)?;
-        let spawn = |name: String, number: usize, run: fn(&Workers, Seat<'_>)| {
-            let workers = Arc::clone(&workers);
-            thread::Builder::new().name(name).stack_size(STACK).spawn(move || {
-                if let Some(seat) = workers.turns.seat(number) {
-                    run(&workers, seat);
-                }
-            })
-        };
-        let mut threads = Vec::with_capacity(count);
         let started = (0..count)
-            .map(|number| spawn(format!("request-{number}"), number, Workers::work))
-            .chain([()].map(|()| spawn("watchman".to_owned(), count, Workers::keep_watch)))
-            .try_for_each(|thread| thread.map(|thread| threads.push(thread)));
+            .try_for_each(|number| workers.seat(number))
+            .and_then(|()| workers.spawn("watchman".to_owned(), count, Workers::keep_watch));
         match started {
-            Ok(()) => Ok((workers, threads)),
+            Ok(()) => Ok(workers),
             Err(error) => {
                 workers.end();
                 Err(error)
@@ -102,9 +102,50 @@ impl Workers {
         }
     }
 
+    /// Starts the request thread with this number.
+    fn seat(self: &Arc<Self>, number: usize) -> io::Result<()> {
+        self.spawn(format!("request-{number}"), number, Workers::work)
+    }
+
+    fn spawn(
+        self: &Arc<Self>,
+        name: String,
+        number: usize,
+        run: fn(&Arc<Workers>, Seat<'_>),
+    ) -> io::Result<()> {
+        let workers = Arc::clone(self);
+        let thread = thread::Builder::new().name(name).stack_size(STACK).spawn(move || {
+            if let Some(seat) = workers.turns.seat(number) {
+                run(&workers, seat);
+            }
+            if background::has_retreated() {
+                workers.vacant().push(number);
+            }
+        })?;
+        self.threads().insert(number, thread);
+        Ok(())
+    }
+
+    /// Waits until all threads have ended.
+    pub(crate) fn join(&self) {
+        loop {
+            let thread = self.threads().pop_first();
+            match thread {
+                // One that panicked has nothing more to say.
+                Some((_, thread)) => drop(thread.join()),
+                None => return,
+            }
+        }
+    }
+
     /// The address that clients can connect to.
     pub(crate) fn address(&self) -> std::net::SocketAddr {
         self.listener.address()
+    }
+
+    /// Serves other tenants from now on.
+    pub(crate) fn replace(&self, tenants: Vec<Tenant>) -> Result<(), CatalogError> {
+        self.service.replace(tenants)
     }
 
     /// How many requests wait in line.
@@ -143,25 +184,47 @@ impl Workers {
     }
 
     /// What a request thread does.
-    fn work(&self, seat: Seat<'_>) {
+    fn work(self: &Arc<Self>, seat: Seat<'_>) {
+        background::enlist();
         while seat.take_turn() {
             while seat.has_turn() && !self.ended.load(Ordering::Relaxed) {
-                match self.poller.wait() {
-                    Ok(Some(LISTENER)) => self.take_clients(seat),
-                    Ok(Some(key)) => {
+                match self.next_event() {
+                    Ok(Event::Ready(LISTENER)) => self.take_clients(seat),
+                    Ok(Event::Ready(key)) => {
                         let parked = usize::try_from(key).ok();
                         let connection = parked.and_then(|key| self.parked().try_remove(key));
                         if let Some(connection) = connection {
                             self.advance(connection, seat);
                         }
                     }
-                    Ok(None) => return,
+                    Ok(Event::Nudged) => {
+                        if let Some(connection) = self.service.admission.next() {
+                            self.advance(connection, seat);
+                        }
+                    }
+                    Ok(Event::Woken) => return,
                     Err(error) => {
                         error!(%error, "cannot wait for sockets");
                         thread::sleep(SWEEP);
                     }
                 }
             }
+            if background::has_retreated() {
+                return seat.leave();
+            }
+        }
+    }
+
+    /// What comes next. Requests that wait although there is room are no event, and have
+    /// their turn when there is none.
+    fn next_event(&self) -> io::Result<Event> {
+        if self.service.admission.waiting() == 0 {
+            return self.poller.wait();
+        }
+        match self.poller.look()? {
+            Some(event) => Ok(event),
+            None if self.service.admission.has_next() => Ok(Event::Nudged),
+            None => self.poller.wait(),
         }
     }
 
@@ -199,8 +262,10 @@ impl Workers {
         while self.service.is_crowded() {
             socket = self.listener.accept()?;
         }
-        let deadline = after(Instant::now(), self.service.bounds.timeouts.head);
-        Ok(Connection::new(socket, self.service.next_id(), deadline, Share::of(&self.service.load)))
+        let now = Instant::now();
+        let deadline = after(now, self.service.bounds.timeouts.head);
+        let share = Share::of(&self.service.load);
+        Ok(Connection::new(socket, self.service.next_id(), now, deadline, share))
     }
 
     fn advance(&self, connection: Connection, seat: Seat<'_>) {
@@ -233,15 +298,31 @@ impl Workers {
     }
 
     /// What the watchman does.
-    fn keep_watch(&self, seat: Seat<'_>) {
+    fn keep_watch(self: &Arc<Self>, seat: Seat<'_>) {
         let mut swept = Instant::now();
         let mut pause = LOOK;
         while !self.ended.load(Ordering::Relaxed) {
             thread::sleep(pause);
             pause = if self.turns.look() { LOOK } else { IDLE_LOOK };
+            if self.service.admission.waiting() > 0 {
+                // All who could take them may have begun to wait before there was room.
+                self.poller.nudge();
+            }
+            self.fill_vacant();
             if swept.elapsed() >= SWEEP {
                 swept = Instant::now();
                 self.sweep(seat);
+            }
+        }
+    }
+
+    /// Starts threads in the place of those that ended. If there can be none now, there
+    /// may be later.
+    fn fill_vacant(self: &Arc<Self>) {
+        while let Some(number) = self.vacant().pop() {
+            if let Err(error) = self.seat(number) {
+                error!(%error, "cannot replace a request thread");
+                return self.vacant().push(number);
             }
         }
     }
@@ -280,6 +361,14 @@ impl Workers {
             .map(|(key, _)| key)
             .collect();
         expired.into_iter().filter_map(|key| parked.try_remove(key)).collect()
+    }
+
+    fn threads(&self) -> MutexGuard<'_, BTreeMap<usize, JoinHandle<()>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn vacant(&self) -> MutexGuard<'_, Vec<usize>> {
+        self.vacant.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn parked(&self) -> MutexGuard<'_, Slab<Connection>> {

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::Barrier;
 
 use anyhow::Result;
-use picohttp_host::{HttpServer, Request, Response};
+use picohttp_host::{HttpServer, Request, Response, StartError};
 use picohttp_tests::client::{Answer, Client, PATIENCE};
 use picohttp_tests::guests::plugin;
 use picohttp_tests::host::Host;
@@ -44,7 +44,8 @@ fn of_several_ports_the_first_free_one_is_used() -> Result<()> {
 fn a_server_without_a_free_port_does_not_start() -> Result<()> {
     let taken = TcpListener::bind("127.0.0.1:0")?;
     let started = HttpServer::new(do_nothing).address(taken.local_addr()?).start();
-    assert_eq!(started.err().map(|error| error.kind()), Some(std::io::ErrorKind::AddrInUse));
+    let Err(StartError::Listen(error)) = started else { panic!("it listens") };
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
     Ok(())
 }
 

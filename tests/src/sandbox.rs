@@ -1,12 +1,12 @@
 //! A guest without a server around it: what a test sees is the fault itself.
 
 use std::fs;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Result, anyhow};
 use picohttp_host::{
-    Cache, Call, Component, Engine, EngineOptions, Fault, Handler, Request, RequestId, Response,
-    Sandbox,
+    Cache, Call, Component, Engine, EngineOptions, Fault, Handler, Origin, Request, RequestId,
+    Response, Sandbox,
 };
 
 use crate::guests;
@@ -61,5 +61,6 @@ pub fn call(handler: &impl Handler, method: &str, target: &str) -> Result<Respon
         headers: Vec::new(),
         data: None,
     };
-    handler.handle(&request, &Call { id: RequestId(7), args: &[] })
+    let origin = Arc::new(Origin::new("test", "/..."));
+    handler.handle(&request, &Call::new(RequestId(7), &[], &origin))
 }

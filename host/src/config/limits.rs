@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::plan::{Rate, RoutePlan};
+use super::plan::RoutePlan;
 use super::problem::Problems;
 use super::table::{Setting, Table};
 use super::value;
+use crate::Rate;
 
 /// The least that an instance can have: one page.
 const MIN_MEMORY: usize = 64 << 10;

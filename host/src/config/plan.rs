@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::http1::Limits;
-use crate::{Directory, KeepAlive, Sandbox, Timeouts};
+use crate::{Directory, KeepAlive, Rate, Sandbox, Timeouts};
 
 /// A server and its tenants. Every default has been filled in; an `Option` that is
 /// `None` means that there is no such bound.
@@ -133,7 +133,7 @@ pub struct TenantPlan {
     pub max_concurrent_requests: usize,
     /// How many of its requests may wait for others of its to end.
     pub max_queue: usize,
-    /// How many requests may begin in a second.
+    /// How many requests may come in a second; 0.001 to a million.
     pub rate: Option<Rate>,
     /// How many bytes a second its guests may log.
     pub log_quota: Option<usize>,
@@ -193,7 +193,7 @@ pub struct RoutePlan {
     pub max_concurrent_requests: Option<usize>,
     /// How many requests may wait for others of this route to end; at most the tenant's.
     pub max_queue: Option<usize>,
-    /// How many requests may begin in a second.
+    /// How many requests may come in a second; 0.001 to a million.
     pub rate: Option<Rate>,
 }
 
@@ -218,13 +218,4 @@ impl RoutePlan {
             rate: None,
         }
     }
-}
-
-/// How many requests may begin: so many a second in the long run, and a burst at once.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rate {
-    /// Requests a second; more than 0, at most a million.
-    pub per_second: f64,
-    /// How many may begin at once after a quiet time; at least 1.
-    pub burst: u32,
 }

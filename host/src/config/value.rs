@@ -77,11 +77,7 @@ pub(super) fn per_second(value: &DeValue<'_>) -> Result<f64, String> {
         DeValue::Float(number) => number.as_str().parse().unwrap_or(f64::NAN),
         other => return Err(not_a("a number", other)),
     };
-    if number > 0.0 && number <= 1e6 {
-        Ok(number)
-    } else {
-        Err("it must be more than 0, and at most 1000000".to_owned())
-    }
+    within(number, &(0.001..=1e6), f64::to_string)
 }
 
 /// A size as people write it.

@@ -1,5 +1,6 @@
 //! A compiled handler: instantiate, handle, throw away.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use super::bindings::PluginPre;
 use super::engine::{Engine, TICK};
 use super::state::State;
 use super::{Cache, LoadError, Sandbox, bindings, fault, files, load, wait};
-use crate::{Call, Fault, Handler, Request, Response};
+use crate::{Call, Cost, Fault, Handler, Request, Response, background};
 
 /// What the host may copy out of a guest beyond its response: list and string
 /// headers, and the slack of one call.
@@ -90,25 +91,25 @@ impl Component {
     /// A store whose every bound is set before any of the guest's code can run: start
     /// functions run while it is instantiated.
     fn store(&self, call: &Call<'_>) -> Store<State> {
-        let sandbox = &self.plan.sandbox;
-        let deadline = Instant::now().checked_add(sandbox.timeout).unwrap_or_else(far_future);
-        let state = State::new(self.plan.clone(), call.id, deadline);
-        let mut store = Store::new(self.engine.inner(), state);
+        let mut store = Store::new(self.engine.inner(), State::new(self.plan.clone(), call));
         store.limiter(|state| &mut state.meter);
-        store.set_epoch_deadline(ticks(sandbox.timeout));
-        store.epoch_deadline_callback(at_deadline);
-        store.set_hostcall_fuel(sandbox.max_response.saturating_add(COPY_SLACK));
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(at_tick);
+        store.set_hostcall_fuel(self.plan.sandbox.max_response.saturating_add(COPY_SLACK));
         store.set_max_component_handles(MAX_HANDLES);
         store
     }
 
+    /// Instantiates and calls the guest. Says how long the former took.
     fn call(
         &self,
         store: &mut Store<State>,
         request: &Request<'_>,
         args: &[String],
+        instantiate: &mut Duration,
     ) -> Result<Result<bindings::Response, String>> {
-        let instance = self.pre.instantiate(&mut *store)?;
+        let instance = self.pre.instantiate(&mut *store);
+        *instantiate = store.data().began.elapsed();
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let request = bindings::Request {
             method: request.method,
@@ -118,20 +119,29 @@ impl Component {
             headers: &request.headers,
             data: request.data,
         };
-        instance.call_handle(store, request, &args)
+        instance?.call_handle(store, request, &args)
     }
 }
 
 impl Handler for Component {
     fn handle(&self, request: &Request<'_>, call: &Call<'_>) -> Result<Response, Fault> {
         let mut store = self.store(call);
-        let answer = self.call(&mut store, request, call.args);
-        store.data().finish_output();
+        let mut instantiate = Duration::ZERO;
+        let answer = self.call(&mut store, request, call.args, &mut instantiate);
+        let now = Instant::now();
+        let state = store.data_mut();
+        state.finish_output();
+        call.cost.set(Cost {
+            instantiate,
+            guest: now.saturating_duration_since(state.began).saturating_sub(instantiate),
+            cpu: state.cpu(now),
+            memory: state.meter.memory(),
+        });
         match answer {
             // An answer that was made without a folder would be a lie: not found, for one.
-            _ if store.data().is_incomplete() => Err(Fault::Overloaded),
+            _ if state.is_incomplete() => Err(Fault::Overloaded),
             Ok(answer) => accept(answer, self.plan.sandbox.max_response),
-            Err(error) => Err(fault::of(&error, &store.data().meter)),
+            Err(error) => Err(fault::of(&error, &state.meter)),
         }
     }
 }
@@ -157,23 +167,36 @@ fn size(response: &bindings::Response) -> usize {
     head + response.data.as_ref().map_or(0, Vec::len)
 }
 
-/// Stops a guest whose time is over. On a busy machine ticks come late and then close
-/// together, so the clock has the last word.
-fn at_deadline(store: StoreContextMut<'_, State>) -> Result<UpdateDeadline> {
-    match store.data().deadline.saturating_duration_since(Instant::now()) {
-        Duration::ZERO => Err(Trap::Interrupt.into()),
-        left => Ok(UpdateDeadline::Continue(ticks(left))),
+/// Looks at a guest that still runs: stops it if its time is over, and lets others go
+/// first if it has run for long.
+fn at_tick(mut store: StoreContextMut<'_, State>) -> Result<UpdateDeadline> {
+    let state = store.data_mut();
+    let now = Instant::now();
+    // On a busy machine ticks come late and then close together, so the clock has the
+    // last word.
+    if now >= state.deadline {
+        return Err(Trap::Interrupt.into());
+    }
+    if now.saturating_duration_since(state.began) >= TICK {
+        let cpu = state.cpu(now);
+        if state.cpu_time().is_some_and(|most| cpu > most) {
+            return Err(OutOfTime.into());
+        }
+        if !state.meter.origin.account.has_credit(TICK) {
+            background::retreat();
+        }
+    }
+    Ok(UpdateDeadline::Continue(1))
+}
+
+/// A processor was busy with the guest for as long as it may be.
+#[derive(Debug)]
+pub(super) struct OutOfTime;
+
+impl fmt::Display for OutOfTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("over its CPU time")
     }
 }
 
-/// A time in ticks, the last of which may not be over.
-fn ticks(time: Duration) -> u64 {
-    let ticks = time.as_nanos().div_ceil(TICK.as_nanos());
-    // The engine adds this to the ticks that have been.
-    u64::try_from(ticks).unwrap_or(u64::MAX).min(u64::MAX / 2)
-}
-
-/// For timeouts longer than the clock can count.
-fn far_future() -> Instant {
-    Instant::now() + Duration::from_secs(365 * 24 * 60 * 60)
-}
+impl std::error::Error for OutOfTime {}

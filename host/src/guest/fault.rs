@@ -5,6 +5,7 @@ use std::fmt::Write;
 use wasmtime::{Error, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
+use super::component::OutOfTime;
 use super::meter::Meter;
 use crate::Fault;
 
@@ -22,6 +23,9 @@ pub(super) fn of(error: &Error, meter: &Meter) -> Fault {
     }
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
         return Fault::Trap(format!("exited with code {} instead of answering", exit.0));
+    }
+    if error.is::<OutOfTime>() {
+        return Fault::Timeout;
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::Interrupt) => return Fault::Timeout,

@@ -12,7 +12,7 @@ use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-use crate::RequestId;
+use crate::{Origin, RequestId};
 
 /// How many bytes of one line are kept.
 const MAX_LINE: usize = 8 << 10;
@@ -24,7 +24,7 @@ const RECORD: usize = 100;
 #[derive(Clone)]
 pub(super) struct Output {
     stream: &'static str,
-    handler: Arc<str>,
+    origin: Arc<Origin>,
     request: RequestId,
     lines: Arc<Mutex<Lines>>,
 }
@@ -42,23 +42,28 @@ struct Lines {
 impl Output {
     pub(super) fn new(
         stream: &'static str,
-        handler: Arc<str>,
+        origin: Arc<Origin>,
         request: RequestId,
         quota: usize,
     ) -> Output {
         let lines = Lines { unfinished: Vec::new(), quota, dropped: 0 };
-        Output { stream, handler, request, lines: Arc::new(Mutex::new(lines)) }
+        Output { stream, origin, request, lines: Arc::new(Mutex::new(lines)) }
     }
 
     /// Logs the line that has ended, if there is room for it.
     fn record(&self, lines: &mut Lines) {
         let line = escape(&lines.unfinished);
-        match lines.quota.checked_sub(line.len() + RECORD) {
+        let size = line.len() + RECORD;
+        match lines.quota.checked_sub(size) {
+            Some(_) if !self.origin.account.may_log(size) => {
+                lines.dropped += lines.unfinished.len();
+            }
             Some(quota) => {
                 lines.quota = quota;
                 info!(
                     target: "guest",
-                    handler = &*self.handler,
+                    tenant = self.origin.tenant(),
+                    route = self.origin.route(),
                     request = %self.request,
                     stream = self.stream,
                     "{line}"
@@ -102,7 +107,8 @@ impl Output {
         if lines.dropped > 0 {
             warn!(
                 target: "guest",
-                handler = &*self.handler,
+                tenant = self.origin.tenant(),
+                route = self.origin.route(),
                 request = %self.request,
                 stream = self.stream,
                 dropped = lines.dropped,

@@ -10,6 +10,9 @@ pub struct Sandbox {
     /// How long a request may take, from instantiation to answer, by the clock on
     /// the wall.
     pub timeout: Duration,
+    /// How long a processor may be busy with a request, if there is a bound other than
+    /// the timeout. It is looked at every 10 milliseconds.
+    pub cpu_time: Option<Duration>,
     /// How much memory all linear memories of an instance may have in sum, in bytes.
     /// At most the engine's.
     pub max_memory: usize,
@@ -30,6 +33,7 @@ impl Default for Sandbox {
     fn default() -> Self {
         Sandbox {
             timeout: Duration::from_secs(10),
+            cpu_time: None,
             max_memory: 64 << 20,
             max_response: 16 << 20,
             max_output: 256 << 10,

@@ -1,17 +1,20 @@
 //! What the store of one request holds.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
+use rustix::time::{ClockId, clock_gettime};
 use tracing::warn;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
+use super::engine::TICK;
 use super::meter::Meter;
 use super::output::Output;
 use super::{Plan, Sandbox};
-use crate::RequestId;
+use crate::connection::after;
+use crate::{Call, Origin, RequestId};
 
 /// How many resources (files, streams, pollables) a guest may hold at once. Each file
 /// is a descriptor of the host's, which has a limit too.
@@ -26,8 +29,15 @@ pub(super) struct State {
     plan: Arc<Plan>,
     /// The request that this instance answers.
     request: RequestId,
+    /// When the guest was let in.
+    pub(super) began: Instant,
     /// When the guest must be done. Imports that wait end by then.
     pub(super) deadline: Instant,
+    /// What the thread's clock showed then, as near as is known, once the guest has run
+    /// for a tick.
+    cpu_began: Option<Duration>,
+    /// How long the guest has waited in imports.
+    pub(super) waited: Duration,
     /// What the instance has taken so far.
     pub(super) meter: Meter,
     /// The guest's WASI context, made when an import first asks for it: a handler
@@ -46,11 +56,43 @@ struct Wasi {
 }
 
 impl State {
-    pub(super) fn new(plan: Arc<Plan>, request: RequestId, deadline: Instant) -> State {
+    pub(super) fn new(plan: Arc<Plan>, call: &Call<'_>) -> State {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
-        let meter = Meter::new(plan.sandbox.max_memory);
-        State { plan, request, deadline, meter, wasi: None, table }
+        let meter = Meter::new(Arc::clone(call.origin), plan.sandbox.max_memory);
+        let began = Instant::now();
+        let deadline = after(began, plan.sandbox.timeout);
+        State {
+            plan,
+            request: call.id,
+            began,
+            deadline,
+            cpu_began: None,
+            waited: Duration::ZERO,
+            meter,
+            wasi: None,
+            table,
+        }
+    }
+
+    /// How long a processor has been busy with the guest. Until the guest has run for a
+    /// tick, it is taken to have waited for none.
+    pub(super) fn cpu(&mut self, now: Instant) -> Duration {
+        let wall = now.saturating_duration_since(self.began);
+        let ran = wall.saturating_sub(self.waited);
+        match self.cpu_began {
+            None if ran < TICK => ran,
+            None => {
+                self.cpu_began = Some(thread_cpu().saturating_sub(TICK));
+                TICK
+            }
+            Some(began) => thread_cpu().saturating_sub(began),
+        }
+    }
+
+    /// How long a processor may be busy with the guest.
+    pub(super) fn cpu_time(&self) -> Option<Duration> {
+        self.plan.sandbox.cpu_time
     }
 
     /// Whether the guest had to do without a folder that it was granted and that is there.
@@ -69,15 +111,16 @@ impl State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let wasi = self.wasi.get_or_insert_with(|| Wasi::new(&self.plan, self.request));
+        let origin = &self.meter.origin;
+        let wasi = self.wasi.get_or_insert_with(|| Wasi::new(&self.plan, origin, self.request));
         WasiCtxView { ctx: &mut wasi.context, table: &mut self.table }
     }
 }
 
 impl Wasi {
-    fn new(plan: &Plan, request: RequestId) -> Wasi {
+    fn new(plan: &Plan, origin: &Arc<Origin>, request: RequestId) -> Wasi {
         let Sandbox { max_output, directories, environment, .. } = &plan.sandbox;
-        let output = |stream| Output::new(stream, plan.name.clone(), request, max_output / 2);
+        let output = |stream| Output::new(stream, Arc::clone(origin), request, max_output / 2);
         let (stdout, stderr) = (output("stdout"), output("stderr"));
         let mut builder = WasiCtxBuilder::new();
         builder
@@ -95,11 +138,16 @@ impl Wasi {
             let perms = if directory.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
             if let Err(error) = builder.preopened_dir(&directory.host, &directory.guest, perms) {
                 incomplete |= is_exhausted(&error);
-                warn!(handler = &*plan.name, %request, folder = ?directory.host, %error, "cannot open a granted folder");
+                warn!(tenant = origin.tenant(), route = origin.route(), %request, folder = ?directory.host, %error, "cannot open a granted folder");
             }
         }
         Wasi { context: builder.build(), incomplete, stdout, stderr }
     }
+}
+
+/// How long a processor has been busy with this thread.
+fn thread_cpu() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 /// Whether the system had too little of something at this moment.

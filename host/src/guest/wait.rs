@@ -4,7 +4,7 @@
 //! host. So the one import that can wait for long ends at the deadline by itself.
 
 use std::future::Future;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime::{Result, Trap};
@@ -24,6 +24,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     poll::add_to_linker::<State, HasWait>(linker, |state| Wait {
         table: &mut state.table,
         deadline: state.deadline,
+        waited: &mut state.waited,
     })?;
     linker.allow_shadowing(false);
     Ok(())
@@ -38,17 +39,29 @@ impl HasData for HasWait {
 struct Wait<'a> {
     table: &'a mut ResourceTable,
     deadline: Instant,
+    /// How long this and all waiting before it took.
+    waited: &'a mut Duration,
 }
 
 impl Wait<'_> {
-    /// Waits for `future`, and traps as an epoch would when the deadline comes first.
-    fn until_deadline<T>(deadline: Instant, future: impl Future<Output = Result<T>>) -> Result<T> {
-        in_tokio(async {
-            match tokio::time::timeout_at(deadline.into(), future).await {
+    /// Waits for the future, and traps as an epoch would when the deadline comes first.
+    fn until_deadline<'a, T, F>(
+        &'a mut self,
+        future: impl FnOnce(&'a mut ResourceTable) -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>> + 'a,
+    {
+        let began = Instant::now();
+        let Wait { table, deadline, waited } = self;
+        let result = in_tokio(async {
+            match tokio::time::timeout_at((*deadline).into(), future(table)).await {
                 Ok(result) => result,
                 Err(_) => Err(Trap::Interrupt.into()),
             }
-        })
+        });
+        **waited += began.elapsed();
+        result
     }
 }
 
@@ -57,17 +70,17 @@ impl poll::Host for Wait<'_> {
         if pollables.len() > MAX_POLLABLES {
             wasmtime::bail!("a poll of more than {MAX_POLLABLES} pollables");
         }
-        Wait::until_deadline(self.deadline, unbounded::Host::poll(self.table, pollables))
+        self.until_deadline(|table| unbounded::Host::poll(table, pollables))
     }
 }
 
 impl poll::HostPollable for Wait<'_> {
     fn ready(&mut self, pollable: Resource<DynPollable>) -> Result<bool> {
-        Wait::until_deadline(self.deadline, unbounded::HostPollable::ready(self.table, pollable))
+        self.until_deadline(|table| unbounded::HostPollable::ready(table, pollable))
     }
 
     fn block(&mut self, pollable: Resource<DynPollable>) -> Result<()> {
-        Wait::until_deadline(self.deadline, unbounded::HostPollable::block(self.table, pollable))
+        self.until_deadline(|table| unbounded::HostPollable::block(table, pollable))
     }
 
     fn drop(&mut self, pollable: Resource<DynPollable>) -> Result<()> {

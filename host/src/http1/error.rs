@@ -24,6 +24,8 @@ pub enum Error {
     /// A header has an empty name, control bytes in it, or white space before its
     /// colon (RFC 9112 section 5.1).
     HeaderName,
+    /// The request names two hosts (RFC 9112 section 3.2).
+    Hosts,
     /// `Content-Length` is not one or more digits, or is given twice with different
     /// values (RFC 9112 section 6.3).
     ContentLength,
@@ -52,6 +54,7 @@ impl Error {
             | Error::ControlByte
             | Error::FoldedHeader
             | Error::HeaderName
+            | Error::Hosts
             | Error::ContentLength
             | Error::AmbiguousLength
             | Error::Chunk
@@ -70,6 +73,7 @@ impl fmt::Display for Error {
             Error::ControlByte => "there is a NUL or a bare CR in the request head",
             Error::FoldedHeader => "a header is folded over two lines",
             Error::HeaderName => "a header name is malformed",
+            Error::Hosts => "the request names two hosts",
             Error::ContentLength => "Content-Length is malformed",
             Error::AmbiguousLength => "the length of the body is ambiguous",
             Error::UnknownCoding => "the transfer coding is not supported",

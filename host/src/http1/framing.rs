@@ -62,6 +62,21 @@ fn content_length(value: &str) -> Result<u64, Error> {
     Ok(value.parse().unwrap_or(u64::MAX))
 }
 
+/// The value of the `Host` header; empty if there is none.
+///
+/// # Errors
+///
+/// [`Error::Hosts`] if there are two that differ (RFC 9112 section 3.2).
+pub fn host<'a>(head: &Head<'a>) -> Result<&'a str, Error> {
+    let mut hosts = head
+        .headers
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("host"))
+        .map(|&(_, value)| value);
+    let host = hosts.next().unwrap_or_default();
+    if hosts.any(|other| other != host) { Err(Error::Hosts) } else { Ok(host) }
+}
+
 /// Whether the client waits for `100 Continue` before it sends its body
 /// (RFC 9110 section 10.1.1). Clients before HTTP/1.1 do not understand it.
 pub fn expects_continue(head: &Head<'_>) -> bool {

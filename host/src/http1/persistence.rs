@@ -20,6 +20,8 @@ pub enum CloseReason {
     RequestCap,
     /// The request could not be read, so nobody knows where the next one starts.
     Unreadable,
+    /// Nothing is served there, and the request has a body that nobody will read.
+    NoRoute,
     /// There was no room for the request.
     Overloaded,
     /// The server is stopping.
@@ -45,6 +47,7 @@ impl fmt::Display for CloseReason {
             CloseReason::HandlerProtocol => "the handler's protocol does not persist",
             CloseReason::RequestCap => "as many requests as a connection may have",
             CloseReason::Unreadable => "the request could not be read",
+            CloseReason::NoRoute => "nothing is served there",
             CloseReason::Overloaded => "there was no room for the request",
             CloseReason::Stopping => "the server is stopping",
             CloseReason::ClientClosed => "the client closed it",

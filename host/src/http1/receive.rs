@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use super::{Decoder, Error, Framing, Limits, decode, expects_continue, framing, head_end, parse};
+use super::{
+    Decoder, Error, Framing, Head, Limits, decode, expects_continue, framing, head_end, parse,
+};
 
 /// A request on its way in. It is given the connection's bytes as they grow.
 #[derive(Debug)]
@@ -73,19 +75,30 @@ impl Receiver {
     /// Takes in what `input` holds by now. Bytes of a chunked body are taken out of
     /// `input` as they are decoded; all others stay.
     ///
+    /// When the head is complete, `limits_of` is asked for the limits of the rest; from
+    /// then on they must be given as `limits`.
+    ///
     /// # Errors
     ///
-    /// Any [`Error`] but [`Error::Truncated`]: only the caller knows of the end.
-    pub fn receive(&mut self, input: &mut Vec<u8>, limits: &Limits) -> Result<Received, Error> {
+    /// Any [`Error`] but [`Error::Truncated`], as only the caller knows of the end; or
+    /// that of `limits_of`.
+    pub fn receive<E: From<Error>>(
+        &mut self,
+        input: &mut Vec<u8>,
+        limits: &Limits,
+        limits_of: impl FnOnce(&Head<'_>) -> Result<Limits, E>,
+    ) -> Result<Received, E> {
+        let mut limits = *limits;
         let mut wants_continue = false;
         if let State::Head { searched } = self.state {
-            let Some(head) = head_end(input, searched, limits)? else {
+            let Some(head) = head_end(input, searched, &limits)? else {
                 self.state = State::Head { searched: input.len() };
                 return Ok(Received::Partial { wants_continue });
             };
             let text = decode(input.get(..head).unwrap_or_default());
-            let parsed = parse(&text, limits)?;
-            self.state = match framing(&parsed, limits)? {
+            let parsed = parse(&text, &limits)?;
+            limits = limits_of(&parsed)?;
+            self.state = match framing(&parsed, &limits)? {
                 Framing::None => return Ok(Received::Message(Message { head, body: None })),
                 Framing::Length(length) => {
                     let length = usize::try_from(length).map_err(|_| Error::BodyTooLarge)?;
@@ -96,7 +109,7 @@ impl Receiver {
             };
             wants_continue = input.len() == head && expects_continue(&parsed);
         }
-        Ok(match self.receive_body(input, limits)? {
+        Ok(match self.receive_body(input, &limits)? {
             Some(message) => Received::Message(message),
             None => Received::Partial { wants_continue },
         })
@@ -145,16 +158,20 @@ impl Message {
 mod tests {
     use super::*;
 
+    fn same(_: &Head<'_>) -> Result<Limits, Error> {
+        Ok(Limits::default())
+    }
+
     /// Receives `bytes` in two pieces, split at every place, and gives what all agree on.
     fn receive(bytes: &[u8]) -> Result<(usize, Option<Vec<u8>>), Error> {
         let mut results = (0..bytes.len()).map(|split| {
             let mut receiver = Receiver::default();
             let mut input = bytes[..split].to_vec();
-            if let Received::Message(_) = receiver.receive(&mut input, &Limits::default())? {
+            if let Received::Message(_) = receiver.receive(&mut input, &Limits::default(), same)? {
                 panic!("complete after {split} bytes");
             }
             input.extend_from_slice(&bytes[split..]);
-            match receiver.receive(&mut input, &Limits::default())? {
+            match receiver.receive(&mut input, &Limits::default(), same)? {
                 Received::Message(message) => {
                     Ok((message.length(), message.data(&input).map(<[u8]>::to_vec)))
                 }
@@ -188,17 +205,18 @@ mod tests {
     fn a_client_is_asked_to_continue_once_and_only_if_it_waits() {
         let head = b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n".to_vec();
         let mut receiver = Receiver::default();
-        let mut wants = |input: &mut Vec<u8>| match receiver.receive(input, &Limits::default()) {
-            Ok(Received::Partial { wants_continue }) => wants_continue,
-            other => panic!("{other:?}"),
-        };
+        let mut wants =
+            |input: &mut Vec<u8>| match receiver.receive(input, &Limits::default(), same) {
+                Ok(Received::Partial { wants_continue }) => wants_continue,
+                other => panic!("{other:?}"),
+            };
         let mut input = head.clone();
         assert!(wants(&mut input));
         input.push(b'a');
         assert!(!wants(&mut input));
 
         let mut input = [head, b"a".to_vec()].concat();
-        let received = Receiver::default().receive(&mut input, &Limits::default());
+        let received = Receiver::default().receive(&mut input, &Limits::default(), same);
         assert!(matches!(received, Ok(Received::Partial { wants_continue: false })));
     }
 }

@@ -25,7 +25,7 @@ fn a_guests_output_is_logged_line_by_line_under_its_name_and_request() -> Result
     let log = host.log();
     for (text, stream) in [("first", "stdout"), ("second", "stderr"), ("third", "stdout")] {
         let line = line(&log, &format!("guest: {text} "));
-        assert!(line.contains("handler=\"talk\""), "{line}");
+        assert!(line.contains("tenant=\"talk\""), "{line}");
         assert!(line.contains(&format!("stream=\"{stream}\"")), "{line}");
         assert!(line.contains("request="), "{line}");
     }

@@ -14,7 +14,7 @@ use tracing::Level;
 /// HANDLER is a component (a .wasm file), or a folder with a Cargo.toml that is built
 /// for wasm32-wasip2 first. Without one, the current folder's files are served, by an
 /// embedded handler that is sandboxed like any other.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(
     name = "picohttp-host",
     version,

@@ -16,8 +16,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use picohttp_host::{
-    Cache, Current, Directory, Engine, EngineOptions, HttpServer, KeepAlive, Sandbox, Timeouts,
-    http1,
+    Cache, Component, Directory, Engine, EngineOptions, HttpServer, KeepAlive, Route,
+    RunningServer, Sandbox, StartError, Tenant, Timeouts, http1,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -58,24 +58,27 @@ fn run(options: &Options) -> Result<()> {
         allocation: None,
     })
     .map_err(|error| anyhow::anyhow!("cannot start the engine: {error:#}"))?;
-    let current = Arc::new(Current::new(source.load(&engine, &sandbox, &cache)?));
-
-    if options.watch {
-        let (from, current) = (Arc::clone(&source), Arc::clone(&current));
-        watch::watch(&source, move || {
-            let started = Instant::now();
-            match from.load(&engine, &sandbox, &cache) {
-                Ok(component) => {
-                    current.replace(component);
-                    info!(took = ?started.elapsed(), "serving the changed handler");
-                }
-                Err(error) => error!("still serving the old handler: {error:#}"),
-            }
-        })?;
-    }
+    let component = source.load(&engine, &sandbox, &cache)?;
+    // Before the server says that it serves: a change right then counts.
+    let changes = if options.watch { Some(watch::watch(&source)?) } else { None };
     // Until now a signal ends the process, as it should while a handler is built.
     let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot catch signals")?;
-    let server = server(options, Arc::clone(&current))?;
+    let server = Arc::new(server(options, tenant(options, component))?);
+    if let Some(changes) = changes {
+        let (options, server) = (options.clone(), Arc::clone(&server));
+        thread::Builder::new().name("watch".to_owned()).spawn(move || {
+            changes.for_each(|| {
+                let started = Instant::now();
+                let loaded = source.load(&engine, &sandbox, &cache);
+                let replaced =
+                    loaded.and_then(|component| Ok(server.replace([tenant(&options, component)])?));
+                match replaced {
+                    Ok(()) => info!(took = ?started.elapsed(), "serving the changed handler"),
+                    Err(error) => error!("still serving the old handler: {error:#}"),
+                }
+            });
+        })?;
+    }
     if options.quiet == 0 {
         say(&format!("Serving HTTP on http://{}/", server.address()));
     }
@@ -130,10 +133,15 @@ fn concurrency(options: &Options) -> u32 {
     if options.sequential { 1 } else { options.max_concurrent_requests }
 }
 
-fn server(options: &Options, handler: Arc<Current>) -> Result<picohttp_host::RunningServer> {
+/// The only tenant: the handler, whatever the host and the path.
+fn tenant(options: &Options, component: Component) -> Tenant {
+    let name = component.name().to_owned();
+    Tenant::new(name).route(Route::new("/...", component).args(options.arg.iter().cloned()))
+}
+
+fn server(options: &Options, tenant: Tenant) -> Result<RunningServer> {
     let addresses = addresses(options);
-    let mut server = HttpServer::new(handler)
-        .args(options.arg.iter().cloned())
+    let mut server = HttpServer::of_tenants([tenant])
         .max_concurrent_requests(concurrency(options) as usize)
         .max_queue(options.max_queue)
         .max_connections(options.max_connections as usize)
@@ -159,7 +167,7 @@ fn server(options: &Options, handler: Arc<Current>) -> Result<picohttp_host::Run
     }
     match server.start() {
         Ok(server) => Ok(server),
-        Err(error) => {
+        Err(StartError::Listen(error)) => {
             let tried: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
             let hint = match error.kind() {
                 std::io::ErrorKind::AddrInUse => {
@@ -170,6 +178,7 @@ fn server(options: &Options, handler: Arc<Current>) -> Result<picohttp_host::Run
             };
             bail!("cannot listen on {}: {error}{hint}", tried.join(" or "))
         }
+        Err(error) => Err(error.into()),
     }
 }
 

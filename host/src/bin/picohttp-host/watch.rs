@@ -2,7 +2,6 @@
 
 use std::path::{Component as Part, Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -15,11 +14,18 @@ use crate::source::Source;
 /// and linkers write in several steps.
 const QUIET: Duration = Duration::from_millis(100);
 
-/// Calls `changed` from a thread of its own after every change of the source's files,
-/// as long as the process lives.
-pub fn watch(source: &Source, changed: impl Fn() + Send + 'static) -> Result<()> {
+/// The changes of a source's files, from when they are watched.
+pub struct Changes {
+    /// It watches while it lives.
+    _watcher: Option<RecommendedWatcher>,
+    events: Receiver<()>,
+}
+
+/// Watches a source's files.
+pub fn watch(source: &Source) -> Result<Changes> {
+    let (sender, events) = mpsc::channel();
     let (root, only) = match source {
-        Source::Static => return Ok(()),
+        Source::Static => return Ok(Changes { _watcher: None, events }),
         Source::Folder(folder) => (folder.clone(), None),
         // The folder is watched and not the file: a file that is replaced is another one.
         Source::File(file) => {
@@ -28,7 +34,6 @@ pub fn watch(source: &Source, changed: impl Fn() + Send + 'static) -> Result<()>
         }
     };
     let root = root.canonicalize().with_context(|| format!("cannot watch {}", root.display()))?;
-    let (sender, events) = mpsc::channel();
     let relevant = {
         let root = root.clone();
         move |path: &Path| match (&only, path.strip_prefix(&root)) {
@@ -52,17 +57,16 @@ pub fn watch(source: &Source, changed: impl Fn() + Send + 'static) -> Result<()>
         _ => RecursiveMode::Recursive,
     };
     watcher.watch(&root, mode).with_context(|| format!("cannot watch {}", root.display()))?;
-    thread::Builder::new()
-        .name("watch".to_owned())
-        .spawn(move || notice(&watcher, &events, changed))?;
-    Ok(())
+    Ok(Changes { _watcher: Some(watcher), events })
 }
 
-/// Calls `changed` once for each burst of events. The watcher watches while it lives.
-fn notice(_watcher: &RecommendedWatcher, events: &Receiver<()>, changed: impl Fn()) {
-    while events.recv().is_ok() {
-        while !matches!(events.recv_timeout(QUIET), Err(RecvTimeoutError::Timeout)) {}
-        changed();
+impl Changes {
+    /// Calls `changed` after each burst of changes, for as long as there can be any.
+    pub fn for_each(&self, changed: impl Fn()) {
+        while self.events.recv().is_ok() {
+            while !matches!(self.events.recv_timeout(QUIET), Err(RecvTimeoutError::Timeout)) {}
+            changed();
+        }
     }
 }
 

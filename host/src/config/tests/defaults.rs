@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::config::{Rate, ServerPlan, TenantPlan};
-use crate::{KeepAlive, Sandbox, Timeouts};
+use crate::config::{ServerPlan, TenantPlan};
+use crate::{KeepAlive, Rate, Sandbox, Timeouts};
 
 #[test]
 fn without_a_word_limits_are_those_of_the_library() {
@@ -95,6 +95,7 @@ fn a_wrong_default_is_told_once() {
             "[defaults]\nmax_concurrent_requests = 65\nmax_memory_total = '1MiB'\n{GOOD}{other}"
         )),
         "picohttp.toml:2:27: defaults.max_concurrent_requests: is more than the server's 64\n\
-         picohttp.toml:3:20: defaults.max_memory_total: `max_memory` of 64 MiB is more than `max_memory_total` of 1 MiB"
+         picohttp.toml:3:20: defaults.max_memory_total: `max_memory` of 64 MiB is more than \
+         `max_memory_total` of 1 MiB"
     );
 }

@@ -86,7 +86,8 @@ fn unknown_keys_without_a_near_one_have_all() {
     assert_eq!(
         errors("x.y = 1\n\"\\u001b[2J\" = 1\n"),
         "picohttp.toml:1:1: x: unknown key; there are `include`, `server`, `defaults`, `tenant`\n\
-         picohttp.toml:2:1: `\\u{1b}[2J`: unknown key; there are `include`, `server`, `defaults`, `tenant`"
+         picohttp.toml:2:1: `\\u{1b}[2J`: unknown key; there are `include`, `server`, \
+         `defaults`, `tenant`"
     );
 }
 
@@ -97,7 +98,8 @@ fn values_of_another_type_say_which() {
         "picohttp.toml:1:11: include: must be a list, not a string\n\
          picohttp.toml:2:10: server: must be a table, not an integer\n\
          picohttp.toml:3:12: defaults: must be a table, not an array\n\
-         picohttp.toml:4:1: tenant: must be a list of tables, each under `[[tenant]]`, not a table"
+         picohttp.toml:4:1: tenant: must be a list of tables, each under `[[tenant]]`, not a \
+         table"
     );
     assert_eq!(
         errors("tenant = [1]"),
@@ -142,7 +144,8 @@ fn a_folder_whose_name_looks_like_a_pattern_is_only_a_name() {
 #[test]
 fn what_cannot_be_included_is_an_error() {
     let folder = Folder::new(
-        "include = [\n'missing.toml',\n'*.toml',\n'picohttp.toml',\n'link.toml',\n'a/**/b',\n'[',\n1,\n'data']",
+        "include = [\n'missing.toml',\n'*.toml',\n'picohttp.toml',\n'link.toml',\n'a/**/b',\n\
+         '[',\n1,\n'data']",
     );
     symlink(folder.path("picohttp.toml"), folder.path("link.toml")).unwrap();
     assert_eq!(
@@ -173,7 +176,8 @@ fn an_included_file_has_tenants_only() {
          tenants.d/a.toml:4:1: defaults: only `[[tenant]]` may be in an included file\n\
          tenants.d/b.toml:1:10: unclosed array table, expected `]`\n\
          tenants.d/c.toml:1:1: tenant[0]: `name` is missing\n\
-         tenants.d/c.toml:1:1: tenant[0]: has no handler; it needs `source` or a `[[tenant.route]]`"
+         tenants.d/c.toml:1:1: tenant[0]: has no handler; it needs `source` or a \
+         `[[tenant.route]]`"
     );
 }
 
@@ -184,7 +188,8 @@ proptest! {
         length in 0_usize..40,
         instead in prop::sample::select(&[
             "", "\0", "\"", "'''", "[", "]]", "{", "}", "=", ".", "\n", ",", "-1", "1e999", "nan",
-            "0x7fffffffffffffffffffffff", "é", "\u{feff}", "[[tenant]]\n", "[tenant]\n", "a.b = 1\n",
+            "0x7fffffffffffffffffffffff", "é", "\u{feff}",
+            "[[tenant]]\n", "[tenant]\n", "a.b = 1\n",
             "1979-05-27", "true", "[[tenant.route]]\n", "'*'", "**",
         ][..]),
     ) {

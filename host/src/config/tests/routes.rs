@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::Directory;
-use crate::config::Rate;
+use crate::{Directory, Rate};
 
 #[test]
 fn every_key_is_read() {
@@ -70,7 +69,8 @@ fn a_route_has_a_path_and_a_source() {
     );
     assert_eq!(
         errors("[[tenant]]\nname = 'a'\n[tenant.route]\npath = '/'\n"),
-        "picohttp.toml:3:1: tenant.a.route: must be a list of tables, each under `[[tenant.route]]`, not a table"
+        "picohttp.toml:3:1: tenant.a.route: must be a list of tables, each under \
+         `[[tenant.route]]`, not a table"
     );
 }
 
@@ -107,7 +107,8 @@ fn two_routes_for_the_same_paths_are_an_error() {
     let tenant = "[[tenant]]\nname = 'a'\n".to_owned();
     assert_eq!(
         errors(&(tenant.clone() + &route("/u/:id/...") + &route("/u/:user/..."))),
-        "picohttp.toml:7:8: tenant.a.route[1].path: matches the same paths as the one at picohttp.toml:4:8"
+        "picohttp.toml:7:8: tenant.a.route[1].path: matches the same paths as the one at \
+         picohttp.toml:4:8"
     );
     plan(&(tenant + &route("/u/:id") + &route("/u/:id/...") + &route("/u/x") + &route("/u")));
 }
@@ -150,7 +151,8 @@ fn grants_must_make_sense() {
 fn limits_of_a_route_that_cannot_hold_are_errors() {
     assert_eq!(
         route_errors(
-            "timeout = 0\ncpu_time = 0\nmax_memory = '5GiB'\nmax_concurrent_requests = 17\nmax_queue = 129\nburst = 1"
+            "timeout = 0\ncpu_time = 0\nmax_memory = '5GiB'\nmax_concurrent_requests = 17\n\
+             max_queue = 129\nburst = 1"
         ),
         "6:11: tenant.a.route[0].timeout: it must be more than nothing\n\
          7:12: tenant.a.route[0].cpu_time: it must be more than nothing\n\
@@ -166,9 +168,13 @@ fn limits_of_a_route_that_cannot_hold_are_errors() {
     );
     assert_eq!(
         errors(
-            "[[tenant]]\nname = 'a'\nmax_memory_total = '1MiB'\n[[tenant.route]]\npath = '/'\nsource = 'api.wasm'\nmax_memory = '2MiB'\n[[tenant.route]]\npath = '/x'\nsource = 'api.wasm'\n"
+            "[[tenant]]\nname = 'a'\nmax_memory_total = '1MiB'\n[[tenant.route]]\n\
+             path = '/'\nsource = 'api.wasm'\nmax_memory = '2MiB'\n[[tenant.route]]\n\
+             path = '/x'\nsource = 'api.wasm'\n"
         ),
-        "picohttp.toml:3:20: tenant.a.max_memory_total: `max_memory` of 64 MiB is more than `max_memory_total` of 1 MiB\n\
-         picohttp.toml:7:14: tenant.a.route[0].max_memory: `max_memory` of 2 MiB is more than `max_memory_total` of 1 MiB"
+        "picohttp.toml:3:20: tenant.a.max_memory_total: `max_memory` of 64 MiB is more than \
+         `max_memory_total` of 1 MiB\n\
+         picohttp.toml:7:14: tenant.a.route[0].max_memory: `max_memory` of 2 MiB is more than \
+         `max_memory_total` of 1 MiB"
     );
 }

@@ -73,7 +73,8 @@ fn one_address_needs_no_list() {
     assert_eq!(
         server_errors("addr = 8080\nadmin_addr = 'localhost:80'"),
         "2:8: server.addr: must be a string, not an integer\n\
-         3:14: server.admin_addr: `localhost:80` is not an address; write IP:PORT, like 127.0.0.1:8080"
+         3:14: server.admin_addr: `localhost:80` is not an address; write IP:PORT, like \
+         127.0.0.1:8080"
     );
     assert_eq!(server_errors("addr = []"), "2:8: server.addr: must have an address");
     assert_eq!(
@@ -117,7 +118,8 @@ fn files_must_be_there_and_certificates_have_keys() {
 fn values_out_of_range_are_errors() {
     assert_eq!(
         server_errors(
-            "keep_alive = 'yes'\nidle_timeout = 0\nhead_timeout = -1\nbody_timeout = '5 parsecs'\nwrite_timeout = [1]"
+            "keep_alive = 'yes'\nidle_timeout = 0\nhead_timeout = -1\n\
+             body_timeout = '5 parsecs'\nwrite_timeout = [1]"
         ),
         "2:14: server.keep_alive: must be true or false, not a string\n\
          3:16: server.idle_timeout: it must be more than nothing\n\
@@ -127,7 +129,9 @@ fn values_out_of_range_are_errors() {
     );
     assert_eq!(
         server_errors(
-            "max_requests_per_connection = 0\nmax_connections = 4294967296\nmax_buffered = 'lots'\nmax_concurrent_requests = 10001\nmax_queue = -1\nshutdown_timeout = 1e10"
+            "max_requests_per_connection = 0\nmax_connections = 4294967296\n\
+             max_buffered = 'lots'\nmax_concurrent_requests = 10001\nmax_queue = -1\n\
+             shutdown_timeout = 1e10"
         ),
         "2:31: server.max_requests_per_connection: it must be from 1 to 4294967295\n\
          3:19: server.max_connections: it must be from 1 to 4294967295\n\
@@ -138,7 +142,8 @@ fn values_out_of_range_are_errors() {
     );
     assert_eq!(
         server_errors(
-            "max_queue = 1.5\nmax_buffered = true\nmax_connections = 99999999999999999999999999999999999999999"
+            "max_queue = 1.5\nmax_buffered = true\nmax_connections = \
+             99999999999999999999999999999999999999999"
         ),
         "2:13: server.max_queue: must be a whole number, not a float\n\
          3:16: server.max_buffered: must be a size, not a boolean\n\

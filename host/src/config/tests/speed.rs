@@ -10,7 +10,8 @@ fn routes(count: usize) -> String {
     (0..count).fold(String::new(), |mut text, number| {
         let _ = write!(
             text,
-            "[[tenant.route]]\npath = '/r{number}/:id/...'\nsource = '../api.wasm'\nargs = ['a']\n\
+            "[[tenant.route]]\npath = '/r{number}/:id/...'\nsource = '../api.wasm'\n\
+             args = ['a']\n\
              environment = {{ MODE = 'production' }}\ntimeout = '1s'\n"
         );
         text
@@ -43,7 +44,7 @@ fn there_is_a_bound_on_tenants_and_routes() {
     let tenants: String =
         (0..=10_000).map(|number| tenant(number) + "source = 'api.wasm'\n").collect();
     assert_eq!(errors(&tenants), "picohttp.toml: has 10001 tenants; there may be 10000");
-    let folder =
-        Folder::new("include = ['tenants.d/a']").with("tenants.d/a", tenant(0) + &routes(100_001));
+    let many = tenant(0) + &routes(100_001);
+    let folder = Folder::new("include = ['tenants.d/a']").with("tenants.d/a", many);
     assert_eq!(folder.errors(), "picohttp.toml: has 100001 routes; there may be 100000");
 }

@@ -1,7 +1,7 @@
 //! The table `[[tenant]]`.
 
 use super::*;
-use crate::config::Rate;
+use crate::Rate;
 
 fn tenant_errors(lines: &str) -> String {
     errors(&format!("[[tenant]]\nname = 'a'\nsource = 'api.wasm'\n{lines}"))
@@ -68,7 +68,8 @@ fn names_are_plain_and_unique() {
     }
     assert_eq!(
         errors(&format!("{GOOD}\n{}", GOOD.replace("good.example", "other.example"))),
-        "picohttp.toml:7:8: tenant[1].name: there is a tenant `good` already, at picohttp.toml:2:8"
+        "picohttp.toml:7:8: tenant[1].name: there is a tenant `good` already, at \
+         picohttp.toml:2:8"
     );
 }
 
@@ -80,8 +81,10 @@ fn a_host_belongs_to_one_tenant() {
     );
     assert_eq!(
         folder.errors(),
-        "tenants.d/other.toml:3:15: tenant.other.hosts[1]: the host `good.example` is given already, at picohttp.toml:4:10\n\
-         tenants.d/other.toml:3:31: tenant.other.hosts[2]: the host `b` is given already, at tenants.d/other.toml:3:10"
+        "tenants.d/other.toml:3:15: tenant.other.hosts[1]: the host `good.example` is given \
+         already, at picohttp.toml:4:10\n\
+         tenants.d/other.toml:3:31: tenant.other.hosts[2]: the host `b` is given already, at \
+         tenants.d/other.toml:3:10"
     );
     assert_eq!(
         tenant_errors("hosts = []\n"),
@@ -100,7 +103,8 @@ fn one_tenant_has_every_host_that_is_left() {
     assert!(plan(&format!("{one}{GOOD}")).tenants[0].hosts.is_empty());
     assert_eq!(
         errors(&format!("{one}{}", one.replace("'a'", "'b'"))),
-        "picohttp.toml:4:1: tenant.b: `hosts` is missing; the tenant at picohttp.toml:1:1 has every host that is left already"
+        "picohttp.toml:4:1: tenant.b: `hosts` is missing; the tenant at picohttp.toml:1:1 has \
+         every host that is left already"
     );
 }
 
@@ -143,7 +147,7 @@ fn a_burst_is_the_rate_rounded_up_unless_given() {
     for wrong in ["0", "-1", "nan", "inf", "-inf", "1000001", "1e400"] {
         assert_eq!(
             tenant_errors(&format!("requests_per_second = {wrong}")),
-            "4:23: tenant.a.requests_per_second: it must be more than 0, and at most 1000000"
+            "4:23: tenant.a.requests_per_second: it must be from 0.001 to 1000000"
         );
     }
     assert_eq!(tenant_errors("burst = 1"), "4:9: tenant.a.burst: needs `requests_per_second`");
@@ -162,10 +166,12 @@ fn totals_that_cannot_hold_are_errors() {
     );
     assert_eq!(
         tenant_errors("max_memory_total = '32MiB'\n"),
-        "4:20: tenant.a.max_memory_total: `max_memory` of 64 MiB is more than `max_memory_total` of 32 MiB"
+        "4:20: tenant.a.max_memory_total: `max_memory` of 64 MiB is more than \
+         `max_memory_total` of 32 MiB"
     );
     assert_eq!(
         tenant_errors("max_memory_total = '32MiB'\nmax_memory = '33MiB'"),
-        "5:14: tenant.a.max_memory: `max_memory` of 33 MiB is more than `max_memory_total` of 32 MiB"
+        "5:14: tenant.a.max_memory: `max_memory` of 33 MiB is more than `max_memory_total` of \
+         32 MiB"
     );
 }

@@ -1,0 +1,147 @@
+//! What a tenant has in use, over all its handlers and over every reload.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How much of a processor's time a tenant's long handlers have like anyone's, in
+/// nanoseconds for each second, and at most at once. What they take beyond that they
+/// have of what others leave.
+const CREDIT: f64 = 0.02 * 1e9;
+const MOST_CREDIT: f64 = 0.2 * 1e9;
+
+/// One tenant's account.
+#[derive(Debug)]
+pub(crate) struct Account {
+    /// The tenant's name.
+    pub(crate) name: String,
+    memory: AtomicUsize,
+    max_memory: AtomicUsize,
+    log: Mutex<Allowance>,
+    log_rate: AtomicUsize,
+    credit: Mutex<Allowance>,
+    /// Whether the tenant is the only one.
+    alone: AtomicBool,
+}
+
+impl Account {
+    pub(crate) fn new(name: &str) -> Account {
+        Account {
+            name: name.to_owned(),
+            memory: AtomicUsize::new(0),
+            max_memory: AtomicUsize::new(usize::MAX),
+            log: Mutex::default(),
+            log_rate: AtomicUsize::new(usize::MAX),
+            credit: Mutex::default(),
+            alone: AtomicBool::new(true),
+        }
+    }
+
+    /// Sets how many bytes of memory all live instances may have, how many bytes may reach
+    /// the log in a second, and whether there is no other tenant.
+    pub(crate) fn set_bounds(
+        &self,
+        max_memory: Option<usize>,
+        log_rate: Option<usize>,
+        alone: bool,
+    ) {
+        self.alone.store(alone, Ordering::Relaxed);
+        self.max_memory.store(max_memory.unwrap_or(usize::MAX), Ordering::Relaxed);
+        self.log_rate.store(log_rate.unwrap_or(usize::MAX), Ordering::Relaxed);
+    }
+
+    /// Counts memory that an instance is about to have, if there is so much left.
+    pub(crate) fn take_memory(&self, bytes: usize) -> bool {
+        let max = self.max_memory.load(Ordering::Relaxed);
+        let taken = self.memory.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |memory| {
+            memory.checked_add(bytes).filter(|&memory| memory <= max)
+        });
+        taken.is_ok()
+    }
+
+    /// Counts memory that an instance no longer has.
+    pub(crate) fn give_memory(&self, bytes: usize) {
+        self.memory.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// How many bytes of memory live instances have.
+    pub(crate) fn memory(&self) -> usize {
+        self.memory.load(Ordering::Relaxed)
+    }
+
+    /// Whether so many bytes more may reach the log.
+    pub(crate) fn may_log(&self, bytes: usize) -> bool {
+        let rate = self.log_rate.load(Ordering::Relaxed);
+        rate == usize::MAX || take(&self.log, bytes as f64, rate as f64, rate as f64)
+    }
+
+    /// Whether a long handler may have so much more time like anyone's. Where there is
+    /// nobody else, it may.
+    pub(crate) fn has_credit(&self, time: Duration) -> bool {
+        self.alone.load(Ordering::Relaxed)
+            || take(&self.credit, time.as_nanos() as f64, CREDIT, MOST_CREDIT)
+    }
+}
+
+/// Something of which there is more as time goes by.
+#[derive(Debug, Default)]
+struct Allowance {
+    left: f64,
+    at: Option<Instant>,
+}
+
+/// Takes `amount` if there is so much, given how much comes in a second and how much
+/// there can be.
+fn take(allowance: &Mutex<Allowance>, amount: f64, per_second: f64, most: f64) -> bool {
+    let mut allowance = allowance.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = Instant::now();
+    let more = allowance.at.map(|at| now.saturating_duration_since(at).as_secs_f64() * per_second);
+    allowance.left = more.map_or(most, |more| most.min(allowance.left + more));
+    allowance.at = Some(now);
+    let enough = amount <= allowance.left;
+    if enough {
+        allowance.left -= amount;
+    }
+    enough
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_counted_over_all_instances() {
+        let account = Account::new("a");
+        assert!(account.take_memory(usize::MAX));
+        account.give_memory(usize::MAX);
+        account.set_bounds(Some(100), None, false);
+        assert!(account.take_memory(60));
+        assert!(!account.take_memory(41));
+        assert!(account.take_memory(40));
+        account.give_memory(60);
+        assert_eq!(account.memory(), 40);
+    }
+
+    #[test]
+    fn an_allowance_is_spent_and_comes_back() {
+        let account = Account::new("a");
+        assert!(account.may_log(usize::MAX));
+        account.set_bounds(None, Some(1000), false);
+        assert!(account.may_log(1000));
+        assert!(!account.may_log(1000));
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !account.may_log(10) {
+            assert!(Instant::now() < deadline);
+        }
+    }
+
+    #[test]
+    fn long_handlers_have_credit_for_a_while() {
+        let account = Account::new("a");
+        assert!(account.has_credit(Duration::MAX));
+        account.set_bounds(None, None, false);
+        let tick = Duration::from_millis(10);
+        let ticks = (0..1000).take_while(|_| account.has_credit(tick)).count();
+        assert!((20..25).contains(&ticks), "{ticks}");
+    }
+}

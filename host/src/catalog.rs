@@ -1,0 +1,244 @@
+//! What is served now: tenants by host, and their endpoints by path.
+//!
+//! A catalog never changes. Another is made beside it and takes its place as a whole;
+//! requests that have begun keep what they found in theirs.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+
+use crate::account::Account;
+use crate::admission::{Admission, Lane};
+use crate::handler::Origin;
+use crate::hosts::Hosts;
+use crate::http1::{self, Head};
+use crate::paths::{self, PathError, Paths};
+use crate::tenant::Bounds;
+use crate::{Handler, Quota, Route, Tenant};
+
+/// All tenants of a server and their endpoints.
+pub(crate) struct Catalog {
+    tenants: Vec<Served>,
+    /// By place in `tenants`.
+    hosts: Hosts<usize>,
+}
+
+/// A tenant as it is served.
+pub(crate) struct Served {
+    pub(crate) account: Arc<Account>,
+    pub(crate) lane: Arc<Lane>,
+    pub(crate) bounds: Bounds,
+    pub(crate) endpoints: Vec<Arc<Endpoint>>,
+    /// The same endpoints.
+    paths: Paths<Arc<Endpoint>>,
+}
+
+/// Where a request ends up: a route of a tenant.
+pub(crate) struct Endpoint {
+    pub(crate) handler: Arc<dyn Handler>,
+    pub(crate) args: Arc<[String]>,
+    /// The largest body, if it is not the server's.
+    pub(crate) max_body_size: Option<u64>,
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) lane: Arc<Lane>,
+    quota: Quota,
+    /// The lane that `lane` is within must last as long.
+    _tenant: Arc<Lane>,
+}
+
+/// Why tenants cannot be served together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CatalogError {
+    /// Two tenants have this name.
+    Name(String),
+    /// Two tenants have this host.
+    Host {
+        /// The host.
+        host: String,
+        /// The tenants.
+        tenants: [String; 2],
+    },
+    /// Two tenants name no hosts, and so have all that nobody else has.
+    OtherHosts([String; 2]),
+    /// A route's path cannot be used.
+    Path {
+        /// The tenant.
+        tenant: String,
+        /// The path.
+        path: String,
+        /// What is wrong with it.
+        error: PathError,
+    },
+    /// Two routes of a tenant mean the same paths.
+    SamePath {
+        /// The tenant.
+        tenant: String,
+        /// The paths, as the routes spell them.
+        paths: [String; 2],
+    },
+}
+
+impl fmt::Display for CatalogError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CatalogError::Name(name) => write!(f, "there are two tenants `{name}`"),
+            CatalogError::Host { host, tenants: [one, other] } => {
+                write!(f, "the host {host} is both {one}'s and {other}'s")
+            }
+            CatalogError::OtherHosts([one, other]) => {
+                write!(
+                    f,
+                    "{one} and {other} both have no hosts; one tenant may, and has all others"
+                )
+            }
+            CatalogError::Path { tenant, path, error } => {
+                write!(f, "{tenant} cannot have a route `{path}`: {error}")
+            }
+            CatalogError::SamePath { tenant, paths: [one, other] } => {
+                write!(f, "{tenant} has the routes `{one}` and `{other}`, which mean the same")
+            }
+        }
+    }
+}
+
+impl std::error::Error for CatalogError {}
+
+impl Catalog {
+    /// A catalog of `tenants`, which goes on where `previous` ends: who runs or waits
+    /// still counts.
+    pub(crate) fn new(
+        tenants: impl IntoIterator<Item = Tenant>,
+        admission: &Arc<Admission>,
+        outermost: &Lane,
+        previous: Option<&Catalog>,
+    ) -> Result<Catalog, CatalogError> {
+        let before: HashMap<&str, &Served> = previous
+            .into_iter()
+            .flat_map(|previous| &previous.tenants)
+            .map(|served| (served.account.name.as_str(), served))
+            .collect();
+        let mut catalog = Catalog { tenants: Vec::new(), hosts: Hosts::new() };
+        let mut names = HashSet::new();
+        for tenant in tenants {
+            if !names.insert(tenant.name.clone()) {
+                return Err(CatalogError::Name(tenant.name));
+            }
+            catalog.give_hosts(&tenant)?;
+            let before = before.get(tenant.name.as_str()).copied();
+            catalog.tenants.push(Served::new(tenant, admission, outermost, before)?);
+        }
+        Ok(catalog)
+    }
+
+    fn give_hosts(&mut self, tenant: &Tenant) -> Result<(), CatalogError> {
+        let Catalog { tenants, hosts } = self;
+        let pair = |other: usize| {
+            let other = tenants.get(other).map_or(&tenant.name, |other| &other.account.name);
+            [other.clone(), tenant.name.clone()]
+        };
+        if tenant.hosts.is_empty() {
+            let given = hosts.give_others(tenants.len());
+            given.map_err(|other| CatalogError::OtherHosts(pair(other)))?;
+        }
+        for host in &tenant.hosts {
+            hosts
+                .give(host, tenants.len())
+                .map_err(|other| CatalogError::Host { host: host.clone(), tenants: pair(other) })?;
+        }
+        Ok(())
+    }
+
+    /// Lets the catalog's bounds be those that count, now that it is served.
+    pub(crate) fn settle(&self) {
+        let alone = self.tenants.len() == 1;
+        for served in &self.tenants {
+            let Bounds { quota, max_memory, log_rate } = served.bounds;
+            served.account.set_bounds(max_memory, log_rate, alone);
+            served.lane.set_quota(quota);
+            for endpoint in &served.endpoints {
+                endpoint.lane.set_quota(endpoint.quota);
+            }
+        }
+    }
+
+    /// The endpoint of a request, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`http1::Error::Hosts`] if the host decides and the request names several.
+    pub(crate) fn find(&self, head: &Head<'_>) -> Result<Option<&Arc<Endpoint>>, http1::Error> {
+        let tenant = if self.hosts.are_all_one() {
+            self.hosts.find("")
+        } else {
+            match paths::authority(head.target) {
+                // RFC 9112 section 3.2.2: the target goes before the header.
+                Some(authority) => self.hosts.find(authority),
+                None => self.hosts.find(http1::host(head)?),
+            }
+        };
+        let tenant = tenant.and_then(|number| self.tenants.get(number));
+        Ok(tenant.and_then(|tenant| tenant.paths.find(paths::segments(head.target))))
+    }
+
+    pub(crate) fn tenants(&self) -> &[Served] {
+        &self.tenants
+    }
+}
+
+impl Served {
+    fn new(
+        tenant: Tenant,
+        admission: &Arc<Admission>,
+        outermost: &Lane,
+        before: Option<&Served>,
+    ) -> Result<Served, CatalogError> {
+        let account = match before {
+            Some(before) => Arc::clone(&before.account),
+            None => Arc::new(Account::new(&tenant.name)),
+        };
+        let Tenant { bounds, routes, .. } = tenant;
+        let lane = match before {
+            Some(before) => Arc::clone(&before.lane),
+            None => Arc::new(admission.within(outermost, bounds.quota)),
+        };
+        let (endpoints, paths) = (Vec::with_capacity(routes.len()), Paths::default());
+        let mut served = Served { account, lane, bounds, endpoints, paths };
+        for route in routes {
+            served.add(route, admission, before)?;
+        }
+        Ok(served)
+    }
+
+    fn add(
+        &mut self,
+        route: Route,
+        admission: &Arc<Admission>,
+        before: Option<&Served>,
+    ) -> Result<(), CatalogError> {
+        let Route { path, handler, args, quota, max_body_size } = route;
+        let tenant = &self.account.name;
+        let place = self.paths.place(&path).map_err(|error| CatalogError::Path {
+            tenant: tenant.clone(),
+            path: path.clone(),
+            error,
+        })?;
+        if let Some(other) = place {
+            let paths = [other.origin.route.clone(), path];
+            return Err(CatalogError::SamePath { tenant: tenant.clone(), paths });
+        }
+        let same = |endpoint: &&Arc<Endpoint>| endpoint.origin.route == path;
+        let before = before.and_then(|before| before.endpoints.iter().find(same));
+        let lane = match before {
+            Some(before) => Arc::clone(&before.lane),
+            None => Arc::new(admission.within(&self.lane, quota)),
+        };
+        let origin = Arc::new(Origin { route: path, account: Arc::clone(&self.account) });
+        let _tenant = Arc::clone(&self.lane);
+        let endpoint =
+            Arc::new(Endpoint { handler, args, max_body_size, origin, lane, quota, _tenant });
+        *place = Some(Arc::clone(&endpoint));
+        self.endpoints.push(endpoint);
+        Ok(())
+    }
+}

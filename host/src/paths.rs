@@ -1,0 +1,267 @@
+//! Whose a path is: a tree of segments.
+//!
+//! A request's path has one normal form: its target's segments, each decoded once.
+//! Nothing is resolved or merged. An empty segment, `.` and `..` are segments that no
+//! route names, so they lead nowhere but into the route that takes all below it.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+
+/// What belongs to paths, found by segments.
+#[derive(Debug)]
+pub(crate) struct Paths<T> {
+    literal: HashMap<Box<[u8]>, Paths<T>>,
+    named: Option<Box<Paths<T>>>,
+    here: Option<T>,
+    here_and_below: Option<T>,
+}
+
+/// Why a route's path cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathError {
+    /// It does not begin with `/`.
+    NoSlash,
+    /// A segment is empty, or is `.` or `..`: no request gets there.
+    NoSegment(String),
+    /// `...` is not at its end.
+    NotLast,
+    /// A name is empty.
+    NoName,
+    /// It has a query, a fragment or a control character.
+    Character(char),
+    /// Its segment is spelt with `%` where this would do.
+    Spelling(String),
+}
+
+impl fmt::Display for PathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PathError::NoSlash => f.write_str("a path begins with `/`"),
+            PathError::NoSegment(segment) => {
+                write!(f, "no request has a segment `{segment}` that leads here")
+            }
+            PathError::NotLast => f.write_str("`...` is possible as the last segment only"),
+            PathError::NoName => f.write_str("a name must follow the `:`"),
+            PathError::Character(character) => {
+                write!(f, "a path cannot have {character:?} in it")
+            }
+            PathError::Spelling(plain) => {
+                write!(f, "segments are compared as they are meant; write `{plain}`")
+            }
+        }
+    }
+}
+
+impl std::error::Error for PathError {}
+
+impl<T> Default for Paths<T> {
+    fn default() -> Self {
+        Paths { literal: HashMap::new(), named: None, here: None, here_and_below: None }
+    }
+}
+
+impl<T> Paths<T> {
+    /// The place of a route's path, where there may be something already.
+    pub(crate) fn place(&mut self, path: &str) -> Result<&mut Option<T>, PathError> {
+        let character = |character: &char| character.is_control() || matches!(character, '?' | '#');
+        if let Some(character) = path.chars().find(character) {
+            return Err(PathError::Character(character));
+        }
+        let path = path.strip_prefix('/').ok_or(PathError::NoSlash)?;
+        let mut place = self;
+        let mut segments = path.split('/').peekable();
+        // The root alone has no segment.
+        if path.is_empty() {
+            return Ok(&mut place.here);
+        }
+        while let Some(segment) = segments.next() {
+            let last = segments.peek().is_none();
+            place = match segment {
+                "..." if last => return Ok(&mut place.here_and_below),
+                "..." => return Err(PathError::NotLast),
+                "" | "." | ".." => return Err(PathError::NoSegment(segment.to_owned())),
+                ":" => return Err(PathError::NoName),
+                name if name.starts_with(':') => place.named.get_or_insert_default(),
+                literal => {
+                    let decoded = decode(literal);
+                    if *decoded != *literal.as_bytes() {
+                        return Err(PathError::Spelling(
+                            String::from_utf8_lossy(&decoded).into_owned(),
+                        ));
+                    }
+                    place.literal.entry(literal.as_bytes().into()).or_default()
+                }
+            };
+        }
+        Ok(&mut place.here)
+    }
+
+    /// What belongs to a path, given its segments as they were sent.
+    pub(crate) fn find<'a>(
+        &self,
+        mut segments: impl Iterator<Item = &'a str> + Clone,
+    ) -> Option<&T> {
+        let Some(segment) = segments.next() else {
+            return self.here.as_ref().or(self.here_and_below.as_ref());
+        };
+        let decoded = decode(segment);
+        let deeper = self.literal.get(&*decoded).and_then(|place| place.find(segments.clone()));
+        let named = || {
+            // What a route would not name is no value of a name either.
+            let is_value = !matches!(&*decoded, b"" | b"." | b"..");
+            self.named.as_ref().filter(|_| is_value).and_then(|place| place.find(segments))
+        };
+        deeper.or_else(named).or(self.here_and_below.as_ref())
+    }
+}
+
+/// The segments of a target's path: without the query, without scheme and authority if
+/// it has them, and without leading and trailing `/`.
+pub(crate) fn segments(target: &str) -> impl Iterator<Item = &str> + Clone {
+    let path = target.split('?').next().unwrap_or_default();
+    let path = match authority(target) {
+        Some(authority) => {
+            path.split_once("://").and_then(|(_, rest)| rest.get(authority.len()..)).unwrap_or("")
+        }
+        None => path,
+    };
+    let path = path.trim_matches('/');
+    // The root has no segment, where `split` would give an empty one.
+    path.split('/').skip(usize::from(path.is_empty()))
+}
+
+/// The authority of a target in absolute form, such as `http://host:80/path`.
+pub(crate) fn authority(target: &str) -> Option<&str> {
+    let (scheme, rest) = target.split_once("://")?;
+    let is_scheme = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+    is_scheme.then(|| rest.split(['/', '?']).next().unwrap_or_default())
+}
+
+/// A segment with each `%` and two hexadecimal digits as the byte that is meant. Any
+/// other `%` is itself.
+fn decode(segment: &str) -> Cow<'_, [u8]> {
+    if !segment.contains('%') {
+        return Cow::Borrowed(segment.as_bytes());
+    }
+    let mut decoded = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let escaped = match after {
+            [high, low, ..] if byte == b'%' => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        match escaped {
+            Some((high, low)) => {
+                decoded.push(high << 4 | low);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                decoded.push(byte);
+                rest = after;
+            }
+        }
+    }
+    Cow::Owned(decoded)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(routes: &[&'static str]) -> Paths<&'static str> {
+        let mut paths = Paths::default();
+        for route in routes {
+            assert_eq!(paths.place(route).unwrap().replace(*route), None, "{route}");
+        }
+        paths
+    }
+
+    #[test]
+    fn the_longest_route_decides() {
+        let paths =
+            paths(&["/", "/a", "/a/...", "/a/b/c", "/a/:x/d", "/a/:x/:y/...", "/é", "/files/..."]);
+        let find = |target: &'static str| paths.find(segments(target)).copied();
+        for (target, route) in [
+            ("/", Some("/")),
+            ("", Some("/")),
+            ("//", Some("/")),
+            ("/a", Some("/a")),
+            ("/a/", Some("/a")),
+            ("a", Some("/a")),
+            ("/a?b/c", Some("/a")),
+            ("/a/x", Some("/a/...")),
+            ("/a/b/c", Some("/a/b/c")),
+            ("/a/b/d", Some("/a/:x/d")),
+            ("/a/b/e", Some("/a/:x/:y/...")),
+            ("/a/b/e/f/g", Some("/a/:x/:y/...")),
+            ("/b", None),
+            ("/é", Some("/é")),
+            ("/%C3%A9", Some("/é")),
+            ("/files", Some("/files/...")),
+            ("/filesystem", None),
+            ("http://elsewhere/a", Some("/a")),
+            ("HTTPS://elsewhere:1?x", Some("/")),
+            ("ftp://elsewhere/a", None),
+            ("*", None),
+        ] {
+            assert_eq!(find(target), route, "{target}");
+        }
+    }
+
+    #[test]
+    fn no_spelling_leads_around_a_route() {
+        let paths = paths(&["/admin", "/public/...", "/x/:id"]);
+        let find = |target: &'static str| paths.find(segments(target)).copied();
+        for (target, route) in [
+            ("/%61dmin", Some("/admin")),
+            ("/%61%64%6d%69%6E/", Some("/admin")),
+            ("/public/../admin", Some("/public/...")),
+            ("/public/%2e%2e/admin", Some("/public/...")),
+            ("/./admin", None),
+            ("/x/../admin", None),
+            ("/x/%2e%2e", None),
+            ("/x//", None),
+            ("/admin%2f", None),
+            ("/admin%00", None),
+            ("/%2561dmin", None),
+            ("/ADMIN", None),
+            ("/admin%", None),
+            ("/%zzadmin", None),
+            ("/admin;x", None),
+            ("/admin#x", None),
+        ] {
+            assert_eq!(find(target), route, "{target}");
+        }
+    }
+
+    #[test]
+    fn routes_that_no_request_reaches_are_refused() {
+        let mut paths = Paths::<()>::default();
+        for (path, error) in [
+            ("a", PathError::NoSlash),
+            ("", PathError::NoSlash),
+            ("/a//b", PathError::NoSegment(String::new())),
+            ("/a/", PathError::NoSegment(String::new())),
+            ("/a/../b", PathError::NoSegment("..".to_owned())),
+            ("/.../b", PathError::NotLast),
+            ("/:", PathError::NoName),
+            ("/a?b", PathError::Character('?')),
+            ("/a\n", PathError::Character('\n')),
+            ("/%61", PathError::Spelling("a".to_owned())),
+        ] {
+            assert_eq!(paths.place(path).err(), Some(error), "{path}");
+        }
+    }
+
+    #[test]
+    fn routes_that_mean_the_same_have_one_place() {
+        let mut paths = paths(&["/a/:x/b"]);
+        assert!(paths.place("/a/:y/b").unwrap().is_some());
+        assert!(paths.place("/a/:y").unwrap().is_none());
+    }
+}
