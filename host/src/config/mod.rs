@@ -7,7 +7,17 @@
 //! mean is decided there, value by value. All that is wrong is reported at once, with its
 //! line.
 //!
-//! A plan is plain data: no component has been opened for it, and no socket bound.
+//! A plan is plain data: no component has been opened for it, and no socket bound. One
+//! that is not read from a file can be made by hand; it is checked when it is served.
+//!
+//! ```
+//! use picohttp_host::config::{Plan, RoutePlan, ServerPlan, TenantPlan};
+//!
+//! let server = ServerPlan { max_concurrent_requests: 16, ..ServerPlan::default() };
+//! let hello = RoutePlan { max_memory: 8 << 20, ..RoutePlan::new("/...", "hello.wasm") };
+//! let tenant = TenantPlan::new("hello", &server, vec![hello]);
+//! let plan = Plan { server, tenants: vec![tenant] };
+//! ```
 
 mod plan;
 mod problem;

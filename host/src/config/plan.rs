@@ -208,7 +208,7 @@ impl RoutePlan {
             environment: Vec::new(),
             directories: Vec::new(),
             timeout: sandbox.timeout,
-            cpu_time: None,
+            cpu_time: sandbox.cpu_time,
             max_memory: sandbox.max_memory,
             max_body_size: Limits::default().body_bytes,
             max_response_size: sandbox.max_response,

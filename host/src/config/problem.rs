@@ -1,6 +1,7 @@
 //! What is wrong with a configuration, and where.
 
-use std::fmt;
+use std::collections::BTreeSet;
+use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::table::Setting;
@@ -25,16 +26,26 @@ pub struct Problem {
 }
 
 impl fmt::Display for Problem {
+    /// One line, with control characters escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.file.display())?;
+        escaped(f, &self.file.to_string_lossy())?;
         if let (Some(line), Some(column)) = (self.line, self.column) {
-            write!(f, "{line}:{column}:")?;
+            write!(f, ":{line}:{column}")?;
         }
         if let Some(key) = &self.key {
-            write!(f, " {key}:")?;
+            f.write_str(": ")?;
+            escaped(f, key)?;
         }
-        write!(f, " {}", self.message)
+        f.write_str(": ")?;
+        escaped(f, &self.message)
     }
+}
+
+fn escaped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    text.chars().try_for_each(|character| match character.is_control() {
+        true => write!(f, "{}", character.escape_default()),
+        false => f.write_char(character),
+    })
 }
 
 /// All that is wrong with a configuration: at least one problem, by file and line.
@@ -67,10 +78,11 @@ impl fmt::Display for Errors {
 
 impl std::error::Error for Errors {}
 
-/// The problems found so far.
+/// The problems found so far. One value in `[defaults]` can be wrong for many tenants; it
+/// is still one problem.
 #[derive(Default)]
 pub(super) struct Problems {
-    problems: Vec<Problem>,
+    problems: BTreeSet<Problem>,
     more: usize,
 }
 
@@ -82,7 +94,7 @@ impl Problems {
         }
         let (line, column) = place.text.position(place.offset);
         let key = Some(&place.key).filter(|key| !key.is_empty()).cloned();
-        self.problems.push(Problem {
+        self.problems.insert(Problem {
             file: place.text.path.clone(),
             line: Some(line),
             column: Some(column),
@@ -97,7 +109,7 @@ impl Problems {
             return;
         }
         let (file, message) = (file.to_owned(), message.into());
-        self.problems.push(Problem { file, line: None, column: None, key: None, message });
+        self.problems.insert(Problem { file, line: None, column: None, key: None, message });
     }
 
     /// The value of `result` with its place, or a problem there.
@@ -116,14 +128,11 @@ impl Problems {
     }
 
     /// `value`, if nothing is wrong.
-    pub(super) fn finish<T>(mut self, value: T) -> Result<T, Errors> {
+    pub(super) fn finish<T>(self, value: T) -> Result<T, Errors> {
         if self.problems.is_empty() {
             return Ok(value);
         }
-        self.problems.sort();
-        // One value in `[defaults]` can be wrong for many tenants.
-        self.problems.dedup();
-        Err(Errors { problems: self.problems, more: self.more })
+        Err(Errors { problems: self.problems.into_iter().collect(), more: self.more })
     }
 
     fn is_full(&mut self) -> bool {

@@ -34,20 +34,20 @@ impl Plan {
     /// All that is wrong.
     pub fn read(path: &Path) -> Result<Plan, Errors> {
         let mut problems = Problems::default();
-        let plan = plan(path, &mut problems);
+        let plan = read_plan(path, &mut problems);
         problems.finish(plan)
     }
 }
 
 /// The plan as far as it can be read.
-fn plan(path: &Path, problems: &mut Problems) -> Plan {
-    let Some(main) = text(path, problems) else { return Plan::default() };
+fn read_plan(path: &Path, problems: &mut Problems) -> Plan {
+    let Some(main) = read_text(path, problems) else { return Plan::default() };
     let Some(mut root) = Table::parse(&main, problems) else { return Plan::default() };
     let files = include::files(&mut root, problems);
-    let included: Vec<Text> = files.iter().filter_map(|file| text(file, problems)).collect();
+    let included: Vec<Text> = files.iter().filter_map(|file| read_text(file, problems)).collect();
 
-    let defaults = defaults(&mut root, problems);
-    let mut tenants = tenants(&mut root, &defaults, problems);
+    let defaults = read_defaults(&mut root, problems);
+    let mut tenants = read_tenants(&mut root, &defaults, problems);
     root.finish(problems);
     for text in &included {
         let Some(mut root) = Table::parse(text, problems) else { continue };
@@ -56,7 +56,7 @@ fn plan(path: &Path, problems: &mut Problems) -> Plan {
                 problems.add(&place, "only `[[tenant]]` may be in an included file");
             }
         }
-        tenants.extend(self::tenants(&mut root, &defaults, problems));
+        tenants.extend(read_tenants(&mut root, &defaults, problems));
         root.finish(problems);
     }
 
@@ -73,11 +73,11 @@ fn plan(path: &Path, problems: &mut Problems) -> Plan {
     Plan { server: defaults.server, tenants }
 }
 
-fn text(path: &Path, problems: &mut Problems) -> Option<Text> {
+fn read_text(path: &Path, problems: &mut Problems) -> Option<Text> {
     Text::read(path).map_err(|message| problems.add_file(path, message)).ok()
 }
 
-fn defaults<'a>(root: &mut Table<'a>, problems: &mut Problems) -> Defaults<'a> {
+fn read_defaults<'a>(root: &mut Table<'a>, problems: &mut Problems) -> Defaults<'a> {
     let server = server::read(root.take_table("server", problems), problems);
     let (mut limits, mut totals) = (Limits::default(), Totals::default());
     if let Some(mut table) = root.take_table("defaults", problems) {
@@ -88,7 +88,7 @@ fn defaults<'a>(root: &mut Table<'a>, problems: &mut Problems) -> Defaults<'a> {
     Defaults { server, limits, totals }
 }
 
-fn tenants<'a>(
+fn read_tenants<'a>(
     root: &mut Table<'a>,
     defaults: &Defaults<'_>,
     problems: &mut Problems,

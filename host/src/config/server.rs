@@ -75,19 +75,19 @@ pub(super) fn read(table: Option<Table<'_>>, problems: &mut Problems) -> ServerP
 
 /// One address, or a list.
 fn addresses(table: &mut Table<'_>, problems: &mut Problems) -> Option<Vec<SocketAddr>> {
-    if table.list_length("addr").is_none() {
+    let Some(length) = table.list_length("addr") else {
         return table.take("addr", problems, value::address).map(|it| vec![it.value]);
-    }
+    };
     let list = table.take_list("addr", problems, value::address)?;
+    if length == 0 {
+        problems.add(&list.place, "must have an address");
+    }
     let mut addresses = Vec::new();
     for address in list.value {
         if addresses.contains(&address.value) {
             problems.add(&address.place, format!("{} is given twice", address.value));
         }
         addresses.push(address.value);
-    }
-    if addresses.is_empty() {
-        problems.add(&list.place, "must have an address");
     }
     Some(addresses)
 }

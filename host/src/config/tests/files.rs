@@ -92,6 +92,15 @@ fn unknown_keys_without_a_near_one_have_all() {
 }
 
 #[test]
+fn a_problem_is_one_line_and_moves_no_cursor() {
+    assert_eq!(
+        errors(&GOOD.replace("'api.wasm'", "\"a\\n\\u001b[2J\"")),
+        "picohttp.toml:4:10: tenant.good.source: a\\n\\u{1b}[2J: No such file or directory \
+         (os error 2)"
+    );
+}
+
+#[test]
 fn values_of_another_type_say_which() {
     assert_eq!(
         errors("include = 'x'\nserver = 1\ndefaults = []\n[tenant]\n"),
