@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use clap::{ArgAction, Parser, ValueHint};
 use picohttp_host::Directory;
+use picohttp_host::config::units::{duration, size};
 use tracing::Level;
 
 /// Serves HTTP from a sandboxed WebAssembly handler, a fresh instance for each request.
@@ -171,24 +171,6 @@ impl Options {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    let duration = match text.parse::<f64>() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
-        Err(_) => humantime::parse_duration(text).ok(),
-    };
-    match duration {
-        Some(Duration::ZERO) => Err("it must be more than nothing".to_owned()),
-        Some(duration) => Ok(duration),
-        None => Err("not a duration; write seconds, or like 500ms, 10s, 1m".to_owned()),
-    }
-}
-
-fn size(text: &str) -> Result<usize, String> {
-    let size = text.parse::<ByteSize>().ok();
-    size.and_then(|size| usize::try_from(size.as_u64()).ok())
-        .ok_or_else(|| "not a size; write bytes, or like 64KiB, 16MiB, 10MB".to_owned())
-}
-
 fn directory(text: &str) -> Result<Directory, String> {
     let mut parts = text.split("::");
     let host =
@@ -227,26 +209,6 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Options::command().debug_assert();
-    }
-
-    #[test]
-    fn durations_are_seconds_or_have_a_unit() {
-        assert_eq!(duration("2"), Ok(Duration::from_secs(2)));
-        assert_eq!(duration("0.5"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        for wrong in ["", "0", "-1", "ten", "nan", "inf", "1e999", "5 parsecs"] {
-            assert!(duration(wrong).is_err(), "{wrong:?}");
-        }
-    }
-
-    #[test]
-    fn sizes_are_bytes_or_have_a_unit() {
-        assert_eq!(size("100"), Ok(100));
-        assert_eq!(size("64KiB"), Ok(64 << 10));
-        assert_eq!(size("10MB"), Ok(10_000_000));
-        for wrong in ["", "-1", "many", "64XB"] {
-            assert!(size(wrong).is_err(), "{wrong:?}");
-        }
     }
 
     #[test]
