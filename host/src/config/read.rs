@@ -50,6 +50,9 @@ fn read_plan(path: &Path, problems: &mut Problems) -> Plan {
     let mut tenants = read_tenants(&mut root, &defaults, problems);
     root.finish(problems);
     for text in &included {
+        if tenants.len() > MAX_TENANTS {
+            break;
+        }
         let Some(mut root) = Table::parse(text, problems) else { continue };
         for key in ["include", "server", "defaults"] {
             if let Some(place) = root.refuse(key) {
@@ -67,7 +70,7 @@ fn read_plan(path: &Path, problems: &mut Problems) -> Plan {
         [("tenants", tenants.len(), MAX_TENANTS), ("routes", routes, MAX_ROUTES)]
     {
         if number > most {
-            problems.add_file(path, format!("has {number} {what}; there may be {most}"));
+            problems.add_file(path, format!("has more than {most} {what}"));
         }
     }
     Plan { server: defaults.server, tenants }
@@ -94,5 +97,6 @@ fn read_tenants<'a>(
     problems: &mut Problems,
 ) -> Vec<Tenant<'a>> {
     let tables = root.take_tables("tenant", "[[tenant]]", problems);
-    tables.into_iter().map(|table| tenant::read(table, defaults, problems)).collect()
+    let tables = tables.into_iter().take(MAX_TENANTS + 1);
+    tables.map(|table| tenant::read(table, defaults, problems)).collect()
 }

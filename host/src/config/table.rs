@@ -7,6 +7,9 @@ use super::problem::Problems;
 use super::text::{Place, Text, quoted};
 use super::value::not_a;
 
+/// How large a file may be for more than its first syntax error to be told, in bytes.
+const MAX_RECOVERABLE: usize = 1 << 20;
+
 /// A value, and where it is written.
 #[derive(Clone)]
 pub(super) struct Setting<'a, T> {
@@ -25,17 +28,25 @@ pub(super) struct Table<'a> {
 impl<'a> Table<'a> {
     /// The table that is the whole file; `None` if the file is no TOML.
     pub(super) fn parse(text: &'a Text, problems: &mut Problems) -> Option<Table<'a>> {
-        let (root, errors) = DeTable::parse_recoverable(&text.content);
+        let place = |offset| Place { text, offset, key: String::new() };
+        let first = match DeTable::parse(&text.content) {
+            Ok(root) => return Some(Table::new(place(0), root.into_inner())),
+            Err(first) => first,
+        };
+        // Each byte of a large file can be an error.
+        let errors = match text.content.len() <= MAX_RECOVERABLE {
+            true => DeTable::parse_recoverable(&text.content).1,
+            false => vec![first],
+        };
         let begin = |error: &Error| error.span().map_or(0, |span| span.start);
-        let mut places: Vec<_> = errors.iter().map(|error| (begin(error), error)).collect();
-        places.sort_by_key(|(offset, _)| *offset);
+        let mut errors: Vec<_> = errors.iter().map(|error| (begin(error), error)).collect();
+        errors.sort_by_key(|(offset, _)| *offset);
         // What comes after the first error in a line mostly comes of it.
-        places.dedup_by_key(|(offset, _)| text.position(*offset).0);
-        for (offset, error) in places {
-            problems.add(&Place { text, offset, key: String::new() }, error.message());
+        errors.dedup_by_key(|(offset, _)| text.position(*offset).0);
+        for (offset, error) in errors {
+            problems.add(&place(offset), error.message());
         }
-        let place = Place { text, offset: 0, key: String::new() };
-        errors.is_empty().then(|| Table::new(place, root.into_inner()))
+        None
     }
 
     fn new(place: Place<'a>, entries: DeTable<'a>) -> Table<'a> {
