@@ -7,8 +7,8 @@
 //! mean is decided there, value by value. All that is wrong is reported at once, with its
 //! line.
 //!
-//! A plan is plain data: no component has been opened for it, and no socket bound. One
-//! that is not read from a file can be made by hand; it is checked when it is served.
+//! A plan is plain data: no component has been opened for it, and no socket bound. It can
+//! also be made by hand; nothing but reading checks its numbers.
 //!
 //! ```
 //! use picohttp_host::config::{Plan, RoutePlan, ServerPlan, TenantPlan};
