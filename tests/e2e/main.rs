@@ -7,6 +7,7 @@ mod keep_alive; // connections that persist
 mod lingering; // clients that are still sending when they are answered
 mod clients; // the slow, the idle, the deaf and the gone
 mod bounds; // what all clients may take together
+mod hostile; // the program itself, among hostile clients and in hostile surroundings
 mod library; // starting, stopping, and how much runs at once
 mod plugins; // the handlers in plugins/
 mod load; // what cannot be a handler, and why

@@ -1,0 +1,99 @@
+//! Healthy clients: wrk with one thread, each of whose connections asks again as soon as it
+//! is answered.
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+
+use crate::process::Process;
+use crate::stage::Stage;
+
+pub const INSTALL: &str = "wrk, which makes the healthy load, is not here; apt install wrk";
+
+/// How many connections healthy clients have, unless that is what is measured.
+const CONNECTIONS: usize = 32;
+
+/// Who asks for what, and how.
+#[derive(Clone, Copy)]
+pub struct Healthy<'a> {
+    pub target: &'a str,
+    pub connections: usize,
+    /// Whether connections persist; otherwise each request has one of its own.
+    pub keep_alive: bool,
+}
+
+/// What wrk counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured {
+    pub per_second: f64,
+    /// Milliseconds that 99 % of the answers took at most.
+    pub p99: f64,
+    /// Answers with an error's status, and connections that broke or took too long.
+    pub errors: f64,
+    pub requests: f64,
+}
+
+/// wrk while it asks.
+pub struct Load {
+    wrk: Process,
+    _folder: TempDir,
+}
+
+impl<'a> Healthy<'a> {
+    /// With a connection for each request, as the server has it by default.
+    pub fn asking(target: &'a str) -> Healthy<'a> {
+        Healthy { target, connections: CONNECTIONS, keep_alive: false }
+    }
+
+    pub fn start(&self, stage: &Stage, server: SocketAddr) -> Result<Load> {
+        let folder = stage.new_folder()?;
+        let mut command = Command::new("wrk");
+        // It is stopped in time, and ends by itself if it is not.
+        command.args(["-t1", &format!("-c{}", self.connections), "--timeout=10s", "-d300s"]);
+        command.arg("-s").arg(Stage::script()).arg(format!("http://{server}{}", self.target));
+        command.args(["--", "GET", "0", if self.keep_alive { "keep-alive" } else { "close" }]);
+        Ok(Load { wrk: Process::start(command, folder.path())?, _folder: folder })
+    }
+
+    pub fn drive(&self, stage: &Stage, server: SocketAddr, time: Duration) -> Result<Measured> {
+        let load = self.start(stage, server)?;
+        stage.interrupt.sleep(time)?;
+        load.finish(stage)
+    }
+}
+
+impl Load {
+    pub fn process(&self) -> &Process {
+        &self.wrk
+    }
+
+    /// Ends it and tells what it counted.
+    pub fn finish(mut self, stage: &Stage) -> Result<Measured> {
+        self.wrk.check_alive().context("wrk")?;
+        self.wrk.stop(&stage.interrupt).context("wrk")?;
+        let output = self.wrk.output()?;
+        parse(&output).with_context(|| format!("wrk printed {output}"))
+    }
+}
+
+pub fn version() -> Option<String> {
+    // It exits with 1 after its version.
+    let output = Command::new("wrk").arg("-v").output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    Some(text.split(" Copyright").next().unwrap_or_default().trim().to_owned())
+}
+
+/// Reads what the script prints last.
+fn parse(output: &str) -> Result<Measured> {
+    let line = output.lines().find_map(|line| line.strip_prefix("compare: "));
+    let numbers: Vec<f64> =
+        line.context("no figures")?.split(' ').map(str::parse).collect::<Result<_, _>>()?;
+    let [requests, microseconds, _, p99, _, errors] = numbers[..] else {
+        anyhow::bail!("not six numbers")
+    };
+    ensure!(requests > 0.0, "no request was answered");
+    Ok(Measured { per_second: requests / microseconds * 1e6, p99: p99 / 1e3, errors, requests })
+}

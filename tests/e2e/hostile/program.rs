@@ -1,0 +1,156 @@
+//! The program as a child process, and what it has: threads, descriptors, memory.
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, ensure};
+use picohttp_tests::client::{self, Answer, Client};
+use picohttp_tests::guests::root;
+use picohttp_tests::host::eventually;
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// A running program. It is killed when it is dropped.
+pub struct Program {
+    child: Child,
+    pub address: SocketAddr,
+    before: Gauge,
+    folder: TempDir,
+}
+
+/// What the program has at one moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Gauge {
+    pub threads: usize,
+    pub descriptors: usize,
+    /// Resident bytes.
+    pub memory: usize,
+}
+
+impl Program {
+    /// Starts it on a free port, and lets it answer once: what it has after that is what it
+    /// must have again in the end.
+    pub fn start(handler: &Path, args: &[&str]) -> Result<Program> {
+        let folder = tempfile::tempdir()?;
+        let mut command = command(handler)?;
+        command.args(args).stderr(File::create(folder.path().join("log"))?);
+        let child = command.spawn()?;
+        let (address, before) = (SocketAddr::from(([0, 0, 0, 0], 0)), Gauge::default());
+        let mut program = Program { child, address, before, folder };
+        eventually("it serves", || {
+            program.log().is_ok_and(|log| log.contains("Serving HTTP on "))
+        })?;
+        program.address = address_in(&program.log()?)?;
+        program.get("/1")?;
+        eventually("its client is gone", || program.is_steady().unwrap_or(false))?;
+        Ok(program)
+    }
+
+    pub fn get(&self, target: &str) -> Result<Answer> {
+        client::get(self.address, target)
+    }
+
+    pub fn connect(&self, count: usize) -> Result<Vec<Client>> {
+        (0..count).map(|_| Client::connect(self.address)).collect()
+    }
+
+    pub fn log(&self) -> Result<String> {
+        Ok(fs::read_to_string(self.folder.path().join("log"))?)
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(kill_process(self.pid(), signal)?)
+    }
+
+    pub fn before(&self) -> Gauge {
+        self.before
+    }
+
+    pub fn gauge(&self) -> Result<Gauge> {
+        let folder = PathBuf::from(format!("/proc/{}", self.child.id()));
+        let status = fs::read_to_string(folder.join("status"))?;
+        let field = |name: &str| {
+            let value = status.lines().find_map(|line| line.strip_prefix(name));
+            let value = value.with_context(|| format!("no {name}"))?;
+            anyhow::Ok(value.trim().trim_end_matches(" kB").parse::<usize>()?)
+        };
+        Ok(Gauge {
+            threads: field("Threads:")?,
+            descriptors: fs::read_dir(folder.join("fd"))?.count(),
+            memory: field("VmRSS:")? << 10,
+        })
+    }
+
+    /// Waits until it has no more threads and descriptors than before, and checks that it
+    /// still answers.
+    pub fn check_nothing_is_left(&mut self) -> Result<()> {
+        let Gauge { threads, descriptors, .. } = self.before;
+        eventually("all is as before", || {
+            self.gauge().is_ok_and(|now| now.threads <= threads && now.descriptors <= descriptors)
+        })
+        .with_context(|| format!("{:?} -> {:?}", self.before, self.gauge()))?;
+        ensure!(self.child.try_wait()?.is_none(), "it has ended: {}", self.log()?);
+        self.get("/1")?;
+        Ok(())
+    }
+
+    /// Whether it has what it had when it was last asked.
+    fn is_steady(&mut self) -> Result<bool> {
+        let now = self.gauge()?;
+        let last = std::mem::replace(&mut self.before, now);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        Ok((last.threads, last.descriptors) == (now.threads, now.descriptors))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The command that serves a handler on a free port.
+pub fn command(handler: &Path) -> Result<Command> {
+    let mut command = Command::new(file()?);
+    command.arg(handler).args(["--port", "0", "--no-cache"]);
+    command.env_remove("RUST_LOG").stdin(Stdio::null());
+    Ok(command)
+}
+
+/// The address that the first line of a log says.
+pub fn address_in(log: &str) -> Result<SocketAddr> {
+    let (_, rest) = log.split_once("Serving HTTP on http://").context("not serving")?;
+    Ok(rest.split('/').next().unwrap_or_default().parse()?)
+}
+
+/// The program's file, built when it is first asked for.
+pub fn file() -> Result<&'static Path> {
+    static FILE: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(file) = FILE.get() {
+        return Ok(file);
+    }
+    let output = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--package", "picohttp-host", "--bin", "picohttp-host"])
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(root())
+        .stderr(Stdio::inherit())
+        .output()?;
+    ensure!(output.status.success(), "the program does not build");
+    let built = output
+        .stdout
+        .split(|&byte| byte == b'\n')
+        .filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok())
+        .filter(|message| message["target"]["name"] == "picohttp-host")
+        .find_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
+        .context("the build names no program")?;
+    Ok(FILE.get_or_init(|| built))
+}

@@ -1,0 +1,135 @@
+//! A program that is stopped, signalled, short of descriptors or threads, or whose log
+//! nobody reads any more.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use picohttp_tests::client::{Client, get};
+use picohttp_tests::guests::{guest, plugin};
+use picohttp_tests::host::eventually;
+use rustix::process::{Resource, Rlimit, Signal, getuid, prlimit};
+
+use super::program::{self, Program, address_in};
+
+#[test]
+fn a_program_that_was_stopped_goes_on() -> Result<()> {
+    let mut program = Program::start(&plugin("hello")?, &[])?;
+    let mut clients = program.connect(50)?;
+    clients.iter_mut().try_for_each(|client| client.send("GET /hello HT"))?;
+    program.signal(Signal::STOP)?;
+    clients.iter_mut().try_for_each(|client| client.send("TP/1.0\r\n\r\n"))?;
+    let mut late = program.connect(50)?;
+    late.iter_mut().try_for_each(|client| client.send("GET /hello HTTP/1.0\r\n\r\n"))?;
+    program.signal(Signal::CONT)?;
+    for mut client in clients.into_iter().chain(late) {
+        assert_eq!(client.answer()?.status, 200);
+    }
+    program.check_nothing_is_left()
+}
+
+#[test]
+fn sigpipe_ends_nothing() -> Result<()> {
+    let mut program = Program::start(&guest("huge_body")?, &[])?;
+    program.signal(Signal::PIPE)?;
+    for _ in 0..50 {
+        // Gone before its answer is written.
+        Client::connect(program.address)?.send("GET /9000000 HTTP/1.0\r\n\r\n")?;
+    }
+    program.check_nothing_is_left()
+}
+
+#[test]
+fn a_log_whose_reader_is_gone_ends_nothing() -> Result<()> {
+    let mut child =
+        program::command(&guest("panic")?)?.arg("-vv").stderr(Stdio::piped()).spawn()?;
+    let checked = (|| {
+        let mut reader = BufReader::new(child.stderr.take().context("no standard error")?);
+        let mut line = String::new();
+        while !line.contains("Serving HTTP on ") {
+            line.clear();
+            ensure!(reader.read_line(&mut line)? > 0, "it has ended");
+        }
+        let address = address_in(&line)?;
+        drop(reader);
+        for _ in 0..20 {
+            assert_eq!(get(address, "/")?.status, 500);
+        }
+        ensure!(child.try_wait()?.is_none(), "it has ended");
+        Ok(())
+    })();
+    child.kill()?;
+    child.wait()?;
+    checked
+}
+
+#[test]
+fn more_clients_than_descriptors_are_served_when_some_go() -> Result<()> {
+    let mut program = Program::start(&plugin("hello")?, &["--head-timeout", "1h"])?;
+    let limit = Rlimit { current: Some(64), maximum: Some(64) };
+    prlimit(Some(program.pid()), Resource::Nofile, limit)?;
+    let mut clients = program.connect(200)?;
+    clients.iter_mut().try_for_each(|client| client.send("GET /hello HTTP/1.0\r\n"))?;
+    eventually("the program says so", || {
+        program.log().is_ok_and(|log| log.contains("cannot accept clients"))
+    })?;
+    let mut last = Client::connect(program.address)?;
+    last.send("GET /hello HTTP/1.0\r\n\r\n")?;
+    drop(clients);
+    assert_eq!(last.answer()?.status, 200);
+    program.check_nothing_is_left()
+}
+
+#[test]
+fn too_few_threads_is_an_error_that_says_so() -> Result<()> {
+    // A user of nobody's: the limit counts all threads of one, and does not bind root.
+    const STRANGER: u32 = 64_999;
+    let folder =
+        tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir()?;
+    let [file, handler] = ["picohttp-host", "hello.wasm"].map(|name| folder.path().join(name));
+    fs::copy(program::file()?, &file)?;
+    fs::copy(plugin("hello")?, &handler)?;
+    let mut command = Command::new("prlimit");
+    command.arg("--nproc=20").arg(&file).arg(&handler).args(["--port", "0", "--no-cache"]);
+    command.env_remove("RUST_LOG").stdin(Stdio::null()).stdout(Stdio::null());
+    if getuid().is_root() {
+        command.uid(STRANGER).gid(STRANGER);
+    }
+    let log = folder.path().join("log");
+    let mut child = command.stderr(fs::File::create(&log)?).spawn()?;
+    let mut status = None;
+    let ended = eventually("it ends", || {
+        status = child.try_wait().ok().flatten();
+        status.is_some()
+    });
+    if ended.is_err() {
+        child.kill()?;
+        child.wait()?;
+    }
+    let log = fs::read_to_string(log)?;
+    ended.with_context(|| log.clone())?;
+    ensure!(status.and_then(|status| status.code()) == Some(1), "{status:?}: {log}");
+    ensure!(log.contains("error: "), "{log}");
+    ensure!(!log.contains("panicked"), "{log}");
+    Ok(())
+}
+
+#[test]
+fn sleeping_handlers_are_finished_across_a_stop() -> Result<()> {
+    let mut program = Program::start(&guest("pause")?, &[])?;
+    let mut clients = program.connect(10)?;
+    clients.iter_mut().try_for_each(|client| client.send("GET /300 HTTP/1.0\r\n\r\n"))?;
+    std::thread::sleep(Duration::from_millis(50));
+    program.signal(Signal::STOP)?;
+    std::thread::sleep(Duration::from_millis(500));
+    program.signal(Signal::CONT)?;
+    for client in &mut clients {
+        assert_eq!(client.answer()?.status, 200);
+    }
+    drop(clients);
+    program.check_nothing_is_left()
+}
