@@ -91,6 +91,13 @@ impl Answer {
         Answer::text(404, Reason::NoRoute, NOTHING_HERE.to_owned(), head_only, close)
     }
 
+    /// What is said to a client that speaks plain HTTP where TLS is spoken.
+    pub(crate) fn unencrypted(head_only: bool) -> Answer {
+        let close = Some(CloseReason::Unreadable);
+        let text = "this port speaks TLS: https://\n".to_owned();
+        Answer::text(400, Reason::BadRequest, text, head_only, close)
+    }
+
     /// What is said to a client that sends too slowly.
     pub(crate) fn client_timeout(head_only: bool) -> Answer {
         let close = Some(CloseReason::SlowRequest);

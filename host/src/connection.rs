@@ -1,26 +1,19 @@
-//! One client's socket, and how far its request has come.
+//! One client's connection, and how far its request has come.
 
-use std::io::{self, IoSlice, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::io;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::buffer::spare_capacity;
-use rustix::io::Errno;
-
 use crate::RequestId;
 use crate::catalog::Endpoint;
 use crate::http1::{CloseReason, Message, Receiver};
-use crate::poller::Interest;
+use crate::transport::{Moved, Transport};
 
 /// How much room is made for a read, at least and at most.
 const READ_MIN: usize = 4 << 10;
 const READ_MAX: usize = 256 << 10;
-
-/// How many times a connection is read to no purpose but to empty it, before other
-/// connections have their turn.
-const DRAIN_READS: usize = 16;
 
 /// The slowest that a client may send a body or take a response, once its time is up,
 /// in bytes a second.
@@ -28,7 +21,7 @@ const MIN_RATE: u32 = 16 << 10;
 
 /// A client's connection. It goes from thread to thread and is owned by one at a time.
 pub(crate) struct Connection {
-    socket: TcpStream,
+    transport: Transport,
     /// The request's name in the log.
     pub(crate) id: RequestId,
     /// What has been received and not yet used.
@@ -90,27 +83,16 @@ pub(crate) enum Then {
     Drain(CloseReason),
 }
 
-/// What an attempt to move bytes came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Moved {
-    /// Some bytes, or all.
-    Bytes,
-    /// None for now; the socket must be waited for.
-    Pending(Interest),
-    /// The client will send no more.
-    End,
-}
-
 impl Connection {
     pub(crate) fn new(
-        socket: TcpStream,
+        transport: Transport,
         id: RequestId,
         began: Instant,
         deadline: Instant,
         share: Share,
     ) -> Connection {
         Connection {
-            socket,
+            transport,
             id,
             input: Vec::new(),
             stage: Stage::Receive(Receiver::default()),
@@ -125,12 +107,12 @@ impl Connection {
     }
 
     pub(crate) fn socket(&self) -> &TcpStream {
-        &self.socket
+        self.transport.socket()
     }
 
     /// The client's address, if it is still known.
     pub(crate) fn peer(&self) -> Option<SocketAddr> {
-        self.socket.peer_addr().ok()
+        self.socket().peer_addr().ok()
     }
 
     /// Gives a request that begins now so long to come.
@@ -167,33 +149,26 @@ impl Connection {
         self.input.shrink_to(self.input.len().saturating_add(READ_MAX));
         // As much again as there is: a peer's word about a length reserves nothing.
         self.input.reserve(self.input.len().clamp(READ_MIN, READ_MAX));
-        let Connection { socket, input, .. } = self;
-        attempt(Interest::Readable, || match rustix::io::read(&*socket, spare_capacity(input))? {
-            0 => Ok(Moved::End),
-            _ => Ok(Moved::Bytes),
-        })
+        self.transport.read(&mut self.input)
     }
 
     /// Sends an interim response. If there is no room for it, then the client has
     /// stopped reading and will not see it anyway.
     pub(crate) fn send_interim(&mut self, bytes: &[u8]) {
-        let _ = (&self.socket).write(bytes);
+        self.transport.offer(bytes);
     }
 
     /// Sends all of `output`, or as much as there is room for.
-    pub(crate) fn send(&self, output: &mut Output) -> io::Result<Moved> {
+    pub(crate) fn send(&mut self, output: &mut Output) -> io::Result<Moved> {
         loop {
             let head = output.head.get(output.sent..).unwrap_or_default();
             let data = output.data.get(output.sent.saturating_sub(output.head.len())..);
             let data = data.unwrap_or_default();
             if head.is_empty() && data.is_empty() {
-                return Ok(Moved::Bytes);
+                return self.transport.flush(!matches!(output.then, Then::NextRequest));
             }
             let mut sent = 0;
-            let moved = attempt(Interest::Writable, || {
-                sent = (&self.socket).write_vectored(&[IoSlice::new(head), IoSlice::new(data)])?;
-                Ok(Moved::Bytes)
-            })?;
+            let moved = self.transport.write(head, data, &mut sent)?;
             output.sent += sent;
             if moved != Moved::Bytes {
                 return Ok(moved);
@@ -203,21 +178,12 @@ impl Connection {
 
     /// Says that nothing more will be sent.
     pub(crate) fn finish_sending(&self) -> io::Result<()> {
-        self.socket.shutdown(Shutdown::Write)
+        self.transport.finish_sending()
     }
 
     /// Reads and drops what the client still sends.
     pub(crate) fn drain(&self) -> io::Result<Moved> {
-        let mut dropped = [0; 4 * READ_MIN];
-        for _ in 0..DRAIN_READS {
-            match rustix::io::read(&self.socket, &mut dropped) {
-                Ok(0) => return Ok(Moved::End),
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => break,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(Moved::Pending(Interest::Readable))
+        self.transport.drain()
     }
 
     /// Gives back memory that an idle connection has no use for.
@@ -229,22 +195,6 @@ impl Connection {
     /// not read.
     pub(crate) fn head_only(&self) -> bool {
         self.input.trim_ascii_start().starts_with(b"HEAD ")
-    }
-}
-
-/// Tries until no signal comes between.
-fn attempt(
-    interest: Interest,
-    mut move_bytes: impl FnMut() -> io::Result<Moved>,
-) -> io::Result<Moved> {
-    loop {
-        match move_bytes() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Ok(Moved::Pending(interest));
-            }
-            result => return result,
-        }
     }
 }
 

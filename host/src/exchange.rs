@@ -14,11 +14,12 @@ use crate::admission::Admitted;
 use crate::answer::{Answer, Asked};
 use crate::background;
 use crate::catalog::Endpoint;
-use crate::connection::{Connection, Moved, Output, Stage, Then};
+use crate::connection::{Connection, Output, Stage, Then};
 use crate::http1::{self, CloseReason, Error, Framing, Head, Limits, Message, Received, Receiver};
 use crate::poller::Interest;
 use crate::record::Record;
 use crate::service::Service;
+use crate::transport::Moved;
 use crate::turns::Seat;
 use crate::{Call, Cost, Fault, Reason, Request, RequestId, Response};
 
@@ -175,7 +176,7 @@ fn receive(connection: &mut Connection, mut receiver: Receiver, service: &Servic
         refuse(connection, unserved.answer(head_only), service);
         Step::Next
     };
-    for _ in 0..READS_IN_A_ROW {
+    for reads in 0..=READS_IN_A_ROW {
         let was_in_body = receiver.in_body();
         let limits = service.limits(connection.endpoint.as_deref());
         let Connection { input, endpoint, .. } = connection;
@@ -193,6 +194,10 @@ fn receive(connection: &mut Connection, mut receiver: Receiver, service: &Servic
                 }
             }
             Err(unserved) => return refuse(connection, unserved),
+        }
+        if reads == READS_IN_A_ROW {
+            // Not before all that was read has been looked at: nothing else may come.
+            break;
         }
         let before = connection.input.len();
         match connection.read() {
@@ -216,6 +221,7 @@ fn receive(connection: &mut Connection, mut receiver: Receiver, service: &Servic
             }
             Ok(Moved::End) if before == 0 => return Step::Close(CloseReason::ClientClosed),
             Ok(Moved::End) => return refuse(connection, Error::Truncated.into()),
+            Ok(Moved::Unencrypted) => return refuse(connection, Unserved::Unencrypted),
             Err(_) => return Step::Close(CloseReason::Failed),
         }
     }
@@ -233,6 +239,7 @@ fn receive(connection: &mut Connection, mut receiver: Receiver, service: &Servic
 enum Unserved {
     Unreadable(Error),
     NoRoute,
+    Unencrypted,
 }
 
 impl From<Error> for Unserved {
@@ -246,6 +253,7 @@ impl Unserved {
         match self {
             Unserved::Unreadable(error) => Answer::refusal(error, head_only),
             Unserved::NoRoute => Answer::no_route(head_only),
+            Unserved::Unencrypted => Answer::unencrypted(head_only),
         }
     }
 }
@@ -418,7 +426,7 @@ fn send(connection: &mut Connection, mut output: Output, service: &Service) -> S
             connection.stage = Stage::Send(output);
             return Step::Wait(interest);
         }
-        Ok(Moved::Bytes | Moved::End) => {}
+        Ok(_) => {}
         Err(_) => return Step::Close(CloseReason::Failed),
     }
     connection.hold(0);

@@ -23,7 +23,8 @@
 //! - [`server`] puts it all together; [`workers`] are the threads, and [`turns`] decide
 //!   how many of them are at work. What all requests have in common is a [`service`].
 //! - [`listener`] accepts a client; its [`connection`] is parked with the [`poller`]
-//!   whenever it is slow.
+//!   whenever it is slow. Its bytes go through a [`transport`], plain or a TLS
+//!   [`session`].
 //! - [`http1`] makes a request out of its bytes.
 //! - [`admission`] finds room for it, a place in line, or neither.
 //! - [`handler`] is what answers it: a component, run by [`guest`], or a closure.
@@ -67,6 +68,9 @@ mod listener;
 mod turns;
 mod poller;
 mod connection;
+mod transport;
+mod session;
+mod tls;
 mod exchange;
 pub mod http1;
 mod catalog;
@@ -98,3 +102,4 @@ pub use rate::Rate;
 pub use server::{HttpServer, RunningServer, StartError};
 pub use service::{KeepAlive, Timeouts};
 pub use tenant::{Quota, Route, Tenant};
+pub use tls::{Tls, TlsError};

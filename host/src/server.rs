@@ -11,7 +11,7 @@ use crate::connection::after;
 use crate::listener::Listener;
 use crate::service::{Bounds, Service};
 use crate::workers::Workers;
-use crate::{CatalogError, Handler, KeepAlive, Quota, Route, Tenant, Timeouts, http1};
+use crate::{CatalogError, Handler, KeepAlive, Quota, Route, Tenant, Timeouts, Tls, http1};
 
 /// A server that has not been started yet.
 ///
@@ -39,6 +39,7 @@ pub struct HttpServer {
     tenants: Vec<Tenant>,
     addresses: Vec<SocketAddr>,
     bounds: Bounds,
+    tls: Option<Tls>,
     threads: bool,
     max_concurrent_requests: usize,
     max_queue: usize,
@@ -61,6 +62,7 @@ impl HttpServer {
             tenants: tenants.into_iter().collect(),
             addresses: Vec::new(),
             bounds: Bounds::default(),
+            tls: None,
             threads: true,
             max_concurrent_requests: 64,
             max_queue: 1024,
@@ -142,6 +144,12 @@ impl HttpServer {
         self
     }
 
+    /// Speaks HTTP over TLS. Without it, which is the default, HTTP is spoken plainly.
+    pub fn tls(mut self, tls: Tls) -> HttpServer {
+        self.tls = Some(tls);
+        self
+    }
+
     /// Binds the address and starts the threads. Clients that connect from now on are
     /// served.
     ///
@@ -158,8 +166,8 @@ impl HttpServer {
         let service =
             Service::new(self.tenants, self.bounds, quota).map_err(StartError::Catalog)?;
         let listener = Listener::bind(&self.addresses).map_err(StartError::Listen)?;
-        let workers =
-            Workers::start(service, listener, max_running).map_err(StartError::Threads)?;
+        let workers = Workers::start(service, listener, self.tls, max_running)
+            .map_err(StartError::Threads)?;
         Ok(RunningServer { workers })
     }
 
@@ -221,6 +229,12 @@ impl RunningServer {
     /// [`CatalogError`]; nothing has changed then.
     pub fn replace(&self, tenants: impl IntoIterator<Item = Tenant>) -> Result<(), CatalogError> {
         self.workers.replace(tenants.into_iter().collect())
+    }
+
+    /// Shows clients that connect from now on another certificate. Those that are here
+    /// keep their sessions. A server that spoke plain HTTP speaks TLS from now on.
+    pub fn replace_tls(&self, tls: Tls) {
+        self.workers.replace_tls(tls);
     }
 
     /// How many connections are open.

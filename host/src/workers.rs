@@ -13,10 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwapOption;
+use rustls::ServerConfig;
 use slab::Slab;
 use tracing::{error, warn};
 
-use crate::Tenant;
 use crate::background;
 use crate::catalog::CatalogError;
 use crate::connection::{Connection, Share, Stage, after};
@@ -24,7 +25,9 @@ use crate::exchange;
 use crate::listener::{AcceptError, Listener};
 use crate::poller::{Event, Interest, Poller};
 use crate::service::Service;
+use crate::transport::Transport;
 use crate::turns::{LOOK, Seat, Turns};
+use crate::{Tenant, Tls};
 
 /// How much stack a request thread has: four times a guest's.
 const STACK: usize = 2 << 20;
@@ -50,6 +53,8 @@ const LISTENER: u64 = u64::MAX / 2;
 pub(crate) struct Workers {
     service: Service,
     listener: Listener,
+    /// What new clients must speak, if it is not plain HTTP.
+    tls: ArcSwapOption<ServerConfig>,
     poller: Poller,
     turns: Turns,
     /// Connections that wait for their sockets, by their keys.
@@ -73,6 +78,7 @@ impl Workers {
     pub(crate) fn start(
         service: Service,
         listener: Listener,
+        tls: Option<Tls>,
         max_running: usize,
     ) -> io::Result<Arc<Workers>> {
         // One more than can be running handlers: somebody must always be free to say no.
@@ -80,6 +86,7 @@ impl Workers {
         let workers = Arc::new(Workers {
             service,
             listener,
+            tls: ArcSwapOption::new(tls.map(Tls::config)),
             poller: Poller::new()?,
             turns: Turns::new(count.saturating_add(1)),
             parked: Mutex::default(),
@@ -146,6 +153,11 @@ impl Workers {
     /// Serves other tenants from now on.
     pub(crate) fn replace(&self, tenants: Vec<Tenant>) -> Result<(), CatalogError> {
         self.service.replace(tenants)
+    }
+
+    /// Speaks TLS like this with clients that come from now on.
+    pub(crate) fn replace_tls(&self, tls: Tls) {
+        self.tls.store(Some(tls.config()));
     }
 
     /// How many requests wait in line.
@@ -257,15 +269,24 @@ impl Workers {
     }
 
     fn accept(&self) -> Result<Connection, AcceptError> {
-        let mut socket = self.listener.accept()?;
-        // One that is closed at once knows to come again; one that waits does not know.
-        while self.service.is_crowded() {
-            socket = self.listener.accept()?;
+        loop {
+            let socket = self.listener.accept()?;
+            // One that is closed at once knows to come again; one that waits does not know.
+            if self.service.is_crowded() {
+                continue;
+            }
+            let transport = match Transport::new(socket, self.tls.load_full()) {
+                Ok(transport) => transport,
+                Err(error) => {
+                    warn!(%error, "cannot speak TLS with a client");
+                    continue;
+                }
+            };
+            let now = Instant::now();
+            let deadline = after(now, self.service.bounds.timeouts.head);
+            let share = Share::of(&self.service.load);
+            return Ok(Connection::new(transport, self.service.next_id(), now, deadline, share));
         }
-        let now = Instant::now();
-        let deadline = after(now, self.service.bounds.timeouts.head);
-        let share = Share::of(&self.service.load);
-        Ok(Connection::new(socket, self.service.next_id(), now, deadline, share))
     }
 
     fn advance(&self, connection: Connection, seat: Seat<'_>) {

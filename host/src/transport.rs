@@ -1,0 +1,167 @@
+//! What a connection's bytes go through: the client's socket as it is, or a TLS session
+//! over it.
+
+use std::io::{self, IoSlice, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
+use rustls::ServerConfig;
+
+use crate::poller::Interest;
+use crate::session::Session;
+
+/// How much is read at once to no purpose but to empty a socket, and how many times
+/// before other connections have their turn.
+const DRAIN_BYTES: usize = 16 << 10;
+const DRAIN_READS: usize = 16;
+
+/// What an attempt to move bytes came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moved {
+    /// Some bytes, or all.
+    Bytes,
+    /// None for now; the socket must be waited for.
+    Pending(Interest),
+    /// The client will send no more.
+    End,
+    /// The first bytes of a client that should speak TLS and does not. From here on the
+    /// connection is a plain one.
+    Unencrypted,
+}
+
+/// A client's socket, and the session if there is one.
+pub(crate) struct Transport {
+    socket: TcpStream,
+    /// Boxed, so that plain connections stay small.
+    session: Option<Box<Session>>,
+}
+
+impl Transport {
+    /// A transport that waits for the client to begin a session, if there is `tls`.
+    ///
+    /// # Errors
+    ///
+    /// If no session can be had with `tls`.
+    pub(crate) fn new(socket: TcpStream, tls: Option<Arc<ServerConfig>>) -> io::Result<Transport> {
+        let session = tls.map(Session::new).transpose()?.map(Box::new);
+        Ok(Transport { socket, session })
+    }
+
+    pub(crate) fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
+    /// Reads what has arrived to the end of `input`.
+    pub(crate) fn read(&mut self, input: &mut Vec<u8>) -> io::Result<Moved> {
+        let Transport { socket, session } = self;
+        let Some(session) = session else {
+            return receive(socket, input);
+        };
+        let moved = session.read(socket, input)?;
+        if moved == Moved::Unencrypted {
+            self.session = None;
+        }
+        Ok(moved)
+    }
+
+    /// Takes as much of both parts as there is room for, and says how much in `sent`.
+    pub(crate) fn write(
+        &mut self,
+        head: &[u8],
+        data: &[u8],
+        sent: &mut usize,
+    ) -> io::Result<Moved> {
+        let Transport { socket, session } = self;
+        let parts = [IoSlice::new(head), IoSlice::new(data)];
+        attempt(Interest::Writable, || {
+            *sent = match session {
+                None => socket.write_vectored(&parts)?,
+                Some(session) => session.write(socket, &parts)?,
+            };
+            Ok(Moved::Bytes)
+        })
+    }
+
+    /// Sends what was taken and has not gone yet. The `last` of it says so to the client.
+    pub(crate) fn flush(&mut self, last: bool) -> io::Result<Moved> {
+        let Transport { socket, session: Some(session) } = self else {
+            return Ok(Moved::Bytes);
+        };
+        if last {
+            session.finish();
+        }
+        let moved = session.flush(socket)?;
+        if last && moved == Moved::Bytes {
+            // The end of the client's side may have come, as a record. To close on unread
+            // bytes resets the connection.
+            self.drain()?;
+        }
+        Ok(moved)
+    }
+
+    /// Sends these few bytes if there is room for them.
+    pub(crate) fn offer(&mut self, bytes: &[u8]) {
+        let mut sent = 0;
+        if let Ok(Moved::Bytes) = self.write(bytes, &[], &mut sent) {
+            // What stays in a session goes with what comes next.
+            let _ = self.flush(false);
+        }
+    }
+
+    /// Says that nothing more will be sent.
+    pub(crate) fn finish_sending(&self) -> io::Result<()> {
+        self.socket.shutdown(Shutdown::Write)
+    }
+
+    /// Reads and drops what the client still sends, encrypted or not.
+    pub(crate) fn drain(&self) -> io::Result<Moved> {
+        let mut dropped = [0; DRAIN_BYTES];
+        for _ in 0..DRAIN_READS {
+            match rustix::io::read(&self.socket, &mut dropped) {
+                Ok(0) => return Ok(Moved::End),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Moved::Pending(Interest::Readable))
+    }
+}
+
+impl Drop for Transport {
+    /// Says to the client that its session is over, if that can be said at once.
+    fn drop(&mut self) {
+        if let Transport { socket, session: Some(session) } = self
+            && session.is_quiet()
+        {
+            session.finish();
+            let _ = session.flush(socket);
+        }
+    }
+}
+
+/// Reads what has arrived at a socket into the spare capacity of `input`.
+pub(crate) fn receive(socket: &TcpStream, input: &mut Vec<u8>) -> io::Result<Moved> {
+    attempt(Interest::Readable, || match rustix::io::read(socket, spare_capacity(input))? {
+        0 => Ok(Moved::End),
+        _ => Ok(Moved::Bytes),
+    })
+}
+
+/// Tries until no signal comes between.
+pub(crate) fn attempt(
+    interest: Interest,
+    mut move_bytes: impl FnMut() -> io::Result<Moved>,
+) -> io::Result<Moved> {
+    loop {
+        match move_bytes() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Ok(Moved::Pending(interest));
+            }
+            result => return result,
+        }
+    }
+}
