@@ -1,8 +1,16 @@
-//! Few or many connections, all of them busy: as many requests are answered.
+//! Few or many connections, all of them busy: as many requests are answered. What the load
+//! and the kernel lose on the way is seen by nginx, if it is here.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::Result;
+use tempfile::TempDir;
 
-use crate::load::Healthy;
+use crate::load::{Healthy, Measured};
+use crate::process::Process;
 use crate::report::{Report, median};
 use crate::server::Server;
 use crate::stage::Stage;
@@ -14,43 +22,124 @@ const OPEN: [usize; 5] = [1, 8, 64, 512, 4096];
 const ENOUGH: usize = 8;
 const FALL: f64 = 0.15;
 
+/// With so many connections, what each round measured.
+struct Row {
+    connections: usize,
+    ours: Vec<Measured>,
+    nginx: Vec<Measured>,
+}
+
 pub fn run(stage: &Stage) -> Result<Report> {
     let mut server = Server::start(stage, &stage.hello()?, &["--keep-alive"])?;
-    let with = |connections| Healthy { target: "/hello", connections, keep_alive: true };
+    let nginx = Nginx::start(stage)?;
     with(512).drive(stage, server.address, stage.measure)?;
     server.rest(stage)?;
     let before = server.gauge()?;
 
-    let mut rows = OPEN.map(|connections| (connections, Vec::new()));
+    let new_row = |connections| Row { connections, ours: Vec::new(), nginx: Vec::new() };
+    let mut rows = OPEN.map(new_row);
     for _ in 0..stage.rounds {
-        for (connections, measured) in &mut rows {
+        for Row { connections, ours, nginx: theirs } in &mut rows {
             stage.quiet()?;
             // Many take a while to connect.
-            let time = stage.measure + stage.measure * u32::try_from(*connections / 4096)?;
-            measured.push(with(*connections).drive(stage, server.address, time)?);
+            let time = stage.measure * if *connections > 1000 { 3 } else { 1 };
+            ours.push(with(*connections).drive(stage, server.address, time)?);
             server.settle(stage, &before)?;
+            if let Some(nginx) = &nginx {
+                theirs.push(with(*connections).drive(stage, nginx.address, time)?);
+            }
         }
     }
     let mut report = Report::default();
-    let rates = rows.each_ref().map(|(connections, measured)| {
-        let rate = median(measured.iter().map(|one| one.per_second));
-        let (p99, errors) = (
-            median(measured.iter().map(|one| one.p99)),
-            measured.iter().map(|one| one.errors).sum::<f64>(),
-        );
+    for Row { connections, ours, nginx } in &rows {
+        let (rate, theirs) = (median_rate(ours), median_rate(nginx));
+        let p99 = median(ours.iter().map(|one| one.p99));
+        let errors: f64 = ours.iter().map(|one| one.errors).sum();
         report.note(
             &format!("{connections} open"),
-            format!("{rate:.0} requests/s, p99 {p99:.2} ms, {errors} errors"),
+            format!("{rate:.0} requests/s, p99 {p99:.2} ms, {errors} errors; nginx {theirs:.0}"),
         );
-        (*connections, rate)
-    });
-    let many = rates.iter().filter(|(connections, _)| *connections >= ENOUGH);
-    let (worst, best) = many.fold((f64::INFINITY, 0.0_f64), |(worst, best), (_, rate)| {
-        (worst.min(*rate), best.max(*rate))
-    });
-    let fall = 1.0 - worst / best;
-    let figure = format!("{:.1} % less than the best, from {ENOUGH} on", fall * 100.0);
-    report.judge("the worst", figure, "< 15 %", fall < FALL);
+    }
+    let (ours, theirs) = (worst(&rows, |row| &row.ours), worst(&rows, |row| &row.nginx));
+    report.judge(
+        "the worst",
+        format!(
+            "{:.1} % less than the best, from {ENOUGH} on; of nginx {:.1} %",
+            (1.0 - ours) * 100.0,
+            (1.0 - theirs) * 100.0
+        ),
+        "< 15 %, or < 15 % below nginx's",
+        1.0 - ours < FALL || 1.0 - ours / theirs < FALL,
+    );
     report.aftermath(&before, &server.settle(stage, &before)?);
     Ok(report)
+}
+
+fn with(connections: usize) -> Healthy<'static> {
+    Healthy { target: "/hello", connections, keep_alive: true }
+}
+
+fn median_rate(measured: &[Measured]) -> f64 {
+    median(measured.iter().map(|one| one.per_second))
+}
+
+/// The lowest rate as a share of the highest, where there are enough connections.
+fn worst(rows: &[Row], of: fn(&Row) -> &Vec<Measured>) -> f64 {
+    let many = rows.iter().filter(|row| row.connections >= ENOUGH);
+    let rates = many.map(|row| median_rate(of(row)));
+    let (low, high) = rates.fold((f64::INFINITY, 0.0), |(low, high), rate| {
+        (f64::min(low, rate), f64::max(high, rate))
+    });
+    low / high
+}
+
+const NGINX_CONF: &str = r#"
+daemon off;
+worker_processes auto;
+pid FOLDER/pid;
+events { worker_connections 10000; }
+http {
+    access_log off;
+    keepalive_requests 1000000000;
+    client_body_temp_path FOLDER/body;
+    proxy_temp_path FOLDER/proxy;
+    fastcgi_temp_path FOLDER/fastcgi;
+    uwsgi_temp_path FOLDER/uwsgi;
+    scgi_temp_path FOLDER/scgi;
+    server {
+        listen ADDRESS backlog=4096;
+        location / { return 200 "Hello world!"; }
+    }
+}
+"#;
+
+/// nginx, answering with a constant.
+struct Nginx {
+    address: SocketAddr,
+    _process: Process,
+    _folder: TempDir,
+}
+
+impl Nginx {
+    /// None if it is not here.
+    fn start(stage: &Stage) -> Result<Option<Nginx>> {
+        if Command::new("nginx").arg("-v").stderr(Stdio::null()).status().is_err() {
+            return Ok(None);
+        }
+        let folder = stage.new_folder()?;
+        // Nobody else is expected to take it in the next moment.
+        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let conf = NGINX_CONF
+            .replace("FOLDER", &folder.path().to_string_lossy())
+            .replace("ADDRESS", &address.to_string());
+        let file = folder.path().join("nginx.conf");
+        fs::write(&file, conf)?;
+        let mut command = Command::new("nginx");
+        command.arg("-p").arg(folder.path()).args(["-e", "stderr", "-c"]).arg(&file);
+        let process = Process::start(command, folder.path())?;
+        stage.wait("nginx listens", Duration::from_secs(10), || {
+            Ok(TcpStream::connect(address).is_ok())
+        })?;
+        Ok(Some(Nginx { address, _process: process, _folder: folder }))
+    }
 }
