@@ -1,8 +1,10 @@
 //! What a tenant has in use, over all its handlers and over every reload.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::journal::Journal;
 
 /// How much of a processor's time a tenant's long handlers have like anyone's, in
 /// nanoseconds for each second, and at most at once. What they take beyond that they
@@ -19,6 +21,10 @@ pub(crate) struct Account {
     max_memory: AtomicUsize,
     log: Mutex<Allowance>,
     log_rate: AtomicUsize,
+    /// How many bytes its handlers wrote that did not reach the log.
+    dropped: AtomicU64,
+    /// The last that it had to do with, if somebody may want to see it.
+    journal: OnceLock<Journal>,
     credit: Mutex<Allowance>,
     /// Whether the tenant is the only one.
     alone: AtomicBool,
@@ -32,6 +38,8 @@ impl Account {
             max_memory: AtomicUsize::new(usize::MAX),
             log: Mutex::default(),
             log_rate: AtomicUsize::new(usize::MAX),
+            dropped: AtomicU64::new(0),
+            journal: OnceLock::new(),
             credit: Mutex::default(),
             alone: AtomicBool::new(true),
         }
@@ -73,6 +81,26 @@ impl Account {
     pub(crate) fn may_log(&self, bytes: usize) -> bool {
         let rate = self.log_rate.load(Ordering::Relaxed);
         rate == usize::MAX || take(&self.log, bytes as f64, rate as f64, rate as f64)
+    }
+
+    /// Counts bytes that did not reach the log.
+    pub(crate) fn count_dropped(&self, bytes: usize) {
+        self.dropped.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// How many bytes did not reach the log.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Keeps a journal from now on.
+    pub(crate) fn keep_journal(&self) {
+        self.journal.get_or_init(Journal::default);
+    }
+
+    /// The journal, if one is kept.
+    pub(crate) fn journal(&self) -> Option<&Journal> {
+        self.journal.get()
     }
 
     /// Whether a long handler may have so much more time like anyone's. Where there is

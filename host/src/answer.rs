@@ -2,6 +2,7 @@
 //! place.
 
 use crate::http1::{self, CloseReason, Error, Unsendable};
+use crate::request_id;
 use crate::{Fault, Reason, RequestId, Response};
 
 /// What is said where nothing is served.
@@ -103,6 +104,15 @@ impl Answer {
         let close = Some(CloseReason::SlowRequest);
         let text = "the request did not arrive in time\n".to_owned();
         Answer::text(408, Reason::ClientTimeout, text, head_only, close)
+    }
+
+    /// Tells the client the name that the request goes by.
+    pub(crate) fn tell_id(&mut self, id: &str) {
+        // The head ends with an empty line.
+        self.head.truncate(self.head.len().saturating_sub("\r\n".len()));
+        for part in [request_id::HEADER, ": ", id, "\r\n\r\n"] {
+            self.head.extend_from_slice(part.as_bytes());
+        }
     }
 
     fn text(

@@ -12,6 +12,7 @@ use crate::admission::{Admission, Lane};
 use crate::handler::Origin;
 use crate::hosts::Hosts;
 use crate::http1::{self, Head};
+use crate::metrics::{Metrics, RouteTally, Series, TenantTally};
 use crate::paths::{self, PathError, Paths};
 use crate::tenant::Bounds;
 use crate::{Handler, Quota, Route, Tenant};
@@ -28,6 +29,8 @@ pub(crate) struct Served {
     pub(crate) account: Arc<Account>,
     pub(crate) lane: Arc<Lane>,
     pub(crate) bounds: Bounds,
+    pub(crate) hosts: Vec<String>,
+    pub(crate) tally: Arc<TenantTally>,
     pub(crate) endpoints: Vec<Arc<Endpoint>>,
     /// The same endpoints.
     paths: Paths<Arc<Endpoint>>,
@@ -41,7 +44,10 @@ pub(crate) struct Endpoint {
     pub(crate) max_body_size: Option<u64>,
     pub(crate) origin: Arc<Origin>,
     pub(crate) lane: Arc<Lane>,
-    quota: Quota,
+    pub(crate) quota: Quota,
+    /// What counts its requests, and what counts its tenant's.
+    pub(crate) tally: Arc<RouteTally>,
+    pub(crate) tenant_tally: Arc<TenantTally>,
     /// The lane that `lane` is within must last as long.
     _tenant: Arc<Lane>,
 }
@@ -111,6 +117,7 @@ impl Catalog {
         tenants: impl IntoIterator<Item = Tenant>,
         admission: &Arc<Admission>,
         outermost: &Lane,
+        metrics: &Metrics,
         previous: Option<&Catalog>,
     ) -> Result<Catalog, CatalogError> {
         let before: HashMap<&str, &Served> = previous
@@ -120,13 +127,14 @@ impl Catalog {
             .collect();
         let mut catalog = Catalog { tenants: Vec::new(), hosts: Hosts::new() };
         let mut names = HashSet::new();
+        let mut series = Series::new(metrics);
         for tenant in tenants {
             if !names.insert(tenant.name.clone()) {
                 return Err(CatalogError::Name(tenant.name));
             }
             catalog.give_hosts(&tenant)?;
             let before = before.get(tenant.name.as_str()).copied();
-            catalog.tenants.push(Served::new(tenant, admission, outermost, before)?);
+            catalog.tenants.push(Served::new(tenant, admission, outermost, &mut series, before)?);
         }
         Ok(catalog)
     }
@@ -149,13 +157,17 @@ impl Catalog {
         Ok(())
     }
 
-    /// Lets the catalog's bounds be those that count, now that it is served.
-    pub(crate) fn settle(&self) {
+    /// Lets the catalog's bounds be those that count, now that it is served, and its
+    /// tenants have journals if they are to.
+    pub(crate) fn settle(&self, journals: bool) {
         let alone = self.tenants.len() == 1;
         for served in &self.tenants {
             let Bounds { quota, max_memory, log_rate } = served.bounds;
             served.account.set_bounds(max_memory, log_rate, alone);
             served.lane.set_quota(quota);
+            if journals {
+                served.account.keep_journal();
+            }
             for endpoint in &served.endpoints {
                 endpoint.lane.set_quota(endpoint.quota);
             }
@@ -191,21 +203,23 @@ impl Served {
         tenant: Tenant,
         admission: &Arc<Admission>,
         outermost: &Lane,
+        series: &mut Series<'_>,
         before: Option<&Served>,
     ) -> Result<Served, CatalogError> {
         let account = match before {
             Some(before) => Arc::clone(&before.account),
             None => Arc::new(Account::new(&tenant.name)),
         };
-        let Tenant { bounds, routes, .. } = tenant;
+        let Tenant { name, hosts, bounds, routes } = tenant;
         let lane = match before {
             Some(before) => Arc::clone(&before.lane),
             None => Arc::new(admission.within(outermost, bounds.quota)),
         };
+        let tally = series.tenant(&name, before.map(|before| &before.tally));
         let (endpoints, paths) = (Vec::with_capacity(routes.len()), Paths::default());
-        let mut served = Served { account, lane, bounds, endpoints, paths };
+        let mut served = Served { account, lane, bounds, hosts, tally, endpoints, paths };
         for route in routes {
-            served.add(route, admission, before)?;
+            served.add(route, admission, series, before)?;
         }
         Ok(served)
     }
@@ -214,6 +228,7 @@ impl Served {
         &mut self,
         route: Route,
         admission: &Arc<Admission>,
+        series: &mut Series<'_>,
         before: Option<&Served>,
     ) -> Result<(), CatalogError> {
         let Route { path, handler, args, quota, max_body_size } = route;
@@ -234,9 +249,18 @@ impl Served {
             None => Arc::new(admission.within(&self.lane, quota)),
         };
         let origin = Arc::new(Origin { route: path, account: Arc::clone(&self.account) });
-        let _tenant = Arc::clone(&self.lane);
-        let endpoint =
-            Arc::new(Endpoint { handler, args, max_body_size, origin, lane, quota, _tenant });
+        let tally = series.route(&self.tally, before.map(|before| &before.tally));
+        let endpoint = Arc::new(Endpoint {
+            handler,
+            args,
+            max_body_size,
+            origin,
+            lane,
+            quota,
+            tally,
+            tenant_tally: Arc::clone(&self.tally),
+            _tenant: Arc::clone(&self.lane),
+        });
         *place = Some(Arc::clone(&endpoint));
         self.endpoints.push(endpoint);
         Ok(())

@@ -1,7 +1,7 @@
 //! One client's connection, and how far its request has come.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -22,6 +22,8 @@ const MIN_RATE: u32 = 16 << 10;
 /// A client's connection. It goes from thread to thread and is owned by one at a time.
 pub(crate) struct Connection {
     transport: Transport,
+    /// The client's address, if it is known.
+    pub(crate) client: Option<IpAddr>,
     /// The request's name in the log.
     pub(crate) id: RequestId,
     /// What has been received and not yet used.
@@ -93,6 +95,7 @@ impl Connection {
     ) -> Connection {
         Connection {
             transport,
+            client: None,
             id,
             input: Vec::new(),
             stage: Stage::Receive(Receiver::default()),
@@ -110,9 +113,9 @@ impl Connection {
         self.transport.socket()
     }
 
-    /// The client's address, if it is still known.
-    pub(crate) fn peer(&self) -> Option<SocketAddr> {
-        self.socket().peer_addr().ok()
+    /// Asks for the client's address. Once the client is gone, there is none.
+    pub(crate) fn learn_client(&mut self) {
+        self.client = self.socket().peer_addr().ok().map(|address| address.ip().to_canonical());
     }
 
     /// Gives a request that begins now so long to come.

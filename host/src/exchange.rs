@@ -3,6 +3,7 @@
 //! [`advance`] takes a connection through its stages as far as it goes without
 //! waiting. Where it must wait it is parked, and the thread is free for others.
 
+use std::borrow::Cow;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,7 +18,8 @@ use crate::catalog::Endpoint;
 use crate::connection::{Connection, Output, Stage, Then};
 use crate::http1::{self, CloseReason, Error, Framing, Head, Limits, Message, Received, Receiver};
 use crate::poller::Interest;
-use crate::record::Record;
+use crate::record::{Record, Words};
+use crate::request_id;
 use crate::service::Service;
 use crate::transport::Moved;
 use crate::turns::Seat;
@@ -127,8 +129,7 @@ fn advance_one(
                 return next;
             }
             Step::Close(reason) => {
-                let Connection { id, answered, .. } = connection;
-                debug!(request = %id, answered, %reason, "closed");
+                close(&connection, reason, service);
                 return next;
             }
         }
@@ -165,6 +166,12 @@ pub(crate) fn expire(
         Stage::Receive(_) => CloseReason::Idle,
         _ => CloseReason::SlowResponse,
     };
+    close(&connection, reason, service);
+}
+
+/// Says why a connection ends, which it does when it is dropped.
+fn close(connection: &Connection, reason: CloseReason, service: &Service) {
+    service.metrics.count_closed(reason);
     let Connection { id, answered, .. } = connection;
     debug!(request = %id, answered, %reason, "closed");
 }
@@ -275,9 +282,40 @@ fn route(
 }
 
 /// Answers a request that is not handled.
-fn refuse(connection: &mut Connection, answer: Answer, service: &Service) {
-    service.record(&Record::unhandled(connection, &answer));
+fn refuse(connection: &mut Connection, mut answer: Answer, service: &Service) {
+    let text = service.tells_heads().then(|| head_text(connection, service));
+    let head = text.as_deref().map(|text| glance(text, service));
+    let words = head.as_ref().map(|&Head { method, target, protocol, ref headers }| Words {
+        method,
+        target,
+        protocol,
+        headers,
+    });
+    if service.bounds.request_ids {
+        let id = words.and_then(|words| request_id::of(words.headers));
+        answer.tell_id(id.unwrap_or(&connection.id.to_string()));
+    }
+    service.record(&Record::unhandled(connection, words, &answer));
     begin_sending(connection, answer, true, service);
+}
+
+/// As much of a head as has come.
+fn head_text<'a>(connection: &'a Connection, service: &Service) -> Cow<'a, str> {
+    let (input, limits) = (&connection.input, &service.bounds.limits);
+    let end = http1::head_end(input, 0, limits).ok().flatten();
+    let end = end.unwrap_or(limits.head_bytes).min(input.len());
+    http1::decode(input.get(..end).unwrap_or_default())
+}
+
+/// What a head says, although it is not whole or not well formed: at least its first
+/// line.
+fn glance<'a>(text: &'a str, service: &Service) -> Head<'a> {
+    http1::parse(text, &service.bounds.limits).unwrap_or_else(|_| Head {
+        method: "",
+        target: text.trim_ascii_start().lines().next().unwrap_or_default(),
+        protocol: "",
+        headers: Vec::new(),
+    })
 }
 
 /// Answers a request that there is no room for.
@@ -320,19 +358,34 @@ fn handle(
         }
     };
     let close = service.close_reason(&head, connection.answered);
-    let Head { method, target, protocol, headers } = head;
+    let Head { method, target, protocol, mut headers } = head;
+    let id = connection.id;
+    let own_id;
+    let request_id = if service.bounds.request_ids {
+        own_id = id.to_string();
+        let request_id = request_id::of(&headers).unwrap_or(&own_id);
+        request_id::set(&mut headers, request_id);
+        Some(request_id)
+    } else {
+        None
+    };
     let (path, query) = (http1::path(target), http1::query(target));
     let data = message.data(&connection.input);
     let request = Request { method, path, query, protocol, headers, data };
     let (response, cost) = match endpoint {
         None => (Err(Fault::NoRoute), Cost::default()),
         Some(_) if connection.deadline < started => (Err(Fault::Overloaded), Cost::default()),
-        Some(endpoint) => call_handler(endpoint, connection.id, &request),
+        Some(endpoint) => call_handler(endpoint, id, &request),
     };
-    let id = connection.id;
     let asked = Asked { id, head_only: method == "HEAD", close };
+    let response = response.map(|mut response| {
+        if request_id.is_some() {
+            response.headers.retain(|(name, _)| !request_id::is_header(name));
+        }
+        response
+    });
     let answer = response.and_then(|response| Answer::response(response, asked));
-    let answer = answer.unwrap_or_else(|fault| {
+    let mut answer = answer.unwrap_or_else(|fault| {
         let answer = Answer::fault(&fault, asked);
         if let (Some(endpoint), true) = (endpoint, answer.reason != Reason::NoRoute) {
             let (method, target) = (excerpt(method), excerpt(target));
@@ -341,10 +394,14 @@ fn handle(
         }
         answer
     });
+    if let Some(request_id) = request_id {
+        answer.tell_id(request_id);
+    }
     let ended = Instant::now();
+    let headers = request.headers.as_slice();
     service.record(&Record {
         connection,
-        request: Some((&request, target)),
+        head: Some(Words { method, target, protocol, headers }),
         endpoint,
         received: data.map_or(0, <[u8]>::len),
         status: answer.status,

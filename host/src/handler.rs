@@ -107,8 +107,22 @@ pub struct Cost {
 }
 
 /// The name of one request within a server, shown as 16 hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RequestId(pub u64);
+
+impl RequestId {
+    /// Appends the digits.
+    pub(crate) fn write_hex(self, text: &mut Vec<u8>) {
+        let digits = (0..16).rev().map(|place| (self.0 >> (4 * place) & 0xf) as u8);
+        text.extend(digits.map(|digit| digit + if digit < 10 { b'0' } else { b'a' - 10 }));
+    }
+}
+
+impl serde::Serialize for RequestId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

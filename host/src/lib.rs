@@ -30,6 +30,8 @@
 //! - [`handler`] is what answers it: a component, run by [`guest`], or a closure.
 //!   [`current`] is a component that can be replaced, and [`project`] builds one.
 //! - [`answer`] is what is sent back, and [`outcome`] the word for how it went.
+//! - What is known of it by then is a [`record`]: counted by [`metrics`], written to the
+//!   [`access_log`] and a tenant's [`journal`], and shown by [`admin`].
 //!
 //! # What is absent, and stays so
 //!
@@ -87,7 +89,12 @@ mod handler;
 mod guest;
 mod answer;
 mod outcome;
+mod request_id;
 mod record;
+mod metrics;
+mod access_log;
+mod journal;
+mod admin;
 pub mod project;
 pub mod config;
 

@@ -40,7 +40,24 @@ pub enum Reason {
 }
 
 impl Reason {
-    fn word(self) -> &'static str {
+    /// Every reason, each at the place of its number.
+    pub(crate) const ALL: [Reason; 12] = [
+        Reason::Answered,
+        Reason::BadRequest,
+        Reason::NoRoute,
+        Reason::ClientTimeout,
+        Reason::BodyTooLarge,
+        Reason::HeadTooLarge,
+        Reason::HandlerError,
+        Reason::Trap,
+        Reason::OutOfMemory,
+        Reason::BadResponse,
+        Reason::Timeout,
+        Reason::Overloaded,
+    ];
+
+    /// The word for it.
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Reason::Answered => "answered",
             Reason::BadRequest => "bad-request",
@@ -143,6 +160,13 @@ impl std::error::Error for Fault {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_reason_has_its_place() {
+        for (number, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, number);
+        }
+    }
 
     #[test]
     fn a_handlers_message_cannot_forge_the_log() {

@@ -140,7 +140,7 @@ pub(crate) fn authority(target: &str) -> Option<&str> {
 
 /// A segment with each `%` and two hexadecimal digits as the byte that is meant. Any
 /// other `%` is itself.
-fn decode(segment: &str) -> Cow<'_, [u8]> {
+pub(crate) fn decode(segment: &str) -> Cow<'_, [u8]> {
     if !segment.contains('%') {
         return Cow::Borrowed(segment.as_bytes());
     }

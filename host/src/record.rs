@@ -6,15 +6,15 @@ use tracing::debug;
 
 use crate::answer::Answer;
 use crate::catalog::Endpoint;
-use crate::connection::Connection;
-use crate::{Cost, Reason, Request};
+use crate::connection::{Connection, Stage};
+use crate::{Cost, Reason};
 
 /// One request and its answer, for those who count and log.
 pub(crate) struct Record<'a> {
     /// Its client and its name.
     pub(crate) connection: &'a Connection,
-    /// The request and its target, unless it could not be read.
-    pub(crate) request: Option<(&'a Request<'a>, &'a str)>,
+    /// What the client said, as far as it is known.
+    pub(crate) head: Option<Words<'a>>,
     /// What it was for, if that is known and there is something.
     pub(crate) endpoint: Option<&'a Endpoint>,
     /// How many bytes of body were received.
@@ -32,19 +32,37 @@ pub(crate) struct Record<'a> {
     pub(crate) cost: Cost,
 }
 
+/// The words of a request's head.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Words<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) target: &'a str,
+    pub(crate) protocol: &'a str,
+    pub(crate) headers: &'a [(&'a str, &'a str)],
+}
+
 impl<'a> Record<'a> {
     /// A request that was answered without its being handled.
-    pub(crate) fn unhandled(connection: &'a Connection, answer: &Answer) -> Record<'a> {
+    pub(crate) fn unhandled(
+        connection: &'a Connection,
+        head: Option<Words<'a>>,
+        answer: &Answer,
+    ) -> Record<'a> {
+        let now = Instant::now();
+        let queued = match connection.stage {
+            Stage::Handle(_) => now.saturating_duration_since(connection.complete),
+            _ => Duration::ZERO,
+        };
         Record {
             connection,
-            request: None,
+            head,
             received: 0,
             status: answer.status,
             reason: answer.reason,
             sent: answer.data.len(),
             endpoint: connection.endpoint.as_deref(),
-            queued: Duration::ZERO,
-            total: Instant::now().saturating_duration_since(connection.began),
+            queued,
+            total: now.saturating_duration_since(connection.began),
             cost: Cost::default(),
         }
     }
@@ -52,6 +70,6 @@ impl<'a> Record<'a> {
     /// Says it in the debug log.
     pub(crate) fn log(&self) {
         let Record { connection, status, reason, sent, .. } = self;
-        debug!(request = %connection.id, client = ?connection.peer(), status, %reason, bytes = sent, "answered");
+        debug!(request = %connection.id, client = ?connection.client, status, %reason, bytes = sent, "answered");
     }
 }

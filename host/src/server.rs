@@ -2,16 +2,20 @@
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::access_log::Log;
+use crate::admin::Admin;
+use crate::config::AccessLog;
 use crate::connection::after;
 use crate::listener::Listener;
-use crate::service::{Bounds, Service};
+use crate::metrics::Metrics;
+use crate::service::{Bounds, Records, Service};
 use crate::workers::Workers;
-use crate::{CatalogError, Handler, KeepAlive, Quota, Route, Tenant, Timeouts, Tls, http1};
+use crate::{Cache, CatalogError, Handler, KeepAlive, Quota, Route, Tenant, Timeouts, Tls, http1};
 
 /// A server that has not been started yet.
 ///
@@ -43,6 +47,9 @@ pub struct HttpServer {
     threads: bool,
     max_concurrent_requests: usize,
     max_queue: usize,
+    admin: Option<(SocketAddr, Option<String>)>,
+    access_log: Option<AccessLog>,
+    cache: Option<Cache>,
 }
 
 impl HttpServer {
@@ -66,6 +73,9 @@ impl HttpServer {
             threads: true,
             max_concurrent_requests: 64,
             max_queue: 1024,
+            admin: None,
+            access_log: None,
+            cache: None,
         }
     }
 
@@ -150,6 +160,34 @@ impl HttpServer {
         self
     }
 
+    /// Tells handlers the ids of their requests, and clients too, in the header
+    /// `X-Request-Id`; not unless told otherwise. A client's own id is kept if it is one
+    /// plain word.
+    pub fn request_ids(mut self, request_ids: bool) -> HttpServer {
+        self.bounds.request_ids = request_ids;
+        self
+    }
+
+    /// Keeps a log with one line for each request.
+    pub fn access_log(mut self, log: AccessLog) -> HttpServer {
+        self.access_log = Some(log);
+        self
+    }
+
+    /// Listens for operators, too: `/healthz`, `/readyz`, `/metrics`, `/status`, `/log` and
+    /// a page for people at `/`. With a token, whoever has it may see more than the first
+    /// two; without one, whoever can connect.
+    pub fn admin(mut self, address: SocketAddr, token: Option<String>) -> HttpServer {
+        self.admin = Some((address, token));
+        self
+    }
+
+    /// Has the metrics tell how the cache was of use that the components came from.
+    pub fn cache(mut self, cache: &Cache) -> HttpServer {
+        self.cache = Some(cache.clone());
+        self
+    }
+
     /// Binds the address and starts the threads. Clients that connect from now on are
     /// served.
     ///
@@ -163,12 +201,33 @@ impl HttpServer {
         let max_running = if self.threads { self.max_concurrent_requests } else { 1 };
         let quota =
             Quota { max_concurrent_requests: max_running, max_queue: self.max_queue, rate: None };
+        let records = Records {
+            metrics: Metrics::new(self.cache.map(|cache| cache.uses())),
+            access_log: self
+                .access_log
+                .map(Log::start)
+                .transpose()
+                .map_err(StartError::AccessLog)?,
+            journals: self.admin.is_some(),
+        };
         let service =
-            Service::new(self.tenants, self.bounds, quota).map_err(StartError::Catalog)?;
+            Service::new(self.tenants, self.bounds, quota, records).map_err(StartError::Catalog)?;
+        let service = Arc::new(service);
+        let bind = |(address, token)| Ok((TcpListener::bind::<SocketAddr>(address)?, token));
+        let admin = self.admin.map(bind).transpose().map_err(StartError::Admin)?;
         let listener = Listener::bind(&self.addresses).map_err(StartError::Listen)?;
-        let workers = Workers::start(service, listener, self.tls, max_running)
+        let address = listener.address();
+        let workers = Workers::start(Arc::clone(&service), listener, self.tls, max_running)
             .map_err(StartError::Threads)?;
-        Ok(RunningServer { workers })
+        let start = |(listener, token): (_, Option<String>)| {
+            Admin::start(listener, token.as_deref(), service, address)
+        };
+        let admin = admin.map(start).transpose().map_err(|error| {
+            workers.stop();
+            workers.end();
+            StartError::Threads(error)
+        })?;
+        Ok(RunningServer { workers, admin })
     }
 
     /// Starts the server and waits for it, which is for ever unless its threads die.
@@ -190,6 +249,10 @@ pub enum StartError {
     Catalog(CatalogError),
     /// None of the addresses can be listened on; this is what is wrong with the last.
     Listen(io::Error),
+    /// The address for operators cannot be listened on.
+    Admin(io::Error),
+    /// The access log cannot be opened.
+    AccessLog(io::Error),
     /// The system has no threads or descriptors left.
     Threads(io::Error),
 }
@@ -199,6 +262,8 @@ impl fmt::Display for StartError {
         match self {
             StartError::Catalog(error) => error.fmt(f),
             StartError::Listen(error) => write!(f, "cannot listen: {error}"),
+            StartError::Admin(error) => write!(f, "cannot listen for operators: {error}"),
+            StartError::AccessLog(error) => write!(f, "cannot open the access log: {error}"),
             StartError::Threads(error) => write!(f, "cannot start the request threads: {error}"),
         }
     }
@@ -209,7 +274,11 @@ impl std::error::Error for StartError {}
 /// A server that runs until it is stopped. Dropping it leaves it running.
 pub struct RunningServer {
     workers: Arc<Workers>,
+    admin: Option<Admin>,
 }
+
+/// How long the last lines of the access log may take to be written.
+const LOG_GRACE: Duration = Duration::from_secs(1);
 
 /// How often a stopping server looks whether its last connection is gone.
 const STOP_CHECK: Duration = Duration::from_millis(2);
@@ -237,6 +306,25 @@ impl RunningServer {
         self.workers.replace_tls(tls);
     }
 
+    /// The address that operators can connect to, with its real port.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(Admin::address)
+    }
+
+    /// Opens the file of the access log again by its name, as after a rotation.
+    ///
+    /// # Errors
+    ///
+    /// The system's; the log goes on in the file that it has.
+    pub fn reopen_access_log(&self) -> io::Result<()> {
+        self.workers.service().access_log.as_ref().map_or(Ok(()), Log::reopen)
+    }
+
+    /// Has the metrics count that others were to be served and could not even be made.
+    pub fn count_failed_reload(&self) {
+        self.workers.service().metrics.reloads.count_failed();
+    }
+
     /// How many connections are open.
     pub fn connections(&self) -> usize {
         self.workers.connections()
@@ -259,8 +347,14 @@ impl RunningServer {
         }
         let cut = self.connections();
         self.workers.end();
+        if let Some(admin) = &self.admin {
+            admin.end();
+        }
         if cut == 0 {
             self.join();
+        }
+        if let Some(log) = &self.workers.service().access_log {
+            log.finish(LOG_GRACE);
         }
         cut
     }
@@ -268,5 +362,9 @@ impl RunningServer {
     /// Waits until the server's threads have ended.
     pub fn join(&self) {
         self.workers.join();
+        if let Some(admin) = &self.admin {
+            admin.end();
+            admin.join();
+        }
     }
 }

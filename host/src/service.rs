@@ -6,10 +6,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 
+use crate::access_log::{Facts, Log};
 use crate::admission::{Admission, Lane};
 use crate::catalog::{Catalog, CatalogError, Endpoint};
 use crate::connection::Load;
 use crate::http1::{self, CloseReason, Head};
+use crate::metrics::Metrics;
 use crate::record::Record;
 use crate::{Quota, RequestId, Tenant};
 
@@ -74,6 +76,8 @@ pub(crate) struct Bounds {
     pub(crate) max_connections: usize,
     /// How many bytes of requests and responses they may hold in sum.
     pub(crate) max_buffered: usize,
+    /// Whether clients and handlers are told the ids of requests.
+    pub(crate) request_ids: bool,
 }
 
 impl Default for Bounds {
@@ -84,8 +88,18 @@ impl Default for Bounds {
             keep_alive: None,
             max_connections: 20_000,
             max_buffered: 512 << 20,
+            request_ids: false,
         }
     }
+}
+
+/// What is kept for an operator to see.
+pub(crate) struct Records {
+    pub(crate) metrics: Metrics,
+    /// The log of requests.
+    pub(crate) access_log: Option<Log>,
+    /// Whether tenants have journals.
+    pub(crate) journals: bool,
 }
 
 /// The catalog and the bounds that all request threads share.
@@ -93,10 +107,15 @@ pub(crate) struct Service {
     pub(crate) catalog: ArcSwap<Catalog>,
     pub(crate) bounds: Bounds,
     pub(crate) admission: Arc<Admission>,
+    /// What all tenants together may have.
+    pub(crate) quota: Quota,
     /// Holds the lanes of all tenants.
     pub(crate) outermost: Lane,
     /// What all connections together hold.
     pub(crate) load: Arc<Load>,
+    pub(crate) metrics: Metrics,
+    pub(crate) access_log: Option<Log>,
+    journals: bool,
     /// Set when the server begins to stop: connections no longer persist.
     pub(crate) stopping: AtomicBool,
     next_id: AtomicU64,
@@ -107,25 +126,41 @@ impl Service {
         tenants: Vec<Tenant>,
         bounds: Bounds,
         quota: Quota,
+        records: Records,
     ) -> Result<Service, CatalogError> {
         // Two runs of a server should not give the same names.
         let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let next_id = AtomicU64::new((start.as_micros() as u64) << 12);
         let (load, stopping) = (Arc::default(), AtomicBool::new(false));
         let (admission, outermost) = Admission::new(quota);
-        let catalog = Catalog::new(tenants, &admission, &outermost, None)?;
-        catalog.settle();
-        let catalog = ArcSwap::from_pointee(catalog);
-        Ok(Service { catalog, bounds, admission, outermost, load, stopping, next_id })
+        let Records { metrics, access_log, journals } = records;
+        let catalog = Catalog::new(tenants, &admission, &outermost, &metrics, None)?;
+        catalog.settle(journals);
+        Ok(Service {
+            catalog: ArcSwap::from_pointee(catalog),
+            bounds,
+            admission,
+            quota,
+            outermost,
+            load,
+            metrics,
+            access_log,
+            journals,
+            stopping,
+            next_id,
+        })
     }
 
     /// Serves other tenants from now on. Requests whose heads have been read keep their
     /// endpoints.
     pub(crate) fn replace(&self, tenants: Vec<Tenant>) -> Result<(), CatalogError> {
         let before = self.catalog.load();
-        let catalog = Catalog::new(tenants, &self.admission, &self.outermost, Some(&before))?;
-        catalog.settle();
+        let Service { admission, outermost, metrics, .. } = self;
+        let catalog = Catalog::new(tenants, admission, outermost, metrics, Some(&before))
+            .inspect_err(|_| metrics.reloads.count_failed())?;
+        catalog.settle(self.journals);
         self.catalog.store(Arc::new(catalog));
+        metrics.reloads.count_done();
         Ok(())
     }
 
@@ -141,6 +176,29 @@ impl Service {
     /// Counts and logs a request.
     pub(crate) fn record(&self, record: &Record<'_>) {
         record.log();
+        self.metrics.count(record);
+        let journal = record.endpoint.and_then(|endpoint| endpoint.origin.account.journal());
+        if self.access_log.is_some() || journal.is_some() {
+            let facts = Facts::of(record);
+            if let Some(log) = &self.access_log {
+                log.write(&facts);
+            }
+            if let Some(journal) = journal {
+                journal.enter(&facts);
+            }
+        }
+    }
+
+    /// Whether anybody is told the addresses of clients.
+    pub(crate) fn tells_clients(&self) -> bool {
+        self.access_log.is_some()
+            || self.journals
+            || tracing::enabled!(target: "picohttp_host::record", tracing::Level::DEBUG)
+    }
+
+    /// Whether anybody is told what the heads of requests say that are not handled.
+    pub(crate) fn tells_heads(&self) -> bool {
+        self.access_log.is_some() || self.journals || self.bounds.request_ids
     }
 
     pub(crate) fn next_id(&self) -> RequestId {

@@ -51,7 +51,7 @@ const LISTENER: u64 = u64::MAX / 2;
 
 /// All that the threads share.
 pub(crate) struct Workers {
-    service: Service,
+    service: Arc<Service>,
     listener: Listener,
     /// What new clients must speak, if it is not plain HTTP.
     tls: ArcSwapOption<ServerConfig>,
@@ -76,7 +76,7 @@ impl Workers {
     /// Starts the threads for so many handlers at once. None is started later but in the
     /// place of one that has retreated to the background.
     pub(crate) fn start(
-        service: Service,
+        service: Arc<Service>,
         listener: Listener,
         tls: Option<Tls>,
         max_running: usize,
@@ -158,6 +158,11 @@ impl Workers {
     /// Speaks TLS like this with clients that come from now on.
     pub(crate) fn replace_tls(&self, tls: Tls) {
         self.tls.store(Some(tls.config()));
+    }
+
+    /// What all requests have in common.
+    pub(crate) fn service(&self) -> &Arc<Service> {
+        &self.service
     }
 
     /// How many requests wait in line.
@@ -285,7 +290,12 @@ impl Workers {
             let now = Instant::now();
             let deadline = after(now, self.service.bounds.timeouts.head);
             let share = Share::of(&self.service.load);
-            return Ok(Connection::new(transport, self.service.next_id(), now, deadline, share));
+            let mut connection =
+                Connection::new(transport, self.service.next_id(), now, deadline, share);
+            if self.service.tells_clients() {
+                connection.learn_client();
+            }
+            return Ok(connection);
         }
     }
 

@@ -16,3 +16,4 @@ mod sandbox; // guests that misbehave, each with its outcome
 mod isolation; // one request leaves nothing to another
 mod grants; // what a guest was granted, and nothing else
 mod output; // what a guest prints
+mod admin; // what an operator sees, and who may

@@ -11,6 +11,8 @@ use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
@@ -21,6 +23,24 @@ use wasmtime::component::Component;
 #[derive(Clone, Debug)]
 pub struct Cache {
     folder: Option<PathBuf>,
+    uses: Arc<CacheUse>,
+}
+
+/// How a cache, and every clone of it, was of use.
+#[derive(Debug, Default)]
+pub(crate) struct CacheUse {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    compilations: AtomicU64,
+}
+
+impl CacheUse {
+    /// How often a component was there, how often not, and how many were compiled.
+    pub(crate) fn counts(&self) -> [(&'static str, u64); 3] {
+        let CacheUse { hits, misses, compilations } = self;
+        let counts = [("hit", hits), ("miss", misses), ("compiled", compilations)];
+        counts.map(|(name, count)| (name, count.load(Ordering::Relaxed)))
+    }
 }
 
 /// Where a component is kept, whether it is there or not.
@@ -38,12 +58,12 @@ type Digest = [u8; 32];
 impl Cache {
     /// Keeps nothing: every start compiles.
     pub fn none() -> Cache {
-        Cache { folder: None }
+        Cache { folder: None, uses: Arc::default() }
     }
 
     /// Keeps compiled components in `folder`, which is made when it is first needed.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Cache {
-        Cache { folder: Some(folder.into()) }
+        Cache { folder: Some(folder.into()), uses: Arc::default() }
     }
 
     /// Keeps compiled components where this user's caches are:
@@ -53,7 +73,8 @@ impl Cache {
         let xdg = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
         let home = || std::env::home_dir().map(|home| home.join(".cache"));
         let caches = xdg.filter(|path| path.is_absolute()).or_else(home);
-        Cache { folder: caches.map(|caches| caches.join("picohttp-host")) }
+        let folder = caches.map(|caches| caches.join("picohttp-host"));
+        Cache { folder, uses: Arc::default() }
     }
 
     /// Whether what is kept could be changed by who may write in `folder`.
@@ -69,9 +90,22 @@ impl Cache {
         }
     }
 
+    /// What counts the uses of this cache.
+    pub(crate) fn uses(&self) -> Arc<CacheUse> {
+        Arc::clone(&self.uses)
+    }
+
     /// The compiled form of a component, if there is one that can be believed.
     pub(super) fn load(&self, engine: &wasmtime::Engine, bytes: &[u8]) -> Option<Component> {
         let entry = self.entry(engine, bytes)?;
+        let component = Cache::load_entry(engine, &entry);
+        let CacheUse { hits, misses, .. } = self.uses.as_ref();
+        let counter = if component.is_some() { hits } else { misses };
+        counter.fetch_add(1, Ordering::Relaxed);
+        component
+    }
+
+    fn load_entry(engine: &wasmtime::Engine, entry: &Entry) -> Option<Component> {
         let path = entry.path();
         let compiled = match entry.read() {
             Ok(compiled) => compiled,
@@ -91,6 +125,7 @@ impl Cache {
 
     /// Keeps a compiled component. That it cannot be kept is no reason not to serve.
     pub(super) fn store(&self, engine: &wasmtime::Engine, bytes: &[u8], component: &Component) {
+        self.uses.compilations.fetch_add(1, Ordering::Relaxed);
         let Some(entry) = self.entry(engine, bytes) else {
             return;
         };

@@ -15,6 +15,7 @@ mod state;
 mod wait;
 
 pub use cache::Cache;
+pub(crate) use cache::CacheUse;
 pub use component::Component;
 pub use engine::{Allocation, Engine, EngineOptions};
 pub use load::LoadError;

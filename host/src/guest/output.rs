@@ -60,6 +60,9 @@ impl Output {
             }
             Some(quota) => {
                 lines.quota = quota;
+                if let Some(journal) = self.origin.account.journal() {
+                    journal.enter_output(self.origin.route(), self.request, self.stream, &line);
+                }
                 info!(
                     target: "guest",
                     tenant = self.origin.tenant(),
@@ -105,6 +108,7 @@ impl Output {
             self.record(&mut lines);
         }
         if lines.dropped > 0 {
+            self.origin.account.count_dropped(lines.dropped);
             warn!(
                 target: "guest",
                 tenant = self.origin.tenant(),

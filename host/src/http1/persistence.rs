@@ -38,6 +38,46 @@ pub enum CloseReason {
     Failed,
 }
 
+impl CloseReason {
+    /// Every reason, each at the place of its number.
+    pub(crate) const ALL: [CloseReason; 14] = [
+        CloseReason::OneRequest,
+        CloseReason::OldProtocol,
+        CloseReason::ClientAsked,
+        CloseReason::HandlerProtocol,
+        CloseReason::RequestCap,
+        CloseReason::Unreadable,
+        CloseReason::NoRoute,
+        CloseReason::Overloaded,
+        CloseReason::Stopping,
+        CloseReason::ClientClosed,
+        CloseReason::Idle,
+        CloseReason::SlowRequest,
+        CloseReason::SlowResponse,
+        CloseReason::Failed,
+    ];
+
+    /// One stable word for it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            CloseReason::OneRequest => "one-request",
+            CloseReason::OldProtocol => "old-protocol",
+            CloseReason::ClientAsked => "client-asked",
+            CloseReason::HandlerProtocol => "handler-protocol",
+            CloseReason::RequestCap => "request-cap",
+            CloseReason::Unreadable => "unreadable",
+            CloseReason::NoRoute => "no-route",
+            CloseReason::Overloaded => "overloaded",
+            CloseReason::Stopping => "stopping",
+            CloseReason::ClientClosed => "client-closed",
+            CloseReason::Idle => "idle",
+            CloseReason::SlowRequest => "slow-request",
+            CloseReason::SlowResponse => "slow-response",
+            CloseReason::Failed => "failed",
+        }
+    }
+}
+
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -77,6 +117,13 @@ pub fn close_reason(head: &Head<'_>) -> Option<CloseReason> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_reason_has_its_place() {
+        for (number, reason) in CloseReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, number);
+        }
+    }
 
     fn check(protocol: &'static str, connection: Option<&'static str>) -> Option<CloseReason> {
         let headers = connection.map(|value| ("connection", value)).into_iter().collect();

@@ -1,0 +1,91 @@
+//! What is said of a request.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use super::Time;
+use crate::record::Record;
+use crate::{Cost, RequestId, request_id};
+
+/// What is said of a request. The words of clients are as they came.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Facts<'a> {
+    pub(crate) tenant: Option<&'a str>,
+    pub(crate) route: Option<&'a str>,
+    /// The client's name for the request, if it has an acceptable one.
+    pub(crate) request_id: Option<&'a str>,
+    pub(crate) method: &'a str,
+    pub(crate) target: &'a str,
+    pub(crate) protocol: &'a str,
+    pub(crate) referer: Option<&'a str>,
+    pub(crate) user_agent: Option<&'a str>,
+    pub(crate) figures: Figures,
+}
+
+/// What needs no text. Times are in microseconds, all others in bytes.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Figures {
+    pub(crate) time: Time,
+    pub(crate) client: Option<IpAddr>,
+    pub(crate) request: RequestId,
+    pub(crate) status: u16,
+    pub(crate) reason: &'static str,
+    pub(crate) received: usize,
+    pub(crate) sent: usize,
+    pub(crate) total_us: u64,
+    pub(crate) queue_us: u64,
+    pub(crate) instantiate_us: u64,
+    pub(crate) guest_us: u64,
+    pub(crate) cpu_us: u64,
+    pub(crate) memory: usize,
+}
+
+impl<'a> Facts<'a> {
+    pub(crate) fn of(record: &Record<'a>) -> Facts<'a> {
+        let origin = record.endpoint.map(|endpoint| &endpoint.origin);
+        let mut facts = Facts {
+            tenant: origin.map(|origin| origin.tenant()),
+            route: origin.map(|origin| origin.route()),
+            figures: Figures::of(record),
+            ..Facts::default()
+        };
+        if let Some(head) = record.head {
+            facts.method = head.method;
+            facts.target = head.target;
+            facts.protocol = head.protocol;
+            facts.request_id = request_id::of(head.headers);
+            for (name, value) in head.headers {
+                if name.eq_ignore_ascii_case("referer") {
+                    facts.referer = Some(value);
+                } else if name.eq_ignore_ascii_case("user-agent") {
+                    facts.user_agent = Some(value);
+                }
+            }
+        }
+        facts
+    }
+}
+
+impl Figures {
+    fn of(record: &Record<'_>) -> Figures {
+        let microseconds = |time: std::time::Duration| u64::try_from(time.as_micros());
+        let microseconds = |time| microseconds(time).unwrap_or(u64::MAX);
+        let Cost { instantiate, guest, cpu, memory } = record.cost;
+        Figures {
+            time: Time::now(),
+            client: record.connection.client,
+            request: record.connection.id,
+            status: record.status,
+            reason: record.reason.word(),
+            received: record.received,
+            sent: record.sent,
+            total_us: microseconds(record.total),
+            queue_us: microseconds(record.queued),
+            instantiate_us: microseconds(instantiate),
+            guest_us: microseconds(guest),
+            cpu_us: microseconds(cpu),
+            memory,
+        }
+    }
+}

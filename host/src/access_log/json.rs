@@ -1,0 +1,112 @@
+//! A line as one JSON object.
+
+use std::io;
+
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
+
+use super::{Facts, Figures};
+
+/// How many bytes of a client's word are written.
+const MAX_TARGET: usize = 2048;
+const MAX_WORD: usize = 256;
+
+/// The object; what is not known is not in it.
+#[derive(Serialize)]
+struct Object<'a> {
+    #[serde(flatten)]
+    figures: Figures,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    method: &'a str,
+    target: &'a str,
+    protocol: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    referer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_agent: Option<&'a str>,
+}
+
+/// Appends the line of a request, without its end.
+pub(super) fn write(line: &mut Vec<u8>, facts: &Facts<'_>) {
+    let object = Object {
+        figures: facts.figures,
+        tenant: facts.tenant,
+        route: facts.route,
+        request_id: facts.request_id,
+        method: cut(facts.method, MAX_WORD),
+        target: cut(facts.target, MAX_TARGET),
+        protocol: cut(facts.protocol, MAX_WORD),
+        referer: facts.referer.map(|word| cut(word, MAX_WORD)),
+        user_agent: facts.user_agent.map(|word| cut(word, MAX_WORD)),
+    };
+    // Writing to a Vec cannot fail.
+    let _ = object.serialize(&mut Serializer::with_formatter(line, Ascii));
+}
+
+fn cut(word: &str, max: usize) -> &str {
+    word.get(..word.floor_char_boundary(max)).unwrap_or(word)
+}
+
+/// Compact, and without any character that a terminal would obey.
+struct Ascii;
+
+impl Formatter for Ascii {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return writer.write_all(fragment.as_bytes());
+        }
+        for character in fragment.chars() {
+            match character {
+                ' '..='~' => write!(writer, "{character}")?,
+                _ => {
+                    for unit in character.encode_utf16(&mut [0; 2]) {
+                        write!(writer, "\\u{unit:04x}")?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn line(facts: &Facts<'_>) -> String {
+        let mut line = Vec::new();
+        write(&mut line, facts);
+        String::from_utf8(line).unwrap()
+    }
+
+    #[test]
+    fn a_line_is_ascii_and_says_what_the_client_said() {
+        let target = "/\"\\\n\u{7f}\u{85}\u{202e}é\u{1f600}";
+        let line = line(&Facts { target, user_agent: Some("\x1b"), ..Facts::default() });
+        assert!(line.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{line}");
+        let object: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(object["target"], target);
+        assert_eq!(object["user_agent"], "\x1b");
+        assert_eq!(object["time"], "1970-01-01T00:00:00.000Z");
+        assert_eq!(object["request"], "0000000000000000");
+        assert_eq!(object.get("tenant"), None);
+    }
+
+    #[test]
+    fn long_words_are_cut() {
+        let long = "é".repeat(1 << 20);
+        let line = line(&Facts { target: &long, referer: Some(&long), ..Facts::default() });
+        assert!(line.len() < 6 * (MAX_TARGET + MAX_WORD) + 500);
+    }
+}

@@ -1,0 +1,168 @@
+//! The lines between those who make them and the one who writes them.
+
+use std::mem;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tracing::warn;
+
+use super::sink::Sink;
+
+/// How many bytes of lines may wait.
+const ROOM: usize = 4 << 20;
+
+/// How long lines are gathered before they are written.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// How often it is said that lines are dropped.
+const WARN: Duration = Duration::from_secs(5);
+
+/// Lines that wait to be written.
+#[derive(Default)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    /// There is something to do for the writer.
+    ready: Condvar,
+    /// The writer has ended.
+    done: Condvar,
+    dropped: AtomicU64,
+    warned: Mutex<Option<Instant>>,
+}
+
+#[derive(Default)]
+struct State {
+    lines: Vec<u8>,
+    /// Whether the writer waits to be told of lines.
+    idle: bool,
+    /// What to write to from now on.
+    sink: Option<Sink>,
+    finishing: bool,
+    finished: bool,
+}
+
+impl Queue {
+    /// Appends a line, or drops it.
+    pub(super) fn push(&self, line: &[u8]) {
+        let mut state = self.state();
+        if state.lines.len() + line.len() > ROOM || state.finished {
+            drop(state);
+            return self.drop_lines(1, "nobody takes its lines fast enough");
+        }
+        state.lines.extend_from_slice(line);
+        if mem::take(&mut state.idle) {
+            drop(state);
+            self.ready.notify_one();
+        }
+    }
+
+    /// Writes elsewhere from now on.
+    pub(super) fn replace(&self, sink: Sink) {
+        let mut state = self.state();
+        state.sink = Some(sink);
+        state.idle = false;
+        drop(state);
+        self.ready.notify_one();
+    }
+
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Has the writer write all and end, and waits for it at most so long.
+    pub(super) fn finish(&self, patience: Duration) {
+        let mut state = self.state();
+        state.finishing = true;
+        self.ready.notify_one();
+        let waited = self.done.wait_timeout_while(state, patience, |state| !state.finished);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// What the writer does.
+    pub(super) fn write_to(&self, mut sink: Sink) {
+        let mut lines = Vec::new();
+        while let Some(other) = self.take(&mut lines) {
+            // Lines of before a rotation may be in either file.
+            if let Some(other) = other {
+                sink = other;
+            }
+            if let Err(error) = sink.write(&lines) {
+                let count = lines.iter().filter(|&&byte| byte == b'\n').count();
+                self.drop_lines(count as u64, &error.to_string());
+            }
+            lines.clear();
+        }
+        self.done.notify_all();
+    }
+
+    /// Waits for lines and takes them, with the sink that has come. `None` is the end.
+    fn take(&self, lines: &mut Vec<u8>) -> Option<Option<Sink>> {
+        let mut state = self.state();
+        if !state.lines.is_empty() && !state.finishing {
+            drop(state);
+            // Every write has a price, and so has waking up for each line.
+            thread::sleep(GATHER);
+            state = self.state();
+        }
+        while state.lines.is_empty() && state.sink.is_none() {
+            if state.finishing {
+                state.finished = true;
+                return None;
+            }
+            state.idle = true;
+            state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.idle = false;
+        mem::swap(lines, &mut state.lines);
+        Some(state.sink.take())
+    }
+
+    fn drop_lines(&self, count: u64, why: &str) {
+        self.dropped.fetch_add(count, Ordering::Relaxed);
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.is_none_or(|at| at.elapsed() >= WARN) {
+            *warned = Some(Instant::now());
+            drop(warned);
+            let dropped = self.dropped();
+            warn!(dropped, "lines of the access log are dropped: {why}");
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_beyond_the_room_are_dropped_and_counted() {
+        let queue = Queue::default();
+        let line = [b'x'; 1 << 10];
+        for _ in 0..(ROOM >> 10) + 3 {
+            queue.push(&line);
+        }
+        assert_eq!(queue.dropped(), 3);
+    }
+
+    #[test]
+    fn a_writer_that_ends_has_written_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = crate::config::LogTarget::File(folder.path().join("log"));
+        let queue = Queue::default();
+        thread::scope(|scope| {
+            let sink = Sink::open(&target).unwrap();
+            scope.spawn(|| queue.write_to(sink));
+            for number in 0..1000 {
+                queue.push(format!("{number}\n").as_bytes());
+            }
+            queue.finish(Duration::from_secs(60));
+        });
+        let written = std::fs::read_to_string(folder.path().join("log")).unwrap();
+        assert!(written.lines().eq((0..1000).map(|number| number.to_string())));
+        assert_eq!(queue.dropped(), 0);
+    }
+}

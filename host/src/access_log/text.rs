@@ -1,0 +1,170 @@
+//! A line in the Combined Log Format, with more fields after it.
+//!
+//! ```text
+//! 127.0.0.1 - - [10/Oct/2000:13:55:36 +0000] "GET /a HTTP/1.1" 200 12 "-" "curl/8"
+//! tenant="acme" route="/..." request=0005e1c1a0b2c000 request_id="-" reason=answered
+//! received=0 total_us=71 queue_us=0 instantiate_us=9 guest_us=24 cpu_us=33 memory=1179648
+//! ```
+
+use std::io::Write;
+
+use super::{Facts, Figures};
+
+/// How many bytes of a client's word are written.
+const MAX_TARGET: usize = 2048;
+const MAX_WORD: usize = 256;
+
+/// Appends the line of a request, without its end.
+pub(super) fn write(line: &mut Vec<u8>, facts: &Facts<'_>) {
+    let Figures { time, client, request, status, reason, .. } = facts.figures;
+    // Writing to a Vec cannot fail.
+    let _ = match client {
+        Some(client) => write!(line, "{client} - - ["),
+        None => write!(line, "- - - ["),
+    };
+    time.write_common(line);
+    line.extend_from_slice(b"] \"");
+    let words = [(facts.method, MAX_WORD), (facts.target, MAX_TARGET), (facts.protocol, MAX_WORD)];
+    let mut written = false;
+    for (word, max) in words.into_iter().filter(|(word, _)| !word.is_empty()) {
+        if written {
+            line.push(b' ');
+        }
+        write_escaped(line, word, max);
+        written = true;
+    }
+    if !written {
+        line.push(b'-');
+    }
+    line.extend_from_slice(b"\" ");
+    write_number(line, "", status.into());
+    write_number(line, " ", facts.figures.sent as u64);
+    write_quoted(line, " ", facts.referer);
+    write_quoted(line, " ", facts.user_agent);
+    write_quoted(line, " tenant=", facts.tenant);
+    write_quoted(line, " route=", facts.route);
+    line.extend_from_slice(b" request=");
+    request.write_hex(line);
+    write_quoted(line, " request_id=", facts.request_id);
+    line.extend_from_slice(b" reason=");
+    line.extend_from_slice(reason.as_bytes());
+    let Figures { received, total_us, queue_us, instantiate_us, guest_us, cpu_us, memory, .. } =
+        facts.figures;
+    write_number(line, " received=", received as u64);
+    write_number(line, " total_us=", total_us);
+    write_number(line, " queue_us=", queue_us);
+    write_number(line, " instantiate_us=", instantiate_us);
+    write_number(line, " guest_us=", guest_us);
+    write_number(line, " cpu_us=", cpu_us);
+    write_number(line, " memory=", memory as u64);
+}
+
+fn write_number(line: &mut Vec<u8>, before: &str, number: u64) {
+    line.extend_from_slice(before.as_bytes());
+    line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+fn write_quoted(line: &mut Vec<u8>, before: &str, word: Option<&str>) {
+    line.extend_from_slice(before.as_bytes());
+    line.push(b'"');
+    match word {
+        Some(word) => write_escaped(line, word, MAX_WORD),
+        None => line.push(b'-'),
+    }
+    line.push(b'"');
+}
+
+/// Appends what a client said: quotes, and all that is not visible ASCII or a space, as
+/// `\xHH`.
+fn write_escaped(line: &mut Vec<u8>, word: &str, max: usize) {
+    let word = word.as_bytes();
+    let kept = word.get(..max).unwrap_or(word);
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    if kept.iter().copied().all(is_plain) {
+        line.extend_from_slice(kept);
+    } else {
+        for &byte in kept {
+            match is_plain(byte) {
+                true => line.push(byte),
+                false => drop(write!(line, "\\x{byte:02X}")),
+            }
+        }
+    }
+    if kept.len() < word.len() {
+        line.extend_from_slice(b"...");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RequestId;
+
+    fn line(facts: &Facts<'_>) -> String {
+        let mut line = Vec::new();
+        write(&mut line, facts);
+        String::from_utf8(line).unwrap()
+    }
+
+    #[test]
+    fn a_line_has_all_that_is_known() {
+        let figures = Figures {
+            client: Some([127, 0, 0, 1].into()),
+            request: RequestId(0xabc),
+            status: 200,
+            reason: "answered",
+            received: 3,
+            sent: 12,
+            total_us: 71,
+            queue_us: 1,
+            instantiate_us: 9,
+            guest_us: 24,
+            cpu_us: 33,
+            memory: 65536,
+            ..Figures::default()
+        };
+        let facts = Facts {
+            tenant: Some("acme"),
+            route: Some("/..."),
+            request_id: Some("a-1"),
+            method: "GET",
+            target: "/a?b",
+            protocol: "HTTP/1.1",
+            referer: Some("http://x/"),
+            user_agent: Some("curl/8"),
+            figures,
+        };
+        assert_eq!(
+            line(&facts),
+            "127.0.0.1 - - [01/Jan/1970:00:00:00 +0000] \"GET /a?b HTTP/1.1\" 200 12 \
+             \"http://x/\" \"curl/8\" tenant=\"acme\" route=\"/...\" request=0000000000000abc \
+             request_id=\"a-1\" reason=answered received=3 total_us=71 queue_us=1 \
+             instantiate_us=9 guest_us=24 cpu_us=33 memory=65536"
+        );
+        assert!(line(&Facts::default()).starts_with("- - - [01/Jan/1970:00:00:00 +0000] \"-\" 0"));
+    }
+
+    #[test]
+    fn a_client_cannot_forge_a_line() {
+        let facts = Facts {
+            method: "GET",
+            target: "/\" 200\n127.0.0.1 \\x22\u{202e}\u{7f}",
+            user_agent: Some("\x1b[2J\r\n\""),
+            ..Facts::default()
+        };
+        let line = line(&facts);
+        assert!(
+            line.contains(r#""GET /\x22 200\x0A127.0.0.1 \x5Cx22\xE2\x80\xAE\x7F" 0"#),
+            "{line}"
+        );
+        assert!(line.contains(r#""\x1B[2J\x0D\x0A\x22""#), "{line}");
+    }
+
+    #[test]
+    fn long_words_are_cut() {
+        let long = "\n".repeat(1 << 20);
+        let facts =
+            Facts { method: &long, target: &long, user_agent: Some(&long), ..Facts::default() };
+        assert!(line(&facts).len() < 4 * (MAX_TARGET + 2 * MAX_WORD) + 500);
+    }
+}

@@ -1,0 +1,101 @@
+//! What there is to see, by its path.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::Office;
+use super::gate::Verdict;
+use super::status::Status;
+use super::visit::Page;
+use crate::http1::{self, Head};
+use crate::journal::Pages;
+use crate::{metrics, paths};
+
+/// The page for people.
+pub(super) const DASHBOARD: &str = include_str!("dashboard.html");
+
+/// A tenant's journal.
+#[derive(Serialize)]
+struct Log<'a> {
+    tenant: &'a str,
+    #[serde(flatten)]
+    pages: Pages,
+}
+
+impl Office {
+    pub(super) fn answer(&self, head: &Head<'_>) -> Page {
+        if !matches!(head.method, "GET" | "HEAD") {
+            return Page::of_text(405, "only GET and HEAD").with("Allow", "GET, HEAD");
+        }
+        let path = head.target.split('?').next().unwrap_or_default();
+        match path {
+            "/healthz" => return Page::of_text(200, "ok"),
+            "/readyz" => return self.readiness(),
+            _ => {}
+        }
+        match self.gate.judge(head) {
+            Verdict::Enter => {}
+            Verdict::Welcome(cookie) if path == "/" => {
+                let page = Page::of_text(303, "welcome").with("Location", "/");
+                return page.with("Set-Cookie", cookie);
+            }
+            Verdict::Welcome(_) | Verdict::NoToken => {
+                let page = Page::of_text(401, "send the token: Authorization: Bearer TOKEN");
+                return page.with("WWW-Authenticate", "Bearer");
+            }
+            Verdict::OddHost => {
+                return Page::of_text(421, "this is only answered as localhost or 127.0.0.1");
+            }
+        }
+        match path {
+            "/" => Page {
+                content_type: "text/html; charset=utf-8",
+                headers: vec![("Content-Security-Policy", self.policy.as_str().to_owned())],
+                ..Page::of_text(200, DASHBOARD)
+            },
+            "/metrics" => Page {
+                content_type: "application/openmetrics-text; version=1.0.0; charset=utf-8",
+                text: metrics::page(&self.service),
+                ..Page::of_text(200, "")
+            },
+            "/status" => json(&Status::of(self, Instant::now())),
+            "/log" => self.log(head),
+            _ => Page::of_text(
+                404,
+                "there is /, /status, /log?tenant=NAME, /metrics, /healthz and /readyz",
+            ),
+        }
+    }
+
+    fn readiness(&self) -> Page {
+        match self.service.stopping.load(Ordering::Relaxed) {
+            false => Page::of_text(200, "ready"),
+            true => Page::of_text(503, "stopping"),
+        }
+    }
+
+    fn log(&self, head: &Head<'_>) -> Page {
+        let query = http1::query(head.target);
+        let name = query.iter().find(|(name, _)| *name == "tenant").map(|(_, value)| value);
+        let name = paths::decode(name.copied().unwrap_or_default());
+        let catalog = self.service.catalog.load();
+        let served =
+            catalog.tenants().iter().find(|served| *served.account.name.as_bytes() == *name);
+        let account = served.map(|served| &served.account);
+        match account.and_then(|account| Some((account, account.journal()?))) {
+            Some((account, journal)) => {
+                json(&Log { tenant: &account.name, pages: journal.pages() })
+            }
+            None => Page::of_text(404, "there is no such tenant"),
+        }
+    }
+}
+
+fn json(value: &impl Serialize) -> Page {
+    match serde_json::to_string(value) {
+        Ok(text) => Page { content_type: "application/json", text, ..Page::of_text(200, "") },
+        Err(error) => Page::of_text(500, &error.to_string()),
+    }
+}

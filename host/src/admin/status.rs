@@ -1,0 +1,210 @@
+//! The state of a server and of all whom it serves, for programs to read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+
+use super::Office;
+use crate::Quota;
+use crate::admission::Lane;
+use crate::catalog::{Endpoint, Served};
+use crate::metrics::{ByReason, Window};
+use crate::service::Service;
+
+/// Counts by a word.
+type Counts = BTreeMap<&'static str, u64>;
+
+/// A server. Times are in seconds; what has no bound is `null`.
+#[derive(Serialize)]
+pub(super) struct Status {
+    version: &'static str,
+    /// Since 1970.
+    time: f64,
+    started: f64,
+    uptime: f64,
+    ready: bool,
+    address: String,
+    processors: usize,
+    connections: Connections,
+    requests: Room,
+    unrouted: Counts,
+    closed: Counts,
+    reloads: Reloads,
+    cache: Option<Counts>,
+    access_log: Option<AccessLog>,
+    /// How long the tenants' `recent` is.
+    window: f64,
+    tenants: Vec<Tenant>,
+}
+
+#[derive(Serialize)]
+struct Connections {
+    open: usize,
+    max: usize,
+    buffered_bytes: usize,
+    max_buffered_bytes: usize,
+}
+
+/// Requests that run and that wait.
+#[derive(Serialize)]
+struct Room {
+    running: usize,
+    max_running: Option<usize>,
+    waiting: usize,
+    max_waiting: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct Reloads {
+    done: u64,
+    failed: u64,
+}
+
+#[derive(Serialize)]
+struct AccessLog {
+    dropped_lines: u64,
+}
+
+#[derive(Serialize)]
+struct Tenant {
+    name: String,
+    hosts: Vec<String>,
+    #[serde(flatten)]
+    room: Room,
+    memory_bytes: usize,
+    max_memory_bytes: Option<usize>,
+    /// By reason, since the tenant was first served.
+    reasons: Counts,
+    log_dropped_bytes: u64,
+    recent: Recent,
+    routes: Vec<Route>,
+}
+
+/// The last minute, or less if there was less.
+#[derive(Serialize)]
+struct Recent {
+    requests_per_second: f64,
+    p50: Option<f64>,
+    p99: Option<f64>,
+    /// How many processors its guests kept busy.
+    cpu_share: f64,
+}
+
+#[derive(Serialize)]
+struct Route {
+    path: String,
+    #[serde(flatten)]
+    room: Room,
+    reasons: Counts,
+    statuses: Counts,
+    received_bytes: u64,
+    sent_bytes: u64,
+}
+
+impl Status {
+    pub(super) fn of(office: &Office, now: Instant) -> Status {
+        let Service { metrics, load, bounds, .. } = office.service.as_ref();
+        let (started, since) = metrics.started;
+        let (done, failed) = metrics.reloads.counts();
+        let log = office.service.access_log.as_ref();
+        let window = office.window();
+        let catalog = office.service.catalog.load();
+        let tenants = catalog.tenants().iter();
+        Status {
+            version: env!("CARGO_PKG_VERSION"),
+            time: seconds(SystemTime::now()),
+            started: seconds(started),
+            uptime: now.saturating_duration_since(since).as_secs_f64(),
+            ready: !office.service.stopping.load(Ordering::Relaxed),
+            address: office.served_at.to_string(),
+            processors: thread::available_parallelism().map_or(1, usize::from),
+            connections: Connections {
+                open: load.connections(),
+                max: bounds.max_connections,
+                buffered_bytes: load.bytes(),
+                max_buffered_bytes: bounds.max_buffered,
+            },
+            requests: Room::of(&office.service.outermost, office.service.quota),
+            unrouted: counts(&metrics.unrouted),
+            closed: metrics.closed().map(|(reason, count)| (reason.word(), count)).collect(),
+            reloads: Reloads { done, failed },
+            cache: metrics.cache.as_ref().map(|cache| cache.counts().into_iter().collect()),
+            access_log: log.map(|log| AccessLog { dropped_lines: log.dropped() }),
+            window: window.length(now).as_secs_f64(),
+            tenants: tenants
+                .map(|served| Tenant::of(served, &office.service, &window, now))
+                .collect(),
+        }
+    }
+}
+
+impl Room {
+    fn of(lane: &Lane, quota: Quota) -> Room {
+        let (running, waiting) = lane.occupancy();
+        let bound = |bound| Some(bound).filter(|&bound| bound != usize::MAX);
+        let (max_running, max_waiting) =
+            (bound(quota.max_concurrent_requests), bound(quota.max_queue));
+        Room { running, max_running, waiting, max_waiting }
+    }
+}
+
+impl Tenant {
+    fn of(served: &Served, service: &Service, window: &Window, now: Instant) -> Tenant {
+        let shared = Arc::ptr_eq(&served.tally, &service.metrics.other_tenants);
+        let seconds = |time: Duration| time.as_secs_f64();
+        // What is counted for many says nothing of one.
+        let tally = if shared { &Default::default() } else { &served.tally };
+        let account = &served.account;
+        let (latency, cpu) = (tally.total.times(), tally.cpu.times().sum);
+        let recent = window.recent(&account.name, &latency, cpu, now);
+        Tenant {
+            name: account.name.clone(),
+            hosts: served.hosts.clone(),
+            room: Room::of(&served.lane, served.bounds.quota),
+            memory_bytes: account.memory(),
+            max_memory_bytes: served.bounds.max_memory,
+            reasons: counts(&tally.by_reason),
+            log_dropped_bytes: account.dropped(),
+            recent: Recent {
+                requests_per_second: recent.rate,
+                p50: recent.p50.map(seconds),
+                p99: recent.p99.map(seconds),
+                cpu_share: recent.cpu_share,
+            },
+            routes: served.endpoints.iter().map(|endpoint| Route::of(endpoint, service)).collect(),
+        }
+    }
+}
+
+impl Route {
+    fn of(endpoint: &Endpoint, service: &Service) -> Route {
+        let shared = Arc::ptr_eq(&endpoint.tally, &service.metrics.other_routes);
+        let tally = if shared { &Default::default() } else { &endpoint.tally };
+        let (mut reasons, mut statuses) = (Counts::new(), Counts::new());
+        for (status, reason, count) in tally.counts() {
+            *reasons.entry(reason.word()).or_default() += count;
+            *statuses.entry(status).or_default() += count;
+        }
+        let (received_bytes, sent_bytes) = tally.bytes();
+        Route {
+            path: endpoint.origin.route().to_owned(),
+            room: Room::of(&endpoint.lane, endpoint.quota),
+            reasons,
+            statuses,
+            received_bytes,
+            sent_bytes,
+        }
+    }
+}
+
+fn counts(by_reason: &ByReason) -> Counts {
+    by_reason.counts().map(|(reason, count)| (reason.word(), count)).collect()
+}
+
+fn seconds(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}

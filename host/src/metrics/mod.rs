@@ -1,0 +1,102 @@
+//! What a server counts, for whoever looks.
+//!
+//! A request is counted by its endpoint's tally and its tenant's, which the catalog holds
+//! ready: nothing is looked up, and nobody waits. Tallies go on over reloads, and end with
+//! their tenant or route. A [`page`] of all of them is made when it is asked for; a
+//! [`window`] tells what the last minute was like.
+
+mod histogram;
+mod tally;
+mod series;
+mod page;
+mod window;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Instant, SystemTime};
+
+use crate::guest::CacheUse;
+use crate::http1::CloseReason;
+use crate::record::Record;
+
+pub(crate) use page::page;
+pub(crate) use series::{OTHERS, Series};
+pub(crate) use tally::{ByReason, RouteTally, TenantTally};
+pub(crate) use window::Window;
+
+/// What a server counts beside what its catalog does.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    /// When the server was made, by both clocks.
+    pub(crate) started: (SystemTime, Instant),
+    /// All tenants that have no series of their own.
+    pub(crate) other_tenants: Arc<TenantTally>,
+    /// All routes that have none.
+    pub(crate) other_routes: Arc<RouteTally>,
+    /// The requests that were for nobody.
+    pub(crate) unrouted: ByReason,
+    closed: [AtomicU64; CloseReason::ALL.len()],
+    pub(crate) reloads: Reloads,
+    /// The cache that the server's components are loaded from, if it is known.
+    pub(crate) cache: Option<Arc<CacheUse>>,
+}
+
+/// How often the server was to serve others.
+#[derive(Debug, Default)]
+pub(crate) struct Reloads {
+    done: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Reloads {
+    pub(crate) fn count_done(&self) {
+        self.done.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_failed(&self) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often it was done, and how often it failed.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.done.load(Ordering::Relaxed), self.failed.load(Ordering::Relaxed))
+    }
+}
+
+impl Metrics {
+    pub(crate) fn new(cache: Option<Arc<CacheUse>>) -> Metrics {
+        Metrics {
+            started: (SystemTime::now(), Instant::now()),
+            other_tenants: Arc::default(),
+            other_routes: Arc::default(),
+            unrouted: ByReason::default(),
+            closed: Default::default(),
+            reloads: Reloads::default(),
+            cache,
+        }
+    }
+
+    /// Counts a request.
+    pub(crate) fn count(&self, record: &Record<'_>) {
+        match record.endpoint {
+            Some(endpoint) => {
+                endpoint.tally.count(record);
+                endpoint.tenant_tally.count(record);
+            }
+            None => self.unrouted.count(record.reason),
+        }
+    }
+
+    /// Counts a connection that is closed.
+    pub(crate) fn count_closed(&self, reason: CloseReason) {
+        if let Some(counter) = self.closed.get(reason as usize) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many connections were closed for each reason that there was.
+    pub(crate) fn closed(&self) -> impl Iterator<Item = (CloseReason, u64)> {
+        let counts = self.closed.iter().map(|counter| counter.load(Ordering::Relaxed));
+        CloseReason::ALL.into_iter().zip(counts).filter(|&(_, count)| count > 0)
+    }
+}

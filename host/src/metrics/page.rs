@@ -1,0 +1,284 @@
+//! All that is counted, as a page in the text format of OpenMetrics, which Prometheus
+//! reads.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeLabelSet, NoLabelSet,
+};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+
+use super::histogram::Histogram;
+use super::{Metrics, OTHERS, RouteTally, TenantTally};
+use crate::Reason;
+use crate::catalog::Catalog;
+use crate::service::Service;
+
+/// The page of this moment.
+pub(crate) fn page(service: &Arc<Service>) -> String {
+    let mut registry = Registry::with_prefix("picohttp");
+    registry.register_collector(Box::new(Page { service: Arc::clone(service) }));
+    let mut page = String::new();
+    // Writing to a String cannot fail.
+    let _ = encode(&mut page, &registry);
+    page
+}
+
+struct Page {
+    service: Arc<Service>,
+}
+
+impl fmt::Debug for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Page")
+    }
+}
+
+impl Collector for Page {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let catalog = self.service.catalog.load();
+        let rows = Rows::new(&catalog, &self.service.metrics);
+        rows.encode_routes(&mut encoder)?;
+        rows.encode_tenants(&mut encoder)?;
+        self.encode_server(&mut encoder)
+    }
+}
+
+impl Page {
+    /// What belongs to no tenant.
+    fn encode_server(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let Service { metrics, load, bounds, .. } = self.service.as_ref();
+        let unrouted = metrics.unrouted.counts().map(|(reason, count)| (reason.word(), count));
+        let text = "Requests that were for no route";
+        counters(encoder, "unrouted_requests", text, by("reason", unrouted))?;
+        gauge(encoder, "connections", "Connections that are open", load.connections())?;
+        gauge(encoder, "max_connections", "How many there may be", bounds.max_connections)?;
+        let closed = metrics.closed().map(|(reason, count)| (reason.word(), count));
+        let text = "Connections that were closed";
+        counters(encoder, "closed_connections", text, by("reason", closed))?;
+        let text = "Bytes of large requests and responses that are held";
+        gauge(encoder, "buffered_bytes", text, load.bytes())?;
+        gauge(encoder, "max_buffered_bytes", "How many there may be", bounds.max_buffered)?;
+        let (done, failed) = metrics.reloads.counts();
+        let reloads = [("done", done), ("failed", failed)];
+        let text = "Times that others were to be served";
+        counters(encoder, "reloads", text, by("result", reloads))?;
+        if let Some(cache) = &metrics.cache {
+            let uses = cache.counts();
+            let text = "Components that were looked for in the cache, or compiled";
+            counters(encoder, "component_loads", text, by("result", uses))?;
+        }
+        if let Some(log) = &self.service.access_log {
+            let text = "Lines of the access log that nobody wrote in time";
+            encoder
+                .encode_descriptor("access_log_dropped_lines", text, None, MetricType::Counter)?
+                .encode_counter::<NoLabelSet, _, u64>(&log.dropped(), None)?;
+        }
+        let version = [([("version", env!("CARGO_PKG_VERSION"))], 1_u64)];
+        gauges(encoder, "build_info", "This host", version)?;
+        let (started, _) = metrics.started;
+        let started = started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        gauge(encoder, "start_time_seconds", "When the server was made", started)
+    }
+}
+
+/// Everyone who has a series.
+struct Rows<'a> {
+    tenants: Vec<TenantRow<'a>>,
+    routes: Vec<RouteRow<'a>>,
+}
+
+struct TenantRow<'a> {
+    name: &'a str,
+    tally: &'a TenantTally,
+    running: usize,
+    waiting: usize,
+    memory: usize,
+    dropped: u64,
+    /// Those who share a series have no bounds together.
+    max_running: Option<usize>,
+    max_waiting: Option<usize>,
+    max_memory: Option<usize>,
+}
+
+struct RouteRow<'a> {
+    labels: [(&'static str, &'a str); 2],
+    tally: &'a RouteTally,
+}
+
+impl<'a> Rows<'a> {
+    fn new(catalog: &'a Catalog, metrics: &'a Metrics) -> Rows<'a> {
+        let mut others = TenantRow {
+            name: OTHERS,
+            tally: &metrics.other_tenants,
+            running: 0,
+            waiting: 0,
+            memory: 0,
+            dropped: 0,
+            max_running: None,
+            max_waiting: None,
+            max_memory: None,
+        };
+        let (mut tenants, mut routes) = (Vec::new(), Vec::new());
+        let mut has_others = false;
+        for served in catalog.tenants() {
+            let name = served.account.name.as_str();
+            let (running, waiting) = served.lane.occupancy();
+            let (memory, dropped) = (served.account.memory(), served.account.dropped());
+            if Arc::ptr_eq(&served.tally, &metrics.other_tenants) {
+                has_others = true;
+                others.running += running;
+                others.waiting += waiting;
+                others.memory += memory;
+                others.dropped += dropped;
+                continue;
+            }
+            let quota = served.bounds.quota;
+            let bound = |bound| Some(bound).filter(|&bound| bound != usize::MAX);
+            tenants.push(TenantRow {
+                name,
+                tally: &served.tally,
+                running,
+                waiting,
+                memory,
+                dropped,
+                max_running: bound(quota.max_concurrent_requests),
+                max_waiting: bound(quota.max_queue),
+                max_memory: served.bounds.max_memory,
+            });
+            for endpoint in &served.endpoints {
+                if !Arc::ptr_eq(&endpoint.tally, &metrics.other_routes) {
+                    let labels = [("tenant", name), ("route", endpoint.origin.route())];
+                    routes.push(RouteRow { labels, tally: &endpoint.tally });
+                }
+            }
+        }
+        if has_others {
+            tenants.push(others);
+        }
+        if metrics.other_routes.counts().next().is_some() {
+            let labels = [("tenant", OTHERS), ("route", OTHERS)];
+            routes.push(RouteRow { labels, tally: &metrics.other_routes });
+        }
+        Rows { tenants, routes }
+    }
+
+    fn encode_routes(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let requests = self.routes.iter().flat_map(|row| {
+            let [tenant, route] = row.labels;
+            row.tally.counts().map(move |(status, reason, count)| {
+                ([tenant, route, ("status", status), ("reason", reason.word())], count)
+            })
+        });
+        counters(encoder, "requests", "Requests that were answered", requests)?;
+        let bytes = |which: fn((u64, u64)) -> u64| {
+            self.routes.iter().map(move |row| (row.labels, which(row.tally.bytes())))
+        };
+        let received = bytes(|(received, _)| received);
+        counters(encoder, "received_bytes", "Bytes of requests' bodies", received)?;
+        counters(encoder, "sent_bytes", "Bytes of answers' bodies", bytes(|(_, sent)| sent))
+    }
+
+    fn encode_tenants(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let kills =
+            self.tenants.iter().flat_map(|row| {
+                row.tally.by_reason.counts().filter(|(reason, _)| is_kill(*reason)).map(
+                    |(reason, count)| ([("tenant", row.name), ("reason", reason.word())], count),
+                )
+            });
+        counters(encoder, "kills", "Guests that died, or were stopped", kills)?;
+        for (name, text, of) in HISTOGRAMS {
+            let mut encoder = encoder.encode_descriptor(name, text, None, MetricType::Histogram)?;
+            for row in &self.tenants {
+                let times = of(row.tally).times();
+                // An empty one is twenty lines that say nothing.
+                if times.count() > 0 {
+                    times.encode(encoder.encode_family(&[("tenant", row.name)])?)?;
+                }
+            }
+        }
+        for (name, text, of) in GAUGES {
+            let rows = self.tenants.iter();
+            let rows = rows.filter_map(|row| Some(([("tenant", row.name)], of(row)?)));
+            gauges(encoder, name, text, rows)?;
+        }
+        let dropped = self.tenants.iter().map(|row| ([("tenant", row.name)], row.dropped));
+        let text = "Bytes that guests wrote and the log has not";
+        counters(encoder, "guest_log_dropped_bytes", text, dropped)
+    }
+}
+
+/// Whether a guest was ended before it answered.
+fn is_kill(reason: Reason) -> bool {
+    matches!(reason, Reason::Trap | Reason::OutOfMemory | Reason::Timeout)
+}
+
+/// A family of series: its name, what it is, and where to find it.
+type Times = (&'static str, &'static str, fn(&TenantTally) -> &Histogram);
+type Level = (&'static str, &'static str, fn(&TenantRow<'_>) -> Option<usize>);
+
+const HISTOGRAMS: [Times; 5] = [
+    ("request_seconds", "From a request's first byte until its answer was ready", |it| &it.total),
+    ("queue_seconds", "How long complete requests waited in line", |it| &it.queue),
+    ("instantiate_seconds", "How long it took to make an instance", |it| &it.instantiate),
+    ("guest_seconds", "How long instances took to answer", |it| &it.guest),
+    ("guest_cpu_seconds", "How long instances kept a processor busy", |it| &it.cpu),
+];
+
+const GAUGES: [Level; 6] = [
+    ("running_requests", "Requests that run", |row| Some(row.running)),
+    ("waiting_requests", "Complete requests that wait in line", |row| Some(row.waiting)),
+    ("memory_bytes", "Memory of live instances", |row| Some(row.memory)),
+    ("max_running_requests", "How many may run", |row| row.max_running),
+    ("max_waiting_requests", "How many may wait", |row| row.max_waiting),
+    ("max_memory_bytes", "How much memory there may be", |row| row.max_memory),
+];
+
+/// Values by the values of one label.
+fn by<T>(
+    label: &'static str,
+    values: impl IntoIterator<Item = (&'static str, T)>,
+) -> impl Iterator<Item = ([(&'static str, &'static str); 1], T)> {
+    values.into_iter().map(move |(value, count)| ([(label, value)], count))
+}
+
+fn counters<L: EncodeLabelSet>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    text: &str,
+    rows: impl IntoIterator<Item = (L, impl EncodeCounterValue)>,
+) -> fmt::Result {
+    let mut encoder = encoder.encode_descriptor(name, text, None, MetricType::Counter)?;
+    for (labels, value) in rows {
+        let mut row = encoder.encode_family(&labels)?;
+        row.encode_counter::<NoLabelSet, _, u64>(&value, None)?;
+    }
+    Ok(())
+}
+
+fn gauges<L: EncodeLabelSet>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    text: &str,
+    rows: impl IntoIterator<Item = (L, impl EncodeGaugeValue)>,
+) -> fmt::Result {
+    let mut encoder = encoder.encode_descriptor(name, text, None, MetricType::Gauge)?;
+    for (labels, value) in rows {
+        encoder.encode_family(&labels)?.encode_gauge(&value)?;
+    }
+    Ok(())
+}
+
+fn gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    text: &str,
+    value: impl EncodeGaugeValue,
+) -> fmt::Result {
+    encoder.encode_descriptor(name, text, None, MetricType::Gauge)?.encode_gauge(&value)
+}

@@ -1,0 +1,89 @@
+//! What is counted for one tenant and for one of its routes.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::histogram::Histogram;
+use crate::Reason;
+use crate::record::Record;
+
+/// The classes of statuses: handlers choose three digits as they like, and each would be
+/// a series of its own.
+pub(crate) const CLASSES: [&str; 5] = ["2xx", "3xx", "4xx", "5xx", "other"];
+
+/// Something that is counted by reason.
+#[derive(Debug, Default)]
+pub(crate) struct ByReason([AtomicU64; Reason::ALL.len()]);
+
+impl ByReason {
+    pub(crate) fn count(&self, reason: Reason) {
+        if let Some(counter) = self.0.get(reason as usize) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The reasons that there were, and how often.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (Reason, u64)> {
+        let counts = self.0.iter().map(|counter| counter.load(Ordering::Relaxed));
+        Reason::ALL.into_iter().zip(counts).filter(|&(_, count)| count > 0)
+    }
+}
+
+/// The requests for one route.
+#[derive(Debug, Default)]
+pub(crate) struct RouteTally {
+    by_class: [ByReason; CLASSES.len()],
+    received: AtomicU64,
+    sent: AtomicU64,
+}
+
+impl RouteTally {
+    pub(super) fn count(&self, record: &Record<'_>) {
+        let class = match record.status / 100 {
+            class @ 2..=5 => usize::from(class) - 2,
+            _ => CLASSES.len() - 1,
+        };
+        if let Some(by_reason) = self.by_class.get(class) {
+            by_reason.count(record.reason);
+        }
+        self.received.fetch_add(record.received as u64, Ordering::Relaxed);
+        self.sent.fetch_add(record.sent as u64, Ordering::Relaxed);
+    }
+
+    /// How many requests had a status of a class, for a reason.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, Reason, u64)> {
+        CLASSES.into_iter().zip(&self.by_class).flat_map(|(class, by_reason)| {
+            by_reason.counts().map(move |(reason, count)| (class, reason, count))
+        })
+    }
+
+    /// How many bytes of bodies came, and how many went.
+    pub(crate) fn bytes(&self) -> (u64, u64) {
+        (self.received.load(Ordering::Relaxed), self.sent.load(Ordering::Relaxed))
+    }
+}
+
+/// The requests for one tenant.
+#[derive(Debug, Default)]
+pub(crate) struct TenantTally {
+    pub(crate) by_reason: ByReason,
+    pub(crate) total: Histogram,
+    pub(crate) queue: Histogram,
+    pub(crate) instantiate: Histogram,
+    pub(crate) guest: Histogram,
+    pub(crate) cpu: Histogram,
+}
+
+impl TenantTally {
+    pub(super) fn count(&self, record: &Record<'_>) {
+        self.by_reason.count(record.reason);
+        self.total.count(record.total);
+        self.queue.count(record.queued);
+        // A handler that is no guest costs none of these.
+        if record.cost.guest > Duration::ZERO {
+            self.instantiate.count(record.cost.instantiate);
+            self.guest.count(record.cost.guest);
+            self.cpu.count(record.cost.cpu);
+        }
+    }
+}
