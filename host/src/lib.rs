@@ -95,10 +95,13 @@ mod metrics;
 mod access_log;
 mod journal;
 mod admin;
+mod source;
+mod deploy;
 pub mod project;
 pub mod config;
 
 pub use catalog::CatalogError;
+pub use deploy::{DeployError, DeployErrors, Deployer};
 pub use guest::{
     Allocation, Cache, Component, Directory, Engine, EngineOptions, LoadError, Sandbox,
 };
@@ -108,5 +111,6 @@ pub use paths::PathError;
 pub use rate::Rate;
 pub use server::{HttpServer, RunningServer, StartError};
 pub use service::{KeepAlive, Timeouts};
+pub use source::{Source, SourceError};
 pub use tenant::{Quota, Route, Tenant};
 pub use tls::{Tls, TlsError};

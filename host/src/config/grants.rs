@@ -1,6 +1,6 @@
 //! What a handler is, and what it may use.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use toml::de::DeValue;
 
@@ -8,14 +8,23 @@ use super::problem::Problems;
 use super::table::Table;
 use super::text::quoted;
 use super::value;
-use crate::Directory;
+use crate::{Directory, Source};
 
-/// A component's file, or a folder that one can be built from.
-pub(super) fn source(value: &DeValue<'_>, folder: &Path) -> Result<PathBuf, String> {
-    let path = folder.join(value::string(value)?);
+/// What stands for the embedded handler, in place of a path.
+const STATIC: &str = "builtin:static";
+
+/// A component's file, a folder that one can be built from, or the embedded handler.
+pub(super) fn source(value: &DeValue<'_>, folder: &Path) -> Result<Source, String> {
+    let written = value::string(value)?;
+    if written == STATIC {
+        return Ok(Source::Static);
+    }
+    let path = folder.join(written);
     let metadata = path.metadata().map_err(|error| format!("{}: {error}", path.display()))?;
-    if metadata.is_file() || path.join("Cargo.toml").is_file() {
-        Ok(path)
+    if metadata.is_file() {
+        Ok(Source::File(path))
+    } else if path.join("Cargo.toml").is_file() {
+        Ok(Source::Folder(path))
     } else if metadata.is_dir() {
         Err(format!("{} is a folder without a Cargo.toml", path.display()))
     } else {

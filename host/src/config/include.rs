@@ -19,11 +19,22 @@ const OPTIONS: MatchOptions = MatchOptions {
     require_literal_leading_dot: true,
 };
 
-/// The files that `include` of the file's own table `root` names, each once, sorted.
-pub(super) fn files(root: &mut Table<'_>, problems: &mut Problems) -> Vec<PathBuf> {
+/// What a file includes.
+#[derive(Default)]
+pub(super) struct Included {
+    /// The files, each once, sorted.
+    pub(super) files: Vec<PathBuf>,
+    /// The folders in which others would be included, too.
+    pub(super) folders: Vec<PathBuf>,
+}
+
+/// What `include` of the file's own table `root` names.
+pub(super) fn read(root: &mut Table<'_>, problems: &mut Problems) -> Included {
     let patterns = root.take_list("include", problems, value::string);
-    let mut files = Vec::new();
+    let Included { mut files, mut folders } = Included::default();
     for pattern in patterns.iter().flat_map(|list| &list.value) {
+        let path = pattern.place.text.folder().join(&pattern.value);
+        folders.extend(path.parent().map(Path::to_owned));
         match matches(pattern) {
             Ok(matched) => files.extend(matched),
             Err(message) => problems.add(&pattern.place, message),
@@ -35,7 +46,7 @@ pub(super) fn files(root: &mut Table<'_>, problems: &mut Problems) -> Vec<PathBu
         problems.add(&list.place, format!("matches more than {MAX_FILES} files"));
         files.clear();
     }
-    files
+    Included { files, folders }
 }
 
 fn matches(pattern: &Setting<'_, String>) -> Result<Vec<PathBuf>, String> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::http1::Limits;
-use crate::{Directory, KeepAlive, Rate, Sandbox, Timeouts};
+use crate::{Directory, KeepAlive, Rate, Sandbox, Source, Timeouts};
 
 /// A server and its tenants. Every default has been filled in; an `Option` that is
 /// `None` means that there is no such bound.
@@ -15,6 +15,10 @@ pub struct Plan {
     pub server: ServerPlan,
     /// Those who are served, in the order in which the files have them.
     pub tenants: Vec<TenantPlan>,
+    /// The files that the plan was read from, if it was.
+    pub files: Vec<PathBuf>,
+    /// The folders in which other files would belong to it, too.
+    pub folders: Vec<PathBuf>,
 }
 
 /// What all tenants share: sockets, connections, and the bounds on all together.
@@ -169,8 +173,8 @@ pub struct RoutePlan {
     /// The paths: exact like `/x`, a prefix like `/x/...` (`/x` and all below), and
     /// `:name` for any one segment. As meant: not percent-encoded.
     pub path: String,
-    /// A component's file, or a folder with a `Cargo.toml`.
-    pub source: PathBuf,
+    /// Where the handler comes from.
+    pub source: Source,
     /// The arguments of the handler, in order.
     pub args: Vec<String>,
     /// The environment variables that the guest sees, in the order of the file.
@@ -199,11 +203,11 @@ pub struct RoutePlan {
 
 impl RoutePlan {
     /// A route with the limits of [`Sandbox::default`], and no grants.
-    pub fn new(path: impl Into<String>, source: impl Into<PathBuf>) -> RoutePlan {
+    pub fn new(path: impl Into<String>, source: Source) -> RoutePlan {
         let sandbox = Sandbox::default();
         RoutePlan {
             path: path.into(),
-            source: source.into(),
+            source,
             args: Vec::new(),
             environment: Vec::new(),
             directories: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::include;
+use super::include::{self, Included};
 use super::limits::{Limits, Totals};
 use super::plan::{Plan, ServerPlan};
 use super::problem::{Errors, Problems};
@@ -43,7 +43,7 @@ impl Plan {
 fn read_plan(path: &Path, problems: &mut Problems) -> Plan {
     let Some(main) = read_text(path, problems) else { return Plan::default() };
     let Some(mut root) = Table::parse(&main, problems) else { return Plan::default() };
-    let files = include::files(&mut root, problems);
+    let Included { files, folders } = include::read(&mut root, problems);
     let included: Vec<Text> = files.iter().filter_map(|file| read_text(file, problems)).collect();
 
     let defaults = read_defaults(&mut root, problems);
@@ -73,7 +73,8 @@ fn read_plan(path: &Path, problems: &mut Problems) -> Plan {
             problems.add_file(path, format!("has more than {most} {what}"));
         }
     }
-    Plan { server: defaults.server, tenants }
+    let files = std::iter::once(path.to_owned()).chain(files).collect();
+    Plan { server: defaults.server, tenants, files, folders }
 }
 
 fn read_text(path: &Path, problems: &mut Problems) -> Option<Text> {

@@ -1,6 +1,6 @@
 //! The table `[[tenant.route]]`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use toml::de::DeValue;
 
@@ -12,6 +12,7 @@ use super::read::Defaults;
 use super::table::{Setting, Table};
 use super::text::Place;
 use super::value::{self, shown_size};
+use crate::Source;
 use crate::paths::Paths;
 
 /// What says which handler it is, and what it may use.
@@ -46,7 +47,7 @@ pub(super) fn read<'a>(
     let written = path.as_ref().map(|path| path.value.as_str()).unwrap_or_default();
     let source = source.map(|source| source.value);
     let is_complete = path.is_some() && source.is_some();
-    let mut plan = plan(written, source.unwrap_or_default(), above);
+    let mut plan = plan(written, source.unwrap_or(Source::Static), above);
     limits.apply(&mut plan);
     above.check_memory(&plan, limits.max_memory.as_ref(), problems);
     read_grants(&mut table, &mut plan, problems);
@@ -76,7 +77,7 @@ fn read_path(value: &DeValue<'_>) -> Result<String, String> {
 }
 
 /// A route with the limits of what stands above it.
-pub(super) fn plan(path: &str, source: PathBuf, above: &Above<'_>) -> RoutePlan {
+pub(super) fn plan(path: &str, source: Source, above: &Above<'_>) -> RoutePlan {
     let mut plan = RoutePlan::new(path, source);
     above.defaults.limits.apply(&mut plan);
     above.limits.apply(&mut plan);

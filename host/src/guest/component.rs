@@ -5,13 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use wasmtime::component::Linker;
 use wasmtime::{Result, Store, StoreContextMut, Trap, UpdateDeadline};
 
 use super::bindings::PluginPre;
 use super::engine::{Engine, TICK};
 use super::state::State;
-use super::{Cache, LoadError, Sandbox, bindings, fault, files, load, wait};
+use super::{Cache, LoadError, Sandbox, bindings, fault, load};
 use crate::{Call, Cost, Fault, Handler, Request, Response, background};
 
 /// What the host may copy out of a guest beyond its response: list and string
@@ -23,6 +22,7 @@ const MAX_HANDLES: usize = 1000;
 
 /// A component that is compiled, linked and checked. Each request that it handles
 /// gets an instance of its own, and nothing survives it.
+#[derive(Clone)]
 pub struct Component {
     engine: Engine,
     plan: Arc<Plan>,
@@ -31,8 +31,8 @@ pub struct Component {
 
 /// What every instance of a component has in common.
 pub(super) struct Plan {
-    /// The handler's name in the log.
-    pub(super) name: Arc<str>,
+    /// The handler's name.
+    pub(super) name: String,
     /// What an instance may use.
     pub(super) sandbox: Sandbox,
 }
@@ -72,15 +72,31 @@ impl Component {
         load::check_sandbox(engine, &sandbox, cache)?;
         let component = load::compile(engine.inner(), bytes, cache)?;
         load::check_resources(&component, &sandbox)?;
-        let mut linker = Linker::new(engine.inner());
-        wasmtime_wasi::p2::add_to_linker_sync(&mut linker).map_err(LoadError::internal)?;
-        wait::add_to_linker(&mut linker).map_err(LoadError::internal)?;
-        files::add_to_linker(&mut linker).map_err(LoadError::internal)?;
         load::check_exports(&component)?;
-        let linked = load::link(&component, &linker)?;
+        let linked = load::link(&component, engine.linker())?;
         let pre = PluginPre::new(linked).map_err(LoadError::mismatch)?;
-        let plan = Arc::new(Plan { name: name.into(), sandbox });
+        let plan = Arc::new(Plan { name: name.to_owned(), sandbox });
         Ok(Component { engine: engine.clone(), plan, pre })
+    }
+
+    /// The same compiled component in another sandbox. It takes next to no memory of its
+    /// own.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] if the component does not fit the sandbox.
+    pub fn in_sandbox(&self, sandbox: Sandbox, cache: &Cache) -> Result<Component, LoadError> {
+        load::check_sandbox(&self.engine, &sandbox, cache)?;
+        load::check_resources(self.pre.instance_pre().component(), &sandbox)?;
+        let plan = Arc::new(Plan { name: self.plan.name.clone(), sandbox });
+        Ok(Component { engine: self.engine.clone(), plan, pre: self.pre.clone() })
+    }
+
+    /// The names of the interfaces that the component imports.
+    pub fn imports(&self) -> Vec<String> {
+        let component = self.pre.instance_pre().component();
+        let engine = component.engine();
+        component.component_type().imports(engine).map(|(name, _)| load::quote(name)).collect()
     }
 
     /// The handler's name, as it is in the log.

@@ -6,14 +6,19 @@
 //! stay resident, so that a fresh instance takes no page faults.
 
 use std::fmt;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::debug;
+use wasmtime::component::Linker;
 use wasmtime::{
     Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Result,
     WasmFeatures,
 };
+
+use super::state::State;
+use super::{files, wait};
 
 /// How often the clock that stops runaways ticks. A guest is stopped at the first tick
 /// after its deadline.
@@ -82,6 +87,8 @@ impl fmt::Display for Allocation {
 #[derive(Clone)]
 pub struct Engine {
     inner: wasmtime::Engine,
+    /// What components may import.
+    linker: Arc<Linker<State>>,
     allocation: Allocation,
     max_memory: usize,
 }
@@ -100,7 +107,12 @@ impl Engine {
         };
         debug!(%allocation, "the engine is ready");
         start_clock(&inner)?;
-        Ok(Engine { inner, allocation, max_memory: options.max_memory })
+        let mut linker = Linker::new(&inner);
+        wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+        wait::add_to_linker(&mut linker)?;
+        files::add_to_linker(&mut linker)?;
+        let linker = Arc::new(linker);
+        Ok(Engine { inner, linker, allocation, max_memory: options.max_memory })
     }
 
     /// How this engine allocates instances.
@@ -111,6 +123,10 @@ impl Engine {
     /// The largest memory that an instance may have, in bytes.
     pub fn max_memory(&self) -> usize {
         self.max_memory
+    }
+
+    pub(super) fn linker(&self) -> &Linker<State> {
+        &self.linker
     }
 
     pub(super) fn inner(&self) -> &wasmtime::Engine {

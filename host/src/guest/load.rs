@@ -66,17 +66,11 @@ pub enum LoadError {
     MemoryOverEngine(usize, usize),
     /// The sandbox grants the writing of this folder, and with it of compiled components.
     CacheWithinReach(PathBuf),
-    /// The engine itself failed.
-    Engine(String),
 }
 
 impl LoadError {
-    pub(super) fn in_file(self, path: &Path) -> LoadError {
+    pub(crate) fn in_file(self, path: &Path) -> LoadError {
         LoadError::InFile(path.to_owned(), Box::new(self))
-    }
-
-    pub(super) fn internal(error: wasmtime::Error) -> LoadError {
-        LoadError::Engine(quote(&format!("{error:#}")))
     }
 
     pub(super) fn mismatch(error: wasmtime::Error) -> LoadError {
@@ -143,7 +137,6 @@ impl std::fmt::Display for LoadError {
                  grant it another folder, or keep them elsewhere (--cache-dir, --no-cache)",
                 folder.display()
             ),
-            LoadError::Engine(message) => write!(f, "the engine failed: {message}"),
         }
     }
 }
@@ -152,7 +145,7 @@ impl std::error::Error for LoadError {}
 
 /// Reads a component file. Its length is believed only to spare the reading: a device
 /// has none.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let failed = |error| LoadError::Read(path.to_owned(), error);
     let file = File::open(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
@@ -280,6 +273,6 @@ pub(super) fn link(
 }
 
 /// Text out of a component, fit for a terminal: strangers chose it.
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     output::quote(text, MAX_QUOTE)
 }

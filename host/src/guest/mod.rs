@@ -21,6 +21,7 @@ pub use engine::{Allocation, Engine, EngineOptions};
 pub use load::LoadError;
 pub use sandbox::{Directory, Sandbox};
 
+pub(crate) use load::read;
 pub(crate) use output::quote;
 
 use component::Plan;

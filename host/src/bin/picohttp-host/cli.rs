@@ -1,23 +1,25 @@
 //! The command line, as typed.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{ArgAction, Parser, ValueHint};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use picohttp_host::Directory;
 use picohttp_host::config::units::{duration, size};
 use tracing::Level;
 
-/// Serves HTTP from a sandboxed WebAssembly handler, a fresh instance for each request.
+/// Serves HTTP from sandboxed WebAssembly handlers, a fresh instance for each request.
 ///
 /// HANDLER is a component (a .wasm file), or a folder with a Cargo.toml that is built
 /// for wasm32-wasip2 first. Without one, the current folder's files are served, by an
-/// embedded handler that is sandboxed like any other.
+/// embedded handler that is sandboxed like any other. With --config, a file says which
+/// handlers are served, for whom.
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "picohttp-host",
     version,
+    args_conflicts_with_subcommands = true,
     after_help = "\
 Examples:
   picohttp-host                                    the files in this folder
@@ -25,15 +27,58 @@ Examples:
   picohttp-host --watch plugins/hello              a Rust project, rebuilt as it changes
   picohttp-host --dir data::/data --env MODE=test handler.wasm
                                                    a component that may read ./data
+  picohttp-host --config picohttp.toml             many handlers of many tenants
+  picohttp-host check --config picohttp.toml       all that is wrong with them
 
 Sizes are bytes, or like 64KiB, 16MiB, 10MB. Durations are seconds, or like 500ms, 10s, 1m.
 
 Exit codes: 0 after a stop by signal, 1 for a failure, 2 for a wrong command line."
 )]
 pub struct Options {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    #[command(flatten)]
+    pub serve: Serve,
+
+    /// Log more: each request (-v), and the host's own steps (-vv)
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    pub verbose: u8,
+
+    /// Log less: only warnings (-q), and only errors (-qq)
+    #[arg(short, long, action = ArgAction::Count, conflicts_with = "verbose", global = true)]
+    pub quiet: u8,
+}
+
+/// What to do other than serve.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Say all that is wrong with a configuration and its components, and what each
+    /// component imports
+    Check {
+        /// The configuration
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        config: PathBuf,
+    },
+}
+
+/// What to serve, and how.
+#[derive(Args, Clone, Debug)]
+pub struct Serve {
     /// The handler: a .wasm file, or a folder with a Cargo.toml
     #[arg(value_hint = ValueHint::AnyPath)]
     pub handler: Option<PathBuf>,
+
+    /// Serve what this file says instead (docs/configuration.md); SIGHUP reads it again
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = [
+        "handler", "port", "addr", "arg", "dir", "env", "sequential", "keep_alive", "timeout",
+        "cpu_time", "max_memory", "max_body_size", "max_response_size",
+        "max_concurrent_requests", "max_queue", "max_connections", "max_buffered",
+        "head_timeout", "body_timeout", "write_timeout", "idle_timeout",
+        "max_requests_per_connection", "shutdown_timeout", "cache_dir", "admin_addr",
+        "admin_token_file", "access_log", "access_log_format", "tls_cert", "tls_key",
+    ])]
+    pub config: Option<PathBuf>,
 
     /// Listen on this port of 127.0.0.1; repeat to use the first that is free, 0 for any
     /// [default: 8080]
@@ -66,14 +111,52 @@ pub struct Options {
     #[arg(long)]
     pub keep_alive: bool,
 
-    /// Rebuild and replace the handler when its files change
-    #[arg(short, long, requires = "handler")]
+    /// Build and load again what has changed: the handler, or the configuration and all
+    /// handlers that it names
+    #[arg(short, long)]
     pub watch: bool,
+
+    /// Serve TLS with the certificates in this file (PEM), of which the first is the
+    /// server's own
+    #[arg(long, value_name = "FILE", requires = "tls_key", value_hint = ValueHint::FilePath)]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert", value_hint = ValueHint::FilePath)]
+    pub tls_key: Option<PathBuf>,
+
+    /// Let the operator look at this address: /metrics, /status, /healthz, /readyz, and a
+    /// page that shows it all at /
+    #[arg(long, value_name = "IP:PORT", help_heading = "Watching")]
+    pub admin_addr: Option<SocketAddr>,
+
+    /// The operator must send what is in this file, as a bearer token
+    #[arg(long, value_name = "FILE", requires = "admin_addr", help_heading = "Watching",
+          value_hint = ValueHint::FilePath)]
+    pub admin_token_file: Option<PathBuf>,
+
+    /// Log each request to this file, or to `stderr`; SIGHUP opens the file again
+    #[arg(long, value_name = "FILE", help_heading = "Watching", value_hint = ValueHint::FilePath)]
+    pub access_log: Option<PathBuf>,
+
+    /// How each request is logged
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        requires = "access_log",
+        help_heading = "Watching"
+    )]
+    pub access_log_format: Format,
 
     /// How long the handler may take for a request
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration,
           help_heading = "Limits")]
     pub timeout: Duration,
+
+    /// How long a processor may be busy with a request [default: as long as it takes]
+    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "Limits")]
+    pub cpu_time: Option<Duration>,
 
     /// How much memory an instance may have, all its memories together
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = size,
@@ -148,14 +231,15 @@ pub struct Options {
     /// Keep compiled handlers here [default: ~/.cache/picohttp-host]
     #[arg(long, value_name = "FOLDER", conflicts_with = "no_cache")]
     pub cache_dir: Option<PathBuf>,
+}
 
-    /// Log more: each request (-v), and the host's own steps (-vv)
-    #[arg(short, long, action = ArgAction::Count)]
-    pub verbose: u8,
-
-    /// Log less: only warnings (-q), and only errors (-qq)
-    #[arg(short, long, action = ArgAction::Count, conflicts_with = "verbose")]
-    pub quiet: u8,
+/// How a line of the access log is written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Format {
+    /// The Combined Log Format, and more fields
+    Text,
+    /// A JSON object
+    Json,
 }
 
 impl Options {
@@ -172,21 +256,7 @@ impl Options {
 }
 
 fn directory(text: &str) -> Result<Directory, String> {
-    let mut parts = text.split("::");
-    let host =
-        parts.next().filter(|host| !host.is_empty()).ok_or("the folder's name is missing")?;
-    let guest = parts.next().filter(|guest| !guest.is_empty()).unwrap_or(host);
-    let writable = match (parts.next(), parts.next()) {
-        (None, None) | (Some("ro"), None) => false,
-        (Some("rw"), None) => true,
-        _ => return Err("after HOST::GUEST can only come ::ro or ::rw".to_owned()),
-    };
-    let path = PathBuf::from(host);
-    let path = path.canonicalize().map_err(|error| format!("{host}: {error}"))?;
-    if !path.is_dir() {
-        return Err(format!("{host} is not a folder"));
-    }
-    Ok(Directory { host: path, guest: guest.to_owned(), writable })
+    picohttp_host::config::directory(text, Path::new(""))
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {

@@ -1,73 +1,151 @@
-//! Loads the handler again when its files change.
+//! Notices when the files change that a plan was made from.
 
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Component as Part, Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use picohttp_host::Source;
+use picohttp_host::config::Plan;
 use tracing::error;
-
-use crate::source::Source;
 
 /// How long files must stay as they are before they are taken to be complete: editors
 /// and linkers write in several steps.
 const QUIET: Duration = Duration::from_millis(100);
 
-/// The changes of a source's files, from when they are watched.
+/// The changes of a plan's files, from when they are watched.
 pub struct Changes {
     /// It watches while it lives.
-    _watcher: Option<RecommendedWatcher>,
-    events: Receiver<()>,
+    _watcher: RecommendedWatcher,
+    report: Arc<Report>,
 }
 
-/// Watches a source's files.
-pub fn watch(source: &Source) -> Result<Changes> {
-    let (sender, events) = mpsc::channel();
-    let (root, only) = match source {
-        Source::Static => return Ok(Changes { _watcher: None, events }),
-        Source::Folder(folder) => (folder.clone(), None),
-        // The folder is watched and not the file: a file that is replaced is another one.
-        Source::File(file) => {
-            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-            (folder.unwrap_or(Path::new(".")).to_owned(), file.file_name().map(PathBuf::from))
-        }
-    };
-    let root = root.canonicalize().with_context(|| format!("cannot watch {}", root.display()))?;
-    let relevant = {
-        let root = root.clone();
-        move |path: &Path| match (&only, path.strip_prefix(&root)) {
-            (Some(only), Ok(path)) => path == only,
-            (None, Ok(path)) => !is_output(path),
-            (_, Err(_)) => false,
-        }
-    };
-    let mut watcher =
+/// Who is told of changes. Those before there is somebody are told then.
+#[derive(Default)]
+struct Report {
+    to: OnceLock<Sender<()>>,
+    early: OnceLock<()>,
+}
+
+/// What is watched.
+#[derive(Default)]
+struct Watched {
+    /// Folders, and which of the names in them count.
+    files: HashMap<PathBuf, BTreeSet<PathBuf>>,
+    /// Folders in which every `.toml` counts.
+    configurations: BTreeSet<PathBuf>,
+    /// Projects, in which all counts but what a build writes.
+    projects: BTreeSet<PathBuf>,
+}
+
+/// Watches the files that a plan was made from.
+pub fn watch(plan: &Plan) -> Result<Changes> {
+    let watched = Watched::of(plan)?;
+    let report = Arc::new(Report::default());
+    let folders: Vec<(PathBuf, RecursiveMode)> = watched.folders();
+    let mut watcher = {
+        let report = Arc::clone(&report);
         notify::recommended_watcher(move |event: notify::Result<Event>| match event {
             Ok(event) if matches!(event.kind, EventKind::Access(_)) => {}
-            Ok(event) if event.paths.iter().any(|path| relevant(path)) => {
-                // Nobody listens any more when the process is about to end.
-                let _ = sender.send(());
-            }
+            Ok(event) if event.paths.iter().any(|path| watched.counts(path)) => report.tell(),
             Ok(_) => {}
-            Err(error) => error!(%error, "cannot watch the handler's files"),
-        })?;
-    let mode = match source {
-        Source::File(_) => RecursiveMode::NonRecursive,
-        _ => RecursiveMode::Recursive,
+            Err(error) => error!(%error, "cannot watch files"),
+        })?
     };
-    watcher.watch(&root, mode).with_context(|| format!("cannot watch {}", root.display()))?;
-    Ok(Changes { _watcher: Some(watcher), events })
+    for (folder, mode) in folders {
+        watcher
+            .watch(&folder, mode)
+            .with_context(|| format!("cannot watch {}", folder.display()))?;
+    }
+    Ok(Changes { _watcher: watcher, report })
+}
+
+/// Waits until nothing has changed for a while.
+pub fn settle(asked: &Receiver<()>) {
+    while !matches!(asked.recv_timeout(QUIET), Err(RecvTimeoutError::Timeout)) {}
 }
 
 impl Changes {
-    /// Calls `changed` after each burst of changes, for as long as there can be any.
-    pub fn for_each(&self, changed: impl Fn()) {
-        while self.events.recv().is_ok() {
-            while !matches!(self.events.recv_timeout(QUIET), Err(RecvTimeoutError::Timeout)) {}
-            changed();
+    /// Has every change reported, those included that were there before.
+    pub fn report_to(&mut self, asks: Sender<()>) {
+        let _ = self.report.to.set(asks);
+        if self.report.early.get().is_some() {
+            self.report.tell();
         }
     }
+}
+
+impl Report {
+    fn tell(&self) {
+        let _ = self.early.set(());
+        if let Some(asks) = self.to.get() {
+            // Nobody listens any more when the process is about to end.
+            let _ = asks.send(());
+        }
+    }
+}
+
+impl Watched {
+    fn of(plan: &Plan) -> Result<Watched> {
+        let mut watched = Watched::default();
+        for file in &plan.files {
+            watched.configurations.insert(folder_of(file)?);
+        }
+        for folder in &plan.folders {
+            if let Ok(folder) = folder.canonicalize() {
+                watched.configurations.insert(folder);
+            }
+        }
+        let routes = plan.tenants.iter().flat_map(|tenant| &tenant.routes);
+        for source in routes.map(|route| &route.source) {
+            match source {
+                Source::Static => {}
+                Source::Folder(folder) => {
+                    let folder = folder.canonicalize();
+                    watched.projects.insert(folder.context("cannot watch a folder")?);
+                }
+                // The folder is watched and not the file: a file that is replaced is another.
+                Source::File(file) => {
+                    let name = file.file_name().map(PathBuf::from).unwrap_or_default();
+                    watched.files.entry(folder_of(file)?).or_default().insert(name);
+                }
+            }
+        }
+        Ok(watched)
+    }
+
+    fn folders(&self) -> Vec<(PathBuf, RecursiveMode)> {
+        let single = self.files.keys().chain(&self.configurations).collect::<BTreeSet<_>>();
+        let single = single.into_iter().map(|folder| (folder, RecursiveMode::NonRecursive));
+        let projects = self.projects.iter().map(|folder| (folder, RecursiveMode::Recursive));
+        single.chain(projects).map(|(folder, mode)| (folder.clone(), mode)).collect()
+    }
+
+    /// Whether a change of this path is one that counts.
+    fn counts(&self, path: &Path) -> bool {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name().map(Path::new)) else {
+            return false;
+        };
+        let is_file = || self.files.get(folder).is_some_and(|names| names.contains(name));
+        let is_configuration = || {
+            self.configurations.contains(folder)
+                && name.extension().is_some_and(|extension| extension == "toml")
+        };
+        let in_project = || {
+            let within = self.projects.iter().filter_map(|root| path.strip_prefix(root).ok());
+            within.into_iter().any(|path| !is_output(path))
+        };
+        is_file() || is_configuration() || in_project()
+    }
+}
+
+fn folder_of(file: &Path) -> Result<PathBuf> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    folder.canonicalize().with_context(|| format!("cannot watch {}", folder.display()))
 }
 
 /// Whether a path within a project is something that building or editing leaves behind.

@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use proptest::prelude::*;
 
 use super::*;
+use crate::Source;
 
 fn names(folder: &Folder) -> Vec<String> {
     folder.plan().tenants.into_iter().map(|tenant| tenant.name).collect()
@@ -137,8 +138,8 @@ fn included_files_come_sorted_after_those_of_the_file() {
         .with("b.toml", "");
     assert_eq!(names(&folder), ["good", "a", "z", "c"]);
     let source = |index: usize| folder.plan().tenants[index].routes[0].source.clone();
-    assert_eq!(source(0), folder.path("api.wasm"));
-    assert_eq!(source(1), folder.path("tenants.d/../api.wasm"));
+    assert_eq!(source(0), Source::File(folder.path("api.wasm")));
+    assert_eq!(source(1), Source::File(folder.path("tenants.d/../api.wasm")));
 }
 
 #[test]

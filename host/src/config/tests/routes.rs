@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{Directory, Rate};
+use crate::{Directory, Rate, Source};
 
 #[test]
 fn every_key_is_read() {
@@ -36,7 +36,7 @@ fn every_key_is_read() {
         folder.plan().tenants[0].routes,
         [RoutePlan {
             path: "/api/:id/...".to_owned(),
-            source: folder.path("project"),
+            source: Source::Folder(folder.path("project")),
             args: vec!["a".to_owned(), "b".to_owned()],
             environment: vec![("MODE".to_owned(), "production".to_owned())],
             directories: vec![

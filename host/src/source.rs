@@ -1,0 +1,84 @@
+//! Where a handler comes from: a file, a folder that is built, or the host itself.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::project::{self, BuildError};
+use crate::{LoadError, guest};
+
+/// The handler that serves files, built with the host.
+const STATIC: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/static.wasm"));
+
+/// A place that a handler can be loaded from, again and again.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// The embedded handler that serves the files of the folder it calls `/`.
+    Static,
+    /// A component's file.
+    File(PathBuf),
+    /// A folder with a `Cargo.toml`.
+    Folder(PathBuf),
+}
+
+/// Why a source gives no handler.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// The folder does not build.
+    Build(BuildError),
+    /// The component cannot be a handler, or not within its limits.
+    Load(LoadError),
+}
+
+impl Source {
+    /// The source at a path: a folder if there is one, or else a file.
+    pub fn at(path: impl Into<PathBuf>) -> Source {
+        let path = path.into();
+        if path.is_dir() { Source::Folder(path) } else { Source::File(path) }
+    }
+
+    /// What the handler is called: the name of its file or folder.
+    pub fn name(&self) -> String {
+        let path = match self {
+            Source::Static => return "static".to_owned(),
+            Source::File(path) | Source::Folder(path) => path,
+        };
+        let path = path.canonicalize().unwrap_or_else(|_| path.clone());
+        let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
+        name.unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    }
+
+    /// The component's bytes. A folder is built first.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`].
+    pub fn read(&self) -> Result<Cow<'static, [u8]>, SourceError> {
+        let file: Cow<'_, Path> = match self {
+            Source::Static => return Ok(Cow::Borrowed(STATIC)),
+            Source::File(file) => file.into(),
+            Source::Folder(folder) => project::build(folder).map_err(SourceError::Build)?.into(),
+        };
+        guest::read(&file).map(Cow::Owned).map_err(SourceError::Load)
+    }
+
+    /// The path, if it has one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Source::Static => None,
+            Source::File(path) | Source::Folder(path) => Some(path),
+        }
+    }
+}
+
+impl fmt::Display for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SourceError::Build(error) => error.fmt(f),
+            SourceError::Load(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SourceError {}
