@@ -6,6 +6,7 @@ mod framing; // where messages end, and what is said when that is in doubt
 mod keep_alive; // connections that persist
 mod lingering; // clients that are still sending when they are answered
 mod clients; // the slow, the idle, the deaf and the gone
+mod tls; // the same over TLS, and all that comes before a request there
 mod bounds; // what all clients may take together
 mod hostile; // the program itself, among hostile clients and in hostile surroundings
 mod library; // starting, stopping, and how much runs at once
