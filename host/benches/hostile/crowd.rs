@@ -155,7 +155,7 @@ impl Members {
         };
         while self.members.len() < due.min(self.count) {
             let key = self.members.len();
-            let socket = connect(self.server, key, self.habit.deaf)?;
+            let Some(socket) = connect(self.server, key, self.habit.deaf)? else { break };
             let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
             epoll::add(&self.epoll, &socket, EventData::new_u64(key as u64), flags)?;
             let came = Instant::now();
@@ -223,9 +223,13 @@ impl Members {
     }
 }
 
-/// Begins to connect, from one of several addresses of this machine.
-fn connect(server: SocketAddr, number: usize, small: bool) -> Result<TcpStream> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+/// Begins to connect, from one of several addresses of this machine. None if that must wait
+/// until others are gone.
+fn connect(server: SocketAddr, number: usize, small: bool) -> Result<Option<TcpStream>> {
+    let socket = match Socket::new(Domain::IPV4, Type::STREAM, None) {
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::MFILE) => return Ok(None),
+        socket => socket?,
+    };
     let address = u8::try_from(number / FROM_ONE_ADDRESS % 250)? + 1;
     socket.bind(&SocketAddrV4::new(Ipv4Addr::new(127, 0, 1, address), 0).into())?;
     if small {
@@ -236,6 +240,6 @@ fn connect(server: SocketAddr, number: usize, small: bool) -> Result<TcpStream> 
         Err(error) if Errno::from_io_error(&error) != Some(Errno::INPROGRESS) => {
             bail!("cannot connect: {error}")
         }
-        _ => Ok(socket.into()),
+        _ => Ok(Some(socket.into())),
     }
 }

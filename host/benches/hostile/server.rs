@@ -34,7 +34,7 @@ pub struct Gauge {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How much more memory than before is the same.
-pub const SLACK: usize = 4 << 20;
+pub const SLACK: usize = 6 << 20;
 
 impl Server {
     pub fn start(stage: &Stage, handler: &Path, args: &[&str]) -> Result<Server> {

@@ -24,8 +24,9 @@ const LATE: Duration = Duration::from_secs(1);
 const BUDGET: usize = 128 << 20;
 const RUNNING: usize = 4 * (32 << 20);
 
-/// How often the server is looked at.
+/// How often the server is looked at, and how often it must be idle then to be done.
 const STEP: Duration = Duration::from_millis(150);
+const STEPS: u32 = 6;
 
 /// More is not waited for: a server without a bound would take all of this machine's memory.
 const TOO_MUCH: usize = 2 << 30;
@@ -78,14 +79,15 @@ pub fn run(stage: &Stage) -> Result<Report> {
 /// Waits until all clients have come and nothing is done for them any more. False if that
 /// takes too much memory.
 fn serve(stage: &Stage, server: &Server, crowd: &Crowd, count: usize) -> Result<bool> {
-    let mut last = server.usage()?.cpu;
+    let (mut last, mut quiet) = (server.usage()?.cpu, 0);
     loop {
         stage.interrupt.sleep(STEP)?;
         let now = server.usage()?.cpu;
         if peak(server)? > TOO_MUCH {
             return Ok(false);
         }
-        if crowd.came() == count && now - last < STEP / 10 {
+        quiet = if crowd.came() == count && now - last < STEP / 10 { quiet + 1 } else { 0 };
+        if quiet == STEPS {
             return Ok(true);
         }
         last = now;
