@@ -363,9 +363,7 @@ fn handle(
     let own_id;
     let request_id = if service.bounds.request_ids {
         own_id = id.to_string();
-        let request_id = request_id::of(&headers).unwrap_or(&own_id);
-        request_id::set(&mut headers, request_id);
-        Some(request_id)
+        Some(request_id::ensure(&mut headers, &own_id))
     } else {
         None
     };

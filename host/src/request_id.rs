@@ -19,11 +19,15 @@ pub(crate) fn is_header(name: &str) -> bool {
     name.eq_ignore_ascii_case(HEADER)
 }
 
-/// Lets the headers have this id, and no other.
-pub(crate) fn set<'a>(headers: &mut Vec<(&'a str, &'a str)>, id: &'a str) {
+/// The client's id, or this one, which the headers then have and no other.
+pub(crate) fn ensure<'a>(headers: &mut Vec<(&'a str, &'a str)>, own: &'a str) -> &'a str {
+    if let Some(id) = of(headers) {
+        return id;
+    }
     let place = headers.iter().position(|(name, _)| is_header(name));
     headers.retain(|(name, _)| !is_header(name));
-    headers.insert(place.unwrap_or(headers.len()), (HEADER, id));
+    headers.insert(place.unwrap_or(headers.len()), (HEADER, own));
+    own
 }
 
 fn is_acceptable(id: &str) -> bool {
@@ -47,12 +51,15 @@ mod tests {
     }
 
     #[test]
-    fn an_id_takes_the_place_of_others() {
+    fn an_own_id_takes_the_place_of_what_is_none() {
         let mut headers = vec![("x-request-id", "a b"), ("c", "d"), (HEADER, "e")];
-        set(&mut headers, "f");
+        assert_eq!(ensure(&mut headers, "f"), "f");
         assert_eq!(headers, [(HEADER, "f"), ("c", "d")]);
         let mut headers = vec![("c", "d")];
-        set(&mut headers, "f");
+        assert_eq!(ensure(&mut headers, "f"), "f");
         assert_eq!(headers, [("c", "d"), (HEADER, "f")]);
+        let mut headers = vec![("x-request-id", "e")];
+        assert_eq!(ensure(&mut headers, "f"), "e");
+        assert_eq!(headers, [("x-request-id", "e")]);
     }
 }

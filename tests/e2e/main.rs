@@ -18,3 +18,4 @@ mod isolation; // one request leaves nothing to another
 mod grants; // what a guest was granted, and nothing else
 mod output; // what a guest prints
 mod admin; // what an operator sees, and who may
+mod access_log; // one line for each request, and the names that they go by

@@ -99,12 +99,6 @@ impl Queue {
     /// Waits for lines and takes them, with the sink that has come. `None` is the end.
     fn take(&self, lines: &mut Vec<u8>) -> Option<Option<Sink>> {
         let mut state = self.state();
-        if !state.lines.is_empty() && !state.finishing {
-            drop(state);
-            // Every write has a price, and so has waking up for each line.
-            thread::sleep(GATHER);
-            state = self.state();
-        }
         while state.lines.is_empty() && state.sink.is_none() {
             if state.finishing {
                 state.finished = true;
@@ -114,6 +108,12 @@ impl Queue {
             state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.idle = false;
+        if !state.finishing {
+            drop(state);
+            // Every write has its price, and so has being woken for each line.
+            thread::sleep(GATHER);
+            state = self.state();
+        }
         mem::swap(lines, &mut state.lines);
         Some(state.sink.take())
     }

@@ -7,6 +7,7 @@
 //! ```
 
 use std::io::Write;
+use std::net::IpAddr;
 
 use super::{Facts, Figures};
 
@@ -17,11 +18,8 @@ const MAX_WORD: usize = 256;
 /// Appends the line of a request, without its end.
 pub(super) fn write(line: &mut Vec<u8>, facts: &Facts<'_>) {
     let Figures { time, client, request, status, reason, .. } = facts.figures;
-    // Writing to a Vec cannot fail.
-    let _ = match client {
-        Some(client) => write!(line, "{client} - - ["),
-        None => write!(line, "- - - ["),
-    };
+    write_client(line, client);
+    line.extend_from_slice(b" - - [");
     time.write_common(line);
     line.extend_from_slice(b"] \"");
     let words = [(facts.method, MAX_WORD), (facts.target, MAX_TARGET), (facts.protocol, MAX_WORD)];
@@ -57,6 +55,19 @@ pub(super) fn write(line: &mut Vec<u8>, facts: &Facts<'_>) {
     write_number(line, " guest_us=", guest_us);
     write_number(line, " cpu_us=", cpu_us);
     write_number(line, " memory=", memory as u64);
+}
+
+fn write_client(line: &mut Vec<u8>, client: Option<IpAddr>) {
+    match client {
+        None => line.push(b'-'),
+        Some(IpAddr::V4(address)) => {
+            for (place, octet) in address.octets().into_iter().enumerate() {
+                write_number(line, if place == 0 { "" } else { "." }, octet.into());
+            }
+        }
+        // Writing to a Vec cannot fail.
+        Some(IpAddr::V6(address)) => drop(write!(line, "{address}")),
+    }
 }
 
 fn write_number(line: &mut Vec<u8>, before: &str, number: u64) {

@@ -5,6 +5,9 @@ use std::time::SystemTime;
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
 /// A moment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Time(pub(crate) SystemTime);
@@ -25,8 +28,8 @@ impl Time {
         let time = OffsetDateTime::from(self.0);
         write_digits(line, time.day().into(), 2);
         line.push(b'/');
-        let month = time.month().to_string();
-        line.extend_from_slice(month.get(..3).unwrap_or(&month).as_bytes());
+        let month = MONTHS.get(usize::from(u8::from(time.month())) - 1);
+        line.extend_from_slice(month.copied().unwrap_or_default().as_bytes());
         line.push(b'/');
         write_digits(line, time.year().unsigned_abs(), 4);
         line.push(b':');
