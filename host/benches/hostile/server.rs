@@ -97,15 +97,16 @@ impl Server {
 
     /// Waits until it has nothing left to do for clients that are gone.
     pub fn rest(&self, stage: &Stage) -> Result<()> {
-        let mut last = self.usage()?.cpu;
-        loop {
+        let mut last = (self.usage()?.cpu, self.descriptors()?);
+        let mut quiet = 0;
+        while quiet < 4 {
             stage.interrupt.sleep(Duration::from_millis(150))?;
-            let now = self.usage()?.cpu;
-            if now.saturating_sub(last) < Duration::from_millis(20) {
-                return Ok(());
-            }
+            let now = (self.usage()?.cpu, self.descriptors()?);
+            let rests = now.0.saturating_sub(last.0) < Duration::from_millis(20);
+            quiet = if rests && now.1 == last.1 { quiet + 1 } else { 0 };
             last = now;
         }
+        Ok(())
     }
 
     fn pid(&self) -> Pid {
