@@ -77,7 +77,7 @@ fn a_build_that_fails_leaves_the_old_handler_and_shows_why() -> Result<()> {
     let host = Running::start(command().arg(project.path()).arg("--watch"))?;
     answer(project.path(), "no_such_name")?;
     host.wait_for("cannot find value `no_such_name`")?;
-    host.wait_for("still serving the old handler")?;
+    host.wait_for("still serving what was served before")?;
     assert_eq!(host.get("/")?.text(), "first");
 
     answer(project.path(), r#""mended""#)?;
@@ -102,7 +102,7 @@ fn a_component_file_that_is_replaced_is_served_anew() -> Result<()> {
     })?;
 
     fs::write(&file, "not wasm")?;
-    host.wait_for("still serving the old handler")?;
+    host.wait_for("still serving what was served before")?;
     assert!(host.get("/hello")?.text().starts_with('{'));
     Ok(())
 }

@@ -22,7 +22,7 @@ use picohttp_host::{Cache, Deployer, Engine, EngineOptions};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use cli::{Command, Options, Serve};
 use reload::Reloader;
@@ -47,20 +47,29 @@ fn serve(options: &Serve, announce: bool) -> Result<ExitCode> {
     raise_descriptor_limit();
     let plan = plan::of(options)?;
     let cache = if options.no_cache { Cache::none() } else { cache_of(&plan) };
-    let deployer = Deployer::new(engine(&plan)?, cache);
+    let deployer = Deployer::new(engine(&plan)?, cache.clone());
     // Before anything is loaded: a change from then on counts.
     let changes = if options.watch { Some(watch::watch(&plan)?) } else { None };
-    let tenants = deployer.tenants(&plan, progress::show(announce))?;
+    let loaded = deployer.tenants(&plan, progress::show(announce));
+    let tenants = loaded.map_err(|errors| match errors.errors() {
+        // Where there is but one handler, nobody need be told which.
+        [only] if options.config.is_none() => anyhow!("{}", only.cause),
+        _ => errors.into(),
+    })?;
     // Until now a signal ends the process, as it should while handlers are built.
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).context("cannot catch signals")?;
     let timeout = plan.server.shutdown_timeout;
-    let server = Arc::new(server::start(&plan.server, tenants)?);
+    let server = Arc::new(server::start(&plan.server, tenants, &cache, options.config.is_some())?);
+    let announcement = server::announcement(&plan.server, &server);
     let reloads = Reloader::start(options.clone(), plan, deployer, Arc::clone(&server), changes)?;
     if announce {
-        say(&server::announcement(&server));
+        say(&announcement);
     }
     let signal = signals.forever().find(|&signal| match signal {
         SIGHUP => {
+            if let Err(error) = server.reopen_access_log() {
+                error!(%error, "cannot open the access log again");
+            }
             reloads.ask();
             false
         }

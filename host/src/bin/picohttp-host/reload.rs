@@ -7,12 +7,12 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use picohttp_host::config::Plan;
-use picohttp_host::{Deployer, RunningServer};
+use picohttp_host::{Deployer, RunningServer, Tenant, Tls};
 use tracing::{error, info, warn};
 
 use crate::cli::Serve;
 use crate::watch::Changes;
-use crate::{plan, watch};
+use crate::{plan, server, watch};
 
 /// Reloads when it is asked to.
 pub struct Reloader {
@@ -81,6 +81,22 @@ impl Reloading {
     }
 
     fn replace(&mut self, asks: &Sender<()>) -> Result<()> {
+        let prepared = self.prepare(asks);
+        let (plan, tenants, tls) = prepared.inspect_err(|_| self.server.count_failed_reload())?;
+        self.server.replace(tenants)?;
+        if let Some(tls) = tls {
+            self.server.replace_tls(tls);
+        }
+        if plan.server != self.plan.server {
+            warn!("what has changed in [server] counts after a restart");
+        }
+        // Compared with what the server really does, also next time.
+        self.plan.tenants = plan.tenants;
+        Ok(())
+    }
+
+    /// All that can go wrong, before anything is replaced.
+    fn prepare(&mut self, asks: &Sender<()>) -> Result<(Plan, Vec<Tenant>, Option<Tls>)> {
         let plan = plan::of(&self.options)?;
         if self.changes.is_some() {
             // Before anything is loaded: a change from then on counts.
@@ -88,12 +104,7 @@ impl Reloading {
             self.report_to(asks);
         }
         let tenants = self.deployer.tenants(&plan, |_, _| {})?;
-        self.server.replace(tenants)?;
-        if plan.server != self.plan.server {
-            warn!("what has changed in [server] counts after a restart");
-        }
-        // Compared with what the server really does, also next time.
-        self.plan.tenants = plan.tenants;
-        Ok(())
+        let tls = server::tls(&self.plan.server)?;
+        Ok((plan, tenants, tls))
     }
 }

@@ -1,13 +1,23 @@
 //! From a plan to a server that runs.
 
+use std::fs::read_to_string;
 use std::net::SocketAddr;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use picohttp_host::config::ServerPlan;
-use picohttp_host::{HttpServer, KeepAlive, RunningServer, StartError, Tenant, Timeouts};
+use picohttp_host::{
+    Cache, HttpServer, KeepAlive, RunningServer, StartError, Tenant, Timeouts, Tls,
+};
+use tracing::warn;
 
-/// Starts the server of a plan.
-pub fn start(plan: &ServerPlan, tenants: Vec<Tenant>) -> Result<RunningServer> {
+/// Starts the server of a plan. Requests have ids that clients see if it is a file that
+/// says what is served.
+pub fn start(
+    plan: &ServerPlan,
+    tenants: Vec<Tenant>,
+    cache: &Cache,
+    request_ids: bool,
+) -> Result<RunningServer> {
     let mut server = HttpServer::of_tenants(tenants)
         .max_concurrent_requests(plan.max_concurrent_requests)
         .max_queue(plan.max_queue)
@@ -18,12 +28,23 @@ pub fn start(plan: &ServerPlan, tenants: Vec<Tenant>) -> Result<RunningServer> {
             body: plan.body_timeout,
             write: plan.write_timeout,
             ..Timeouts::default()
-        });
+        })
+        .cache(cache)
+        .request_ids(request_ids);
     if plan.keep_alive {
         server = server.keep_alive(KeepAlive {
             idle: plan.idle_timeout,
             max_requests: plan.max_requests_per_connection,
         });
+    }
+    if let Some(log) = &plan.access_log {
+        server = server.access_log(log.clone());
+    }
+    if let Some(tls) = tls(plan)? {
+        server = server.tls(tls);
+    }
+    if let Some(address) = plan.admin_address {
+        server = server.admin(address, token(plan)?);
     }
     for &address in &plan.addresses {
         server = server.address(address);
@@ -41,11 +62,40 @@ pub fn start(plan: &ServerPlan, tenants: Vec<Tenant>) -> Result<RunningServer> {
             };
             bail!("cannot listen on {}: {error}{hint}", tried.join(" or "))
         }
+        Err(StartError::Admin(error)) => {
+            let address = plan.admin_address.map(|address| address.to_string());
+            bail!("cannot listen on {} for operators: {error}", address.unwrap_or_default())
+        }
         Err(error) => Err(error.into()),
     }
 }
 
+/// The certificate and its key, if the plan has them.
+pub fn tls(plan: &ServerPlan) -> Result<Option<Tls>> {
+    let Some((certificate, key)) = &plan.tls else { return Ok(None) };
+    let tls = Tls::from_files(certificate, key)?;
+    if tls.key_is_public() {
+        warn!(key = %key.display(), "everybody may read the private key; chmod 600 it");
+    }
+    Ok(Some(tls))
+}
+
+/// The word that operators must know.
+fn token(plan: &ServerPlan) -> Result<Option<String>> {
+    let Some(file) = &plan.admin_token_file else { return Ok(None) };
+    let text = read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    match text.trim() {
+        "" => bail!("{} is empty; put a long random word into it", file.display()),
+        token => Ok(Some(token.to_owned())),
+    }
+}
+
 /// What is said once the server serves.
-pub fn announcement(server: &RunningServer) -> String {
-    format!("Serving HTTP on http://{}/", server.address())
+pub fn announcement(plan: &ServerPlan, server: &RunningServer) -> String {
+    let scheme = if plan.tls.is_some() { "https" } else { "http" };
+    let clients = format!("Serving HTTP on {scheme}://{}/", server.address());
+    match server.admin_address() {
+        Some(operators) => format!("{clients}\nOperators look at http://{operators}/"),
+        None => clients,
+    }
 }
