@@ -183,11 +183,9 @@ impl Catalog {
         let tenant = if self.hosts.are_all_one() {
             self.hosts.find("")
         } else {
-            match paths::authority(head.target) {
-                // RFC 9112 section 3.2.2: the target goes before the header.
-                Some(authority) => self.hosts.find(authority),
-                None => self.hosts.find(http1::host(head)?),
-            }
+            let host = http1::host(head)?;
+            // RFC 9112 section 3.2.2: the target goes before the header.
+            self.hosts.find(paths::authority(head.target).unwrap_or(host))
         };
         let tenant = tenant.and_then(|number| self.tenants.get(number));
         Ok(tenant.and_then(|tenant| tenant.paths.find(paths::segments(head.target))))

@@ -2,52 +2,16 @@
 //! requests run or wait at once.
 
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
 use picohttp_host::{Call, Fault, Handler, HttpServer, Request, Response, Timeouts};
 use picohttp_tests::client::{Client, PATIENCE, get};
+use picohttp_tests::gate::{Gate, ask};
 use picohttp_tests::host::{Host, eventually};
-
-/// A handler that tells which requests it was called for, and keeps each until it is
-/// told to let one go.
-struct Gate {
-    entered: Receiver<String>,
-    release: Sender<()>,
-}
-
-impl Gate {
-    fn new() -> (Gate, impl Handler) {
-        let (enter, entered) = mpsc::channel();
-        let (release, released) = mpsc::channel();
-        let released = Mutex::new(released);
-        let handler = move |request: &Request<'_>, _: &mut Response| {
-            enter.send(request.path[0].to_owned()).expect("the test listens");
-            released.lock().expect("no panic").recv_timeout(PATIENCE)
-        };
-        (Gate { entered, release }, handler)
-    }
-
-    /// Waits until the handler is called, and says for what.
-    fn next(&self) -> Result<String> {
-        Ok(self.entered.recv_timeout(PATIENCE)?)
-    }
-
-    fn let_go(&self, count: usize) -> Result<()> {
-        Ok((0..count).try_for_each(|_| self.release.send(()))?)
-    }
-}
-
-/// A client that has sent `GET target`.
-fn ask(address: SocketAddr, target: &str) -> Result<Client> {
-    let mut client = Client::connect(address)?;
-    client.send(format!("GET {target} HTTP/1.0\r\n\r\n"))?;
-    Ok(client)
-}
 
 /// A client whose request waits in line, with so many before it.
 fn ask_in_line(host: &Host, target: &str, before: usize) -> Result<Client> {

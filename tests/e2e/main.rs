@@ -10,6 +10,9 @@ mod tls; // the same over TLS, and all that comes before a request there
 mod bounds; // what all clients may take together
 mod hostile; // the program itself, among hostile clients and in hostile surroundings
 mod library; // starting, stopping, and how much runs at once
+mod tenants; // whose a request is: hosts, paths, and odd spellings of both
+mod lanes; // what a tenant and a route may have, and that others have theirs
+mod replacing; // other tenants, without a pause
 mod plugins; // the handlers in plugins/
 mod load; // what cannot be a handler, and why
 mod cache; // compiled before, and believed or not

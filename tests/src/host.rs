@@ -5,7 +5,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, ensure};
-use picohttp_host::{Cache, Component, Engine, EngineOptions, HttpServer, RunningServer, Sandbox};
+use picohttp_host::{
+    Cache, CatalogError, Component, Engine, EngineOptions, HttpServer, RunningServer, Sandbox,
+    Tenant,
+};
 
 use crate::client::{self, Answer, PATIENCE};
 
@@ -57,6 +60,11 @@ impl Host {
     /// How many requests wait in line.
     pub fn waiting(&self) -> usize {
         self.server.as_ref().map_or(0, RunningServer::waiting)
+    }
+
+    /// Serves other tenants from now on.
+    pub fn replace(&self, tenants: impl IntoIterator<Item = Tenant>) -> Result<(), CatalogError> {
+        self.server.as_ref().map_or(Ok(()), |server| server.replace(tenants))
     }
 
     /// Stops the server; returns how many connections were cut off.

@@ -3,6 +3,7 @@
 
 pub mod alone;
 pub mod client;
+pub mod gate;
 pub mod guests;
 pub mod host;
 pub mod sandbox;
