@@ -7,7 +7,8 @@
 //! too late.
 //!
 //! A tenant that has had more than its share of the processors waits, too, until the
-//! others have had theirs or a thread has nothing else to do ([`fairness`]).
+//! others have had theirs or a thread has nothing else to do ([`fairness`]). So does a
+//! request that will take long, until the threads have looked at all sockets.
 //!
 //! [`fairness`]: crate::fairness
 
@@ -23,6 +24,11 @@ use crate::connection::Connection;
 use crate::fairness::{Clock, Share};
 use crate::rate::Bucket;
 use crate::tenant::Quota;
+
+/// What takes longer than this waits in line, if only for a moment, so that threads look
+/// at all sockets before they begin with it: they could not tell that there are too many
+/// requests while they are busy with them.
+const QUICK: Duration = Duration::from_micros(300);
 
 /// All lanes of a server.
 pub(crate) struct Admission {
@@ -52,6 +58,8 @@ struct Room {
     line: VecDeque<Connection>,
     /// What the lane has had of the processors.
     share: Share,
+    /// How long its requests keep a processor busy of late.
+    pace: Duration,
 }
 
 /// A place in the tree, as long as it is kept.
@@ -93,6 +101,7 @@ impl Admission {
             waiting: 0,
             line: VecDeque::new(),
             share: Share::default(),
+            pace: Duration::ZERO,
         };
         let key = self.state().lanes.insert(room);
         Lane { admission: Arc::clone(self), key }
@@ -105,7 +114,8 @@ impl Admission {
             return Admitted::Refused(connection);
         }
         let may_wait = state.can_wait(lane.key);
-        if state.has_room(lane.key) && (state.is_due(lane.key) || !may_wait.ever) {
+        let at_once = state.is_due(lane.key) && state.is_quick(lane.key);
+        if state.has_room(lane.key) && (at_once || !may_wait.ever) {
             state.take_tokens(lane.key, now);
             state.each(lane.key, |room| room.running += 1);
             Admitted::Run(connection)
@@ -128,32 +138,18 @@ impl Admission {
     /// Ends a run that has kept a processor busy for so long.
     pub(crate) fn leave(&self, lane: &Lane, busy: Duration, now: Instant) {
         let mut state = self.state();
+        if let Some(room) = state.lanes.get_mut(lane.key) {
+            room.pace = (room.pace * 7 + busy) / 8;
+        }
         state.each(lane.key, |room| room.running = room.running.saturating_sub(1));
         state.charge(lane.key, busy, now);
     }
 
-    /// The next in line whose turn it is; it has its room already and must be run.
-    pub(crate) fn next_due(&self) -> Option<Connection> {
-        if self.waiting() == 0 {
-            return None;
-        }
-        self.take_next(&mut self.state(), false)
-    }
-
-    /// Whether there is a request that waits although it has room.
-    pub(crate) fn has_next(&self) -> bool {
-        let state = self.state();
-        state.backlog.iter().any(|&key| state.has_room(key))
-    }
-
-    /// The next in line, for a thread that has nothing else to do; it has its room
-    /// already and must be run.
-    pub(crate) fn next(&self) -> Option<Connection> {
-        self.take_next(&mut self.state(), true)
-    }
-
-    /// Of those who have room, one of the tenant that has had least.
-    fn take_next(&self, state: &mut State, idle: bool) -> Option<Connection> {
+    /// The next in line who has room; it has it already then, and must be run. Of several
+    /// it is one of the tenant that has had least. A tenant that has had more than its
+    /// share is passed over, unless the thread is idle.
+    pub(crate) fn next(&self, idle: bool) -> Option<Connection> {
+        let mut state = self.state();
         let candidates = state.backlog.iter().copied().enumerate();
         let with_room = candidates.filter(|&(_, key)| state.has_room(key));
         let (place, key) = with_room.min_by_key(|&(_, key)| state.had(key))?;
@@ -274,6 +270,11 @@ impl State {
     fn is_due(&self, key: usize) -> bool {
         let tenant = self.tenant(key).and_then(|key| self.lanes.get(key));
         tenant.is_none_or(|tenant| self.clock.is_due(&tenant.share))
+    }
+
+    /// Whether the lane's requests take so little that to let one wait is not worth it.
+    fn is_quick(&self, key: usize) -> bool {
+        self.lanes.get(key).is_none_or(|room| room.pace < QUICK)
     }
 
     fn charge(&mut self, key: usize, busy: Duration, now: Instant) {

@@ -32,6 +32,8 @@ pub(crate) struct Connection {
     pub(crate) stage: Stage,
     /// When the present stage must be over.
     pub(crate) deadline: Instant,
+    /// How long the present stage may last by itself.
+    timeout: Duration,
     /// When its client was accepted, or the first byte of its present request came.
     pub(crate) began: Instant,
     /// When the present request was complete.
@@ -100,6 +102,7 @@ impl Connection {
             input: Vec::new(),
             stage: Stage::Receive(Receiver::default()),
             deadline,
+            timeout: deadline.saturating_duration_since(began),
             began,
             complete: began,
             endpoint: None,
@@ -132,13 +135,16 @@ impl Connection {
 
     /// Gives the present stage so long from now.
     pub(crate) fn begin_stage(&mut self, timeout: Duration) {
+        self.timeout = timeout;
         self.deadline = after(Instant::now(), timeout);
     }
 
-    /// Gives the present stage the time that `bytes` may have taken to move.
+    /// Gives the present stage the time that `bytes` may have taken to move. But who stops
+    /// has no longer than the stage's own time.
     pub(crate) fn allow_for(&mut self, bytes: usize) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.deadline = after(self.deadline, Duration::from_secs(1) * bytes / MIN_RATE);
+        let earned = after(self.deadline, Duration::from_secs(1) * bytes / MIN_RATE);
+        self.deadline = earned.min(after(Instant::now(), self.timeout));
     }
 
     /// Says how many bytes of a request or a response this connection holds.
@@ -210,7 +216,7 @@ pub(crate) struct Load {
 }
 
 /// How many bytes a connection may hold that nobody counts.
-const UNCOUNTED: usize = 64 << 10;
+pub(crate) const UNCOUNTED: usize = 64 << 10;
 
 impl Load {
     pub(crate) fn connections(&self) -> usize {

@@ -26,17 +26,26 @@
 //!   whenever it is slow. Its bytes go through a [`transport`], plain or a TLS
 //!   [`session`].
 //! - [`http1`] makes a request out of its bytes.
-//! - [`admission`] finds room for it, a place in line, or neither.
-//! - [`handler`] is what answers it: a component, run by [`guest`], or a closure.
-//!   [`current`] is a component that can be replaced, and [`project`] builds one.
+//! - The [`catalog`] knows whose it is: [`hosts`] lead to a [`tenant`], and [`paths`] to
+//!   one of its routes. Another catalog takes its place as a whole.
+//! - [`admission`] finds room for it, a place in line, or neither: within a [`rate`], by
+//!   [`fairness`], and on the tenant's [`account`].
+//! - [`handler`] is what answers it: a component, run by [`guest`], or a closure. One that
+//!   runs for long goes on in the [`background`].
 //! - [`answer`] is what is sent back, and [`outcome`] the word for how it went.
 //! - What is known of it by then is a [`record`]: counted by [`metrics`], written to the
 //!   [`access_log`] and a tenant's [`journal`], and shown by [`admin`].
 //!
+//! # The way of a handler
+//!
+//! A file says what is to be served ([`config`]); a handler has a [`source`], which may be
+//! a [`project`] that is built; [`deploy`] loads what a plan names.
+//!
 //! # What is absent, and stays so
 //!
 //! - [`http1`] knows no socket, no clock and no wasm.
-//! - Only [`guest`] names `wasmtime`.
+//! - Only [`guest`] names `wasmtime`, and only [`config`] reads what was written there.
+//! - The [`admin`] listener runs no guest.
 //! - A guest sees no framing header of its own on the wire, and nothing of another
 //!   request.
 //! - No lock is held while a handler runs.

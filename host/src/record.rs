@@ -1,5 +1,6 @@
 //! What is known of a request once its answer is ready.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use tracing::debug;
@@ -7,6 +8,7 @@ use tracing::debug;
 use crate::answer::Answer;
 use crate::catalog::Endpoint;
 use crate::connection::{Connection, Stage};
+use crate::http1::{self, Head, Limits};
 use crate::{Cost, Reason};
 
 /// One request and its answer, for those who count and log.
@@ -39,6 +41,31 @@ pub(crate) struct Words<'a> {
     pub(crate) target: &'a str,
     pub(crate) protocol: &'a str,
     pub(crate) headers: &'a [(&'a str, &'a str)],
+}
+
+impl<'a> Words<'a> {
+    pub(crate) fn of(head: &'a Head<'a>) -> Words<'a> {
+        let &Head { method, target, protocol, ref headers } = head;
+        Words { method, target, protocol, headers }
+    }
+}
+
+/// As much of a head as has come.
+pub(crate) fn head_text<'a>(input: &'a [u8], limits: &Limits) -> Cow<'a, str> {
+    let end = http1::head_end(input, 0, limits).ok().flatten();
+    let end = end.unwrap_or(limits.head_bytes).min(input.len());
+    http1::decode(input.get(..end).unwrap_or_default())
+}
+
+/// What a head says, although it is not whole or not well formed: at least its first
+/// line.
+pub(crate) fn glance<'a>(text: &'a str, limits: &Limits) -> Head<'a> {
+    http1::parse(text, limits).unwrap_or_else(|_| Head {
+        method: "",
+        target: text.trim_ascii_start().lines().next().unwrap_or_default(),
+        protocol: "",
+        headers: Vec::new(),
+    })
 }
 
 impl<'a> Record<'a> {

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use crate::access_log::{Facts, Log};
 use crate::admission::{Admission, Lane};
 use crate::catalog::{Catalog, CatalogError, Endpoint};
-use crate::connection::Load;
+use crate::connection::{Load, UNCOUNTED};
 use crate::http1::{self, CloseReason, Head};
 use crate::metrics::Metrics;
 use crate::record::Record;
@@ -23,9 +23,10 @@ pub struct Timeouts {
     /// For the head of a request: of the first from when its client was accepted, of others
     /// from their first byte.
     pub head: Duration,
-    /// For the body of a request, from when its head was complete.
+    /// For the body of a request, from when its head was complete, and from the last time
+    /// that some of it came.
     pub body: Duration,
-    /// For a response to be sent.
+    /// For a response to be sent, and from the last time that some of it went.
     pub write: Duration,
     /// For a complete request to wait in line for room to run.
     pub queue: Duration,
@@ -213,6 +214,11 @@ impl Service {
     /// Whether connections hold more bytes than they may.
     pub(crate) fn is_full(&self) -> bool {
         self.load.bytes() > self.bounds.max_buffered
+    }
+
+    /// Whether connections may hold so many bytes more.
+    pub(crate) fn has_room_for(&self, bytes: usize) -> bool {
+        bytes <= UNCOUNTED || self.load.bytes().saturating_add(bytes) <= self.bounds.max_buffered
     }
 
     /// Why a connection on which `answered` requests went before must be closed after

@@ -7,9 +7,10 @@
 //! resting one, and rests when it is done. So a request costs no wake-up while
 //! handlers are quick, and no client waits for long while some are slow.
 
+use std::cell::RefCell;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -22,6 +23,20 @@ pub(crate) const LOOK: Duration = Duration::from_millis(4);
 /// began.
 const AT_WORK: u64 = 0;
 const WITHOUT_TURN: u64 = u64::MAX;
+
+thread_local! {
+    /// The present thread's seat, if it has one.
+    static SEAT: RefCell<Option<(Arc<Turns>, usize)>> = const { RefCell::new(None) };
+}
+
+/// Gives up the present thread's turn, if it has one: what it waits for is no processor.
+pub(crate) fn give_up() {
+    SEAT.with_borrow(|seat| {
+        if let Some(seat) = seat.as_ref().and_then(|(turns, number)| turns.seat(*number)) {
+            seat.leave();
+        }
+    });
+}
 
 /// The turns of a server's threads.
 pub(crate) struct Turns {
@@ -53,6 +68,11 @@ impl Turns {
     /// The place of one thread, by its number.
     pub(crate) fn seat(&self, number: usize) -> Option<Seat<'_>> {
         Some(Seat { turns: self, state: self.seats.get(number)? })
+    }
+
+    /// Makes a seat the present thread's own.
+    pub(crate) fn sit(self: &Arc<Self>, number: usize) {
+        SEAT.set(Some((Arc::clone(self), number)));
     }
 
     /// Takes the turns of threads whose handlers have run for long and gives them to
@@ -118,8 +138,7 @@ impl Seat<'_> {
         self.state.load(Ordering::Relaxed) != WITHOUT_TURN
     }
 
-    /// Gives the turn up, if the thread still has it: the thread ends, and another sits
-    /// down in its place.
+    /// Gives the turn up, if the thread still has it.
     pub(crate) fn leave(self) {
         if self.state.swap(WITHOUT_TURN, Ordering::Relaxed) != WITHOUT_TURN {
             self.turns.free().turns += 1;

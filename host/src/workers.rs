@@ -36,6 +36,9 @@ const STACK: usize = 2 << 20;
 /// others wait.
 const BURST: usize = 16;
 
+/// How long a thread is busy with sockets while requests wait in line for it.
+const SOCKETS_IN_A_ROW: Duration = Duration::from_micros(250);
+
 /// How often parked connections are looked through for those past their deadlines.
 const SWEEP: Duration = Duration::from_millis(100);
 
@@ -49,6 +52,20 @@ const STOP_GRACE: Duration = Duration::from_millis(300);
 /// The poller's key for the listener; those of connections start at 0.
 const LISTENER: u64 = u64::MAX / 2;
 
+/// What a request thread can do.
+enum Work {
+    /// Accept clients.
+    Clients,
+    /// Go on with a connection whose socket is ready.
+    Connection(Connection),
+    /// Go on with one whose request has waited in line.
+    Waited(Connection),
+    /// Nothing, for now.
+    None,
+    /// End.
+    End,
+}
+
 /// All that the threads share.
 pub(crate) struct Workers {
     service: Arc<Service>,
@@ -56,7 +73,7 @@ pub(crate) struct Workers {
     /// What new clients must speak, if it is not plain HTTP.
     tls: ArcSwapOption<ServerConfig>,
     poller: Poller,
-    turns: Turns,
+    turns: Arc<Turns>,
     /// Connections that wait for their sockets, by their keys.
     parked: Mutex<Slab<Connection>>,
     /// Whether there was no descriptor for a client. The listener is not watched then,
@@ -88,7 +105,7 @@ impl Workers {
             listener,
             tls: ArcSwapOption::new(tls.map(Tls::config)),
             poller: Poller::new()?,
-            turns: Turns::new(count.saturating_add(1)),
+            turns: Arc::new(Turns::new(count.saturating_add(1))),
             parked: Mutex::default(),
             exhausted: AtomicBool::new(false),
             threads: Mutex::default(),
@@ -122,6 +139,7 @@ impl Workers {
     ) -> io::Result<()> {
         let workers = Arc::clone(self);
         let thread = thread::Builder::new().name(name).stack_size(STACK).spawn(move || {
+            workers.turns.sit(number);
             if let Some(seat) = workers.turns.seat(number) {
                 run(&workers, seat);
             }
@@ -203,23 +221,19 @@ impl Workers {
     /// What a request thread does.
     fn work(self: &Arc<Self>, seat: Seat<'_>) {
         background::enlist();
+        // When it last had time for those who wait in line.
+        let mut lined_up = Instant::now();
         while seat.take_turn() {
             while seat.has_turn() && !self.ended.load(Ordering::Relaxed) {
-                match self.next_event() {
-                    Ok(Event::Ready(LISTENER)) => self.take_clients(seat),
-                    Ok(Event::Ready(key)) => {
-                        let parked = usize::try_from(key).ok();
-                        let connection = parked.and_then(|key| self.parked().try_remove(key));
-                        if let Some(connection) = connection {
-                            self.advance(connection, seat);
-                        }
+                match self.next_work(&mut lined_up) {
+                    Ok(Work::Clients) => self.take_clients(seat),
+                    Ok(Work::Connection(connection)) => self.advance(connection, seat),
+                    Ok(Work::Waited(connection)) => {
+                        self.advance(connection, seat);
+                        lined_up = Instant::now();
                     }
-                    Ok(Event::Nudged) => {
-                        if let Some(connection) = self.service.admission.next() {
-                            self.advance(connection, seat);
-                        }
-                    }
-                    Ok(Event::Woken) => return,
+                    Ok(Work::None) => {}
+                    Ok(Work::End) => return,
                     Err(error) => {
                         error!(%error, "cannot wait for sockets");
                         thread::sleep(SWEEP);
@@ -229,19 +243,45 @@ impl Workers {
             if background::has_retreated() {
                 return seat.leave();
             }
+            if self.service.admission.waiting() > 0 {
+                // What this thread made room for is for those who have a turn.
+                self.poller.nudge();
+            }
         }
     }
 
-    /// What comes next. Requests that wait although there is room are no event, and have
-    /// their turn when there is none.
-    fn next_event(&self) -> io::Result<Event> {
-        if self.service.admission.waiting() == 0 {
-            return self.poller.wait();
+    /// What to do next. Sockets go before requests that wait in line, so that clients
+    /// are told soon when there are too many; but only for so long.
+    fn next_work(&self, lined_up: &mut Instant) -> io::Result<Work> {
+        let admission = &self.service.admission;
+        if admission.waiting() > 0 {
+            if lined_up.elapsed() >= SOCKETS_IN_A_ROW {
+                if let Some(connection) = admission.next(false) {
+                    return Ok(Work::Waited(connection));
+                }
+                *lined_up = Instant::now();
+            }
+            if let Some(event) = self.poller.look()? {
+                return Ok(self.work_of(event));
+            }
+            if let Some(connection) = admission.next(true) {
+                return Ok(Work::Waited(connection));
+            }
+            // There is no room. Whoever makes some will nudge a thread that waits.
         }
-        match self.poller.look()? {
-            Some(event) => Ok(event),
-            None if self.service.admission.has_next() => Ok(Event::Nudged),
-            None => self.poller.wait(),
+        Ok(self.work_of(self.poller.wait()?))
+    }
+
+    fn work_of(&self, event: Event) -> Work {
+        match event {
+            Event::Ready(LISTENER) => Work::Clients,
+            Event::Ready(key) => {
+                let parked = usize::try_from(key).ok();
+                let connection = parked.and_then(|key| self.parked().try_remove(key));
+                connection.map_or(Work::None, Work::Connection)
+            }
+            Event::Nudged => Work::None,
+            Event::Woken => Work::End,
         }
     }
 

@@ -3,7 +3,8 @@
 //! Epochs stop a guest that computes; nothing in them wakes one that waits in the
 //! host. So the one import that can wait for long ends at the deadline by itself.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
@@ -14,6 +15,7 @@ use wasmtime_wasi::runtime::in_tokio;
 use wasmtime_wasi_io::bindings::wasi::io::poll as unbounded;
 
 use super::state::State;
+use crate::turns;
 
 /// How many pollables one call may wait for.
 const MAX_POLLABLES: usize = 1000;
@@ -55,7 +57,15 @@ impl Wait<'_> {
         let began = Instant::now();
         let Wait { table, deadline, waited } = self;
         let result = in_tokio(async {
-            match tokio::time::timeout_at((*deadline).into(), future(table)).await {
+            let mut patient = pin!(tokio::time::timeout_at((*deadline).into(), future(table)));
+            let waiting = poll_fn(|context| {
+                let polled = patient.as_mut().poll(context);
+                if polled.is_pending() {
+                    turns::give_up();
+                }
+                polled
+            });
+            match waiting.await {
                 Ok(result) => result,
                 Err(_) => Err(Trap::Interrupt.into()),
             }

@@ -17,8 +17,10 @@ fn tenant(name: &str) -> String {
 
 #[test]
 fn a_file_that_says_nothing_is_a_plan() {
-    assert_eq!(plan(""), Plan::default());
-    assert_eq!(plan("[server]\n[defaults]\n"), Plan::default());
+    for text in ["", "[server]\n[defaults]\n"] {
+        let plan = plan(text);
+        assert_eq!((plan.server, plan.tenants), (Default::default(), Vec::new()));
+    }
 }
 
 #[test]
@@ -47,7 +49,7 @@ fn a_file_that_cannot_be_read_is_an_error() {
     assert!(said("latin.toml").ends_with(": is not UTF-8, in line 3"));
     assert!(said("huge.toml").ends_with(": is larger than 16 MiB"));
     let folder = folder.with("large.toml", vec![b'#'; 16 << 20]);
-    assert_eq!(Plan::read(&folder.path("large.toml")), Ok(Plan::default()));
+    assert_eq!(Plan::read(&folder.path("large.toml")).map(|plan| plan.tenants), Ok(Vec::new()));
 }
 
 #[test]

@@ -1,0 +1,148 @@
+//! The stage in which a handler runs, and its answer is made.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use tracing::warn;
+
+use super::send::begin_sending;
+use crate::answer::{Answer, Asked};
+use crate::catalog::Endpoint;
+use crate::connection::Connection;
+use crate::http1::{self, Head, Message};
+use crate::record::{Record, Words};
+use crate::request_id;
+use crate::service::Service;
+use crate::{Call, Cost, Fault, Reason, Request, RequestId, Response};
+
+/// What handling a request came to.
+pub(super) struct Handled {
+    answer: Answer,
+    /// Whether the client may be sending what nobody will read.
+    unread: bool,
+    /// How long it kept a processor busy.
+    pub(super) busy: Duration,
+    /// When it was done.
+    pub(super) ended: Instant,
+}
+
+/// Runs the handler of a request that has come whole, if it may run, and makes its answer.
+pub(super) fn handle(
+    connection: &Connection,
+    message: &Message,
+    may_run: Result<(), Fault>,
+    service: &Service,
+) -> Handled {
+    let started = Instant::now();
+    let text = http1::decode(connection.input.get(..message.head).unwrap_or_default());
+    let head = match http1::parse(&text, &service.bounds.limits) {
+        Ok(head) => head,
+        Err(error) => {
+            let answer = Answer::refusal(error, connection.head_only());
+            return Handled { answer, unread: true, busy: Duration::ZERO, ended: started };
+        }
+    };
+    let close = service.close_reason(&head, connection.answered);
+    let Head { method, target, protocol, mut headers } = head;
+    let id = connection.id;
+    let own_id;
+    let request_id = if service.bounds.request_ids {
+        own_id = id.to_string();
+        Some(request_id::ensure(&mut headers, &own_id))
+    } else {
+        None
+    };
+    let (path, query) = (http1::path(target), http1::query(target));
+    let data = message.data(&connection.input);
+    let request = Request { method, path, query, protocol, headers, data };
+    let endpoint = connection.endpoint.as_deref();
+    let (response, cost) = match (may_run, endpoint) {
+        (Err(fault), _) => (Err(fault), Cost::default()),
+        (Ok(()), None) => (Err(Fault::NoRoute), Cost::default()),
+        (Ok(()), Some(_)) if connection.deadline < started => {
+            (Err(Fault::Overloaded), Cost::default())
+        }
+        (Ok(()), Some(endpoint)) => call_handler(endpoint, id, &request),
+    };
+    let asked = Asked { id, head_only: method == "HEAD", close };
+    let response = response.map(|mut response| {
+        if request_id.is_some() {
+            response.headers.retain(|(name, _)| !request_id::is_header(name));
+        }
+        response
+    });
+    let answer = response.and_then(|response| Answer::response(response, asked));
+    let answer = answer.and_then(|answer| {
+        // What a client is slow to take is held for as long.
+        if service.has_room_for(answer.data.len()) { Ok(answer) } else { Err(Fault::Overloaded) }
+    });
+    let mut answer = answer.unwrap_or_else(|fault| {
+        let answer = Answer::fault(&fault, asked);
+        // Of those that were not even begun, the access log and the metrics tell.
+        let begun = !matches!(answer.reason, Reason::NoRoute | Reason::Overloaded);
+        if let Some(endpoint) = endpoint.filter(|_| begun) {
+            let (method, target) = (excerpt(method), excerpt(target));
+            let (tenant, route) = (endpoint.origin.tenant(), endpoint.origin.route());
+            warn!(request = %id, tenant, route, method, target, status = answer.status, reason = %answer.reason, "{fault}");
+        }
+        answer
+    });
+    if let Some(request_id) = request_id {
+        answer.tell_id(request_id);
+    }
+    let ended = Instant::now();
+    let headers = request.headers.as_slice();
+    service.record(&Record {
+        connection,
+        head: Some(Words { method, target, protocol, headers }),
+        endpoint,
+        received: data.map_or(0, <[u8]>::len),
+        status: answer.status,
+        reason: answer.reason,
+        sent: answer.data.len(),
+        queued: started.saturating_duration_since(connection.complete),
+        total: ended.saturating_duration_since(connection.began),
+        cost,
+    });
+    let wall = ended.saturating_duration_since(started);
+    let busy = if cost.cpu.is_zero() { wall } else { cost.cpu.min(wall) };
+    // A body that was sent without its length, or another request behind this one.
+    let may_have_body =
+        message.body.is_none() && !matches!(method, "GET" | "HEAD" | "DELETE" | "OPTIONS");
+    let unread = may_have_body || connection.input.len() > message.length();
+    Handled { answer, unread, busy, ended }
+}
+
+/// Begins to send the answer of a request that came whole.
+pub(super) fn finish(
+    connection: &mut Connection,
+    message: &Message,
+    handled: Handled,
+    service: &Service,
+) {
+    // What is behind the request belongs to the next one.
+    let length = message.length().min(connection.input.len());
+    connection.input.drain(..length);
+    begin_sending(connection, handled.answer, handled.unread, service);
+}
+
+/// As much of a client's word as the log has use for. As a field, it is quoted there.
+fn excerpt(word: &str) -> &str {
+    word.get(..word.floor_char_boundary(256)).unwrap_or(word)
+}
+
+/// A handler that panics in the host harms its own request only.
+fn call_handler(
+    endpoint: &Endpoint,
+    id: RequestId,
+    request: &Request<'_>,
+) -> (Result<Response, Fault>, Cost) {
+    let call = Call::new(id, &endpoint.args, &endpoint.origin);
+    let handled = catch_unwind(AssertUnwindSafe(|| endpoint.handler.handle(request, &call)));
+    let response = handled.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        Err(Fault::Trap(format!("panicked in the host: {text}")))
+    });
+    (response, call.cost.get())
+}

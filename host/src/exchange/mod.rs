@@ -1,0 +1,146 @@
+//! A request's whole life: receive, route, admit, handle, send, drain.
+//!
+//! [`advance`] takes a connection through its stages as far as it goes without
+//! waiting. Where it must wait it is parked, and the thread is free for others.
+
+mod receive;
+mod handle;
+mod refuse;
+mod send;
+
+use std::mem;
+use std::time::{Duration, Instant};
+
+use tracing::debug;
+
+use crate::Fault;
+use crate::admission::Admitted;
+use crate::background;
+use crate::connection::{Connection, Stage};
+use crate::http1::{CloseReason, Receiver};
+use crate::poller::Interest;
+use crate::service::Service;
+use crate::turns::Seat;
+
+use handle::{finish, handle};
+use receive::receive;
+use refuse::{refuse_overload, refuse_slow};
+use send::{drain, send};
+
+/// What a stage came to.
+enum Step {
+    /// The next stage can begin.
+    Next,
+    /// The socket must be waited for.
+    Wait(Interest),
+    /// The connection is over.
+    Close(CloseReason),
+}
+
+/// How long requests of one connection are handled in a row before others have their
+/// turn.
+const REQUESTS_IN_A_ROW: Duration = Duration::from_micros(500);
+
+/// Takes a connection as far as it goes. If it must wait for its socket it is given to
+/// `park`; a handler that takes long costs the thread its turn.
+pub(crate) fn advance(
+    mut connection: Connection,
+    service: &Service,
+    seat: Seat<'_>,
+    park: impl Fn(Connection, Interest),
+) {
+    let mut handled = false;
+    let began = Instant::now();
+    loop {
+        let step = match mem::replace(&mut connection.stage, Stage::Drain) {
+            Stage::Receive(_) if handled && began.elapsed() > REQUESTS_IN_A_ROW => {
+                connection.stage = Stage::Receive(Receiver::default());
+                Step::Wait(give_way(&mut connection, service))
+            }
+            Stage::Receive(receiver) => receive(&mut connection, receiver, service),
+            Stage::Admit(message) => {
+                let now = Instant::now();
+                connection.begin_waiting(now, service.bounds.timeouts.queue);
+                match connection.endpoint.clone() {
+                    None => {
+                        let refused = handle(&connection, &message, Err(Fault::NoRoute), service);
+                        finish(&mut connection, &message, refused, service);
+                    }
+                    Some(endpoint) => {
+                        connection.stage = Stage::Handle(message);
+                        match service.admission.enter(connection, &endpoint.lane, now) {
+                            Admitted::Run(admitted) => connection = admitted,
+                            Admitted::Waiting => return,
+                            Admitted::Refused(refused) => {
+                                connection = refused;
+                                refuse_overload(&mut connection, service);
+                            }
+                        }
+                    }
+                }
+                Step::Next
+            }
+            Stage::Handle(message) => {
+                let result = seat.risk_turn(|| handle(&connection, &message, Ok(()), service));
+                if let Some(endpoint) = connection.endpoint.take() {
+                    service.admission.leave(&endpoint.lane, result.busy, result.ended);
+                }
+                handled = true;
+                finish(&mut connection, &message, result, service);
+                if background::has_retreated() {
+                    // Nothing but the handler has to do with what others leave.
+                    Step::Wait(Interest::Writable)
+                } else {
+                    Step::Next
+                }
+            }
+            Stage::Send(output) => send(&mut connection, output, service),
+            Stage::Drain => drain(&mut connection),
+        };
+        match step {
+            Step::Next => {}
+            Step::Wait(interest) => return park(connection, interest),
+            Step::Close(reason) => return close(&connection, reason, service),
+        }
+    }
+}
+
+/// What a connection between two requests waits for when it is others' turn. If it has
+/// begun another one, that is only for the client to have taken its answers.
+fn give_way(connection: &mut Connection, service: &Service) -> Interest {
+    if connection.input.is_empty() {
+        return Interest::Readable;
+    }
+    connection.begin_stage(service.bounds.timeouts.write);
+    Interest::Writable
+}
+
+/// Ends a connection whose stage has lasted too long. A client that was in the middle
+/// of its request, or in line with it, is told so.
+pub(crate) fn expire(
+    mut connection: Connection,
+    service: &Service,
+    seat: Seat<'_>,
+    park: impl Fn(Connection, Interest),
+) {
+    let reason = match connection.stage {
+        Stage::Receive(_) if !connection.input.is_empty() => {
+            refuse_slow(&mut connection, service);
+            return advance(connection, service, seat, park);
+        }
+        Stage::Handle(_) => {
+            refuse_overload(&mut connection, service);
+            return advance(connection, service, seat, park);
+        }
+        Stage::Receive(_) => CloseReason::Idle,
+        _ => CloseReason::SlowResponse,
+    };
+    close(&connection, reason, service);
+}
+
+/// Says why a connection ends, which it does when it is dropped.
+fn close(connection: &Connection, reason: CloseReason, service: &Service) {
+    service.metrics.count_closed(reason);
+    let Connection { id, answered, .. } = connection;
+    debug!(request = %id, answered, %reason, "closed");
+}

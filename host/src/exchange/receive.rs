@@ -1,0 +1,126 @@
+//! The first stages: a request comes in, and its endpoint is found.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Step;
+use super::refuse::{refuse, refuse_overload, refuse_slow};
+use crate::answer::Answer;
+use crate::catalog::Endpoint;
+use crate::connection::{Connection, Stage};
+use crate::http1::{self, CloseReason, Error, Framing, Head, Limits, Received, Receiver};
+use crate::poller::Interest;
+use crate::service::Service;
+use crate::transport::Moved;
+
+/// How many times a connection is read before others have their turn.
+const READS_IN_A_ROW: u32 = 64;
+
+/// Reads until the request is complete, or refuses it.
+pub(super) fn receive(
+    connection: &mut Connection,
+    mut receiver: Receiver,
+    service: &Service,
+) -> Step {
+    let refuse = |connection: &mut Connection, unserved: Unserved| {
+        let head_only = connection.head_only();
+        refuse(connection, unserved.answer(head_only), service);
+        Step::Next
+    };
+    for reads in 0..=READS_IN_A_ROW {
+        let was_in_body = receiver.in_body();
+        let limits = service.limits(connection.endpoint.as_deref());
+        let Connection { input, endpoint, .. } = connection;
+        match receiver.receive(input, &limits, |head| route(head, endpoint, service)) {
+            Ok(Received::Message(message)) => {
+                connection.stage = Stage::Admit(message);
+                return Step::Next;
+            }
+            Ok(Received::Partial { wants_continue }) => {
+                if wants_continue {
+                    connection.send_interim(http1::CONTINUE);
+                }
+                if receiver.in_body() && !was_in_body {
+                    connection.begin_stage(service.bounds.timeouts.body);
+                }
+            }
+            Err(unserved) => return refuse(connection, unserved),
+        }
+        if reads == READS_IN_A_ROW {
+            // Not before all that was read has been looked at: nothing else may come.
+            break;
+        }
+        let before = connection.input.len();
+        match connection.read() {
+            // The first request has its time from when the client was accepted.
+            Ok(Moved::Bytes) if before == 0 && connection.answered > 0 => {
+                connection.begin_request(service.bounds.timeouts.head);
+            }
+            Ok(Moved::Bytes) if receiver.in_body() => {
+                connection.allow_for(connection.input.len() - before);
+                connection.hold(receiver.held(&connection.input));
+                if service.is_full() {
+                    refuse_overload(connection, service);
+                    return Step::Next;
+                }
+            }
+            Ok(Moved::Bytes) => {}
+            Ok(Moved::Pending(interest)) => {
+                connection.stage = Stage::Receive(receiver);
+                connection.shrink();
+                return Step::Wait(interest);
+            }
+            Ok(Moved::End) if before == 0 => return Step::Close(CloseReason::ClientClosed),
+            Ok(Moved::End) => return refuse(connection, Error::Truncated.into()),
+            Ok(Moved::Unencrypted) => return refuse(connection, Unserved::Unencrypted),
+            Err(_) => return Step::Close(CloseReason::Failed),
+        }
+    }
+    // A client that sends without a pause takes its turn with others, and no longer than
+    // its deadline.
+    if connection.deadline <= Instant::now() {
+        refuse_slow(connection, service);
+        return Step::Next;
+    }
+    connection.stage = Stage::Receive(receiver);
+    Step::Wait(Interest::Readable)
+}
+
+/// Why a request is answered before it has come whole.
+enum Unserved {
+    Unreadable(Error),
+    NoRoute,
+    Unencrypted,
+}
+
+impl From<Error> for Unserved {
+    fn from(error: Error) -> Self {
+        Unserved::Unreadable(error)
+    }
+}
+
+impl Unserved {
+    fn answer(self, head_only: bool) -> Answer {
+        match self {
+            Unserved::Unreadable(error) => Answer::refusal(error, head_only),
+            Unserved::NoRoute => Answer::no_route(head_only),
+            Unserved::Unencrypted => Answer::unencrypted(head_only),
+        }
+    }
+}
+
+/// Finds the endpoint of a request whose head is complete, and with it the limits of the
+/// rest. Without one, a request without a body is as good as received, and others need
+/// not send theirs.
+fn route(
+    head: &Head<'_>,
+    endpoint: &mut Option<Arc<Endpoint>>,
+    service: &Service,
+) -> Result<Limits, Unserved> {
+    *endpoint = service.catalog.load().find(head)?.cloned();
+    let limits = service.limits(endpoint.as_deref());
+    match endpoint {
+        None if http1::framing(head, &limits)? != Framing::None => Err(Unserved::NoRoute),
+        _ => Ok(limits),
+    }
+}

@@ -1,0 +1,96 @@
+//! The last stages: an answer goes out, and the client is listened to until it has it.
+
+use std::time::Duration;
+
+use super::Step;
+use crate::answer::Answer;
+use crate::connection::{Connection, Output, Stage, Then};
+use crate::http1::{CloseReason, Receiver};
+use crate::service::Service;
+use crate::transport::Moved;
+
+/// How long a client that was too slow is listened to after it was told so.
+const LAST_WORD: Duration = Duration::from_millis(800);
+
+/// Begins to send an answer. `unread` says whether the client may be sending what nobody
+/// will read.
+pub(super) fn begin_sending(
+    connection: &mut Connection,
+    answer: Answer,
+    unread: bool,
+    service: &Service,
+) {
+    let Answer { head, data, close, .. } = answer;
+    let then = match close {
+        None => Then::NextRequest,
+        Some(reason) if unread => Then::Drain(reason),
+        Some(reason) => Then::Close(reason),
+    };
+    if close.is_some() {
+        // A client that is slow to read holds no memory with its request.
+        connection.input = Vec::new();
+    }
+    connection.hold(data.len());
+    connection.answered = connection.answered.saturating_add(1);
+    connection.begin_stage(service.bounds.timeouts.write);
+    connection.stage = Stage::Send(Output { head, data, sent: 0, then });
+}
+
+/// Sends until all is sent, then begins the next request or the end. Nothing more is
+/// owed at the end, but the client may have to be listened to: to close on unread bytes
+/// resets the connection, and with it goes an answer that is still on its way
+/// (RFC 9112 section 9.6).
+pub(super) fn send(connection: &mut Connection, mut output: Output, service: &Service) -> Step {
+    let before = output.sent;
+    let moved = connection.send(&mut output);
+    match moved {
+        Ok(Moved::Pending(interest)) => {
+            // What went at first has filled the kernel's buffer. What goes later has room
+            // because the client took as much.
+            if before > 0 {
+                connection.allow_for(output.sent - before);
+            }
+            connection.stage = Stage::Send(output);
+            return Step::Wait(interest);
+        }
+        Ok(_) => {}
+        Err(_) => return Step::Close(CloseReason::Failed),
+    }
+    connection.hold(0);
+    match output.then {
+        Then::NextRequest => {
+            connection.id = service.next_id();
+            let idle = service.bounds.keep_alive.unwrap_or_default().idle;
+            let begun = !connection.input.is_empty();
+            connection.begin_request(if begun { service.bounds.timeouts.head } else { idle });
+            connection.stage = Stage::Receive(Receiver::default());
+            Step::Next
+        }
+        Then::Close(reason) => Step::Close(reason),
+        Then::Drain(reason) => {
+            if connection.finish_sending().is_err() {
+                return Step::Close(reason);
+            }
+            let mut drain = service.bounds.timeouts.drain;
+            if reason == CloseReason::SlowRequest {
+                // It has had its time; this is for the answer to arrive.
+                drain = drain.min(LAST_WORD);
+            }
+            connection.begin_stage(drain);
+            connection.stage = Stage::Drain;
+            Step::Next
+        }
+    }
+}
+
+/// Reads and drops what the client still sends.
+pub(super) fn drain(connection: &mut Connection) -> Step {
+    match connection.drain() {
+        Ok(Moved::Pending(interest)) => {
+            connection.stage = Stage::Drain;
+            Step::Wait(interest)
+        }
+        Ok(_) => Step::Close(CloseReason::ClientClosed),
+        Err(_) => Step::Close(CloseReason::Failed),
+    }
+}
