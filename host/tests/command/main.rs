@@ -4,5 +4,7 @@ mod running; // what the tests share: the command as a child process
 mod serving; // what is served, and from where
 mod errors; // what is said about bad input
 mod log; // what reaches the log
+mod configuration; // a file with many tenants, and what is said of it
+mod reloading; // such a file that changes while it is served
 mod watching; // a handler that changes while it is served
 mod stopping; // signals and exit codes

@@ -68,6 +68,17 @@ impl Running {
         eventually(text, || self.log().contains(text)).with_context(|| self.log())
     }
 
+    /// Waits until the log contains a text so many times.
+    pub fn wait_for_times(&self, text: &str, times: usize) -> Result<()> {
+        let said = || self.log().matches(text).count() >= times;
+        eventually(text, said).with_context(|| self.log())
+    }
+
+    /// Sends `GET target` to a host of the server's.
+    pub fn get_of(&self, host: &str, target: &str) -> Result<Answer> {
+        client::exchange(self.address, format!("GET {target} HTTP/1.0\r\nHost: {host}\r\n\r\n"))
+    }
+
     pub fn get(&self, target: &str) -> Result<Answer> {
         client::get(self.address, target)
     }
