@@ -111,16 +111,18 @@ pub struct Cost {
 pub struct RequestId(pub u64);
 
 impl RequestId {
-    /// Appends the digits.
-    pub(crate) fn write_hex(self, text: &mut Vec<u8>) {
-        let digits = (0..16).rev().map(|place| (self.0 >> (4 * place) & 0xf) as u8);
-        text.extend(digits.map(|digit| digit + if digit < 10 { b'0' } else { b'a' - 10 }));
+    /// The digits.
+    pub(crate) fn digits(self) -> [u8; 16] {
+        std::array::from_fn(|place| {
+            let digit = (self.0 >> (60 - 4 * place) & 0xf) as u8;
+            digit + if digit < 10 { b'0' } else { b'a' - 10 }
+        })
     }
 }
 
 impl serde::Serialize for RequestId {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(std::str::from_utf8(&self.digits()).unwrap_or_default())
     }
 }
 

@@ -20,7 +20,8 @@ pub(super) fn write(line: &mut Vec<u8>, facts: &Facts<'_>) {
     let Figures { time, client, request, status, reason, .. } = facts.figures;
     write_client(line, client);
     line.extend_from_slice(b" - - [");
-    time.write_common(line);
+    // Writing to a Vec cannot fail.
+    let _ = time.write_common(line);
     line.extend_from_slice(b"] \"");
     let words = [(facts.method, MAX_WORD), (facts.target, MAX_TARGET), (facts.protocol, MAX_WORD)];
     let mut written = false;
@@ -42,7 +43,7 @@ pub(super) fn write(line: &mut Vec<u8>, facts: &Facts<'_>) {
     write_quoted(line, " tenant=", facts.tenant);
     write_quoted(line, " route=", facts.route);
     line.extend_from_slice(b" request=");
-    request.write_hex(line);
+    line.extend_from_slice(&request.digits());
     write_quoted(line, " request_id=", facts.request_id);
     line.extend_from_slice(b" reason=");
     line.extend_from_slice(reason.as_bytes());
@@ -65,7 +66,6 @@ fn write_client(line: &mut Vec<u8>, client: Option<IpAddr>) {
                 write_number(line, if place == 0 { "" } else { "." }, octet.into());
             }
         }
-        // Writing to a Vec cannot fail.
         Some(IpAddr::V6(address)) => drop(write!(line, "{address}")),
     }
 }

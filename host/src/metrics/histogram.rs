@@ -6,30 +6,18 @@ use std::time::Duration;
 
 use prometheus_client::encoding::{MetricEncoder, NoLabelSet};
 
-/// The bounds within ten microseconds and a hundred, in microseconds; those of longer
-/// times are multiples. Every second one is for the quantiles alone.
-const STEPS: [u64; 6] = [10, 15, 20, 30, 50, 70];
-
-/// From ten microseconds to ten seconds.
-const BOUNDS: [u64; 37] = bounds();
-
-/// The upper bounds of all buckets but the last, in nanoseconds.
-#[expect(clippy::indexing_slicing, reason = "out of bounds, it would not compile")]
-const fn bounds() -> [u64; 37] {
-    let mut bounds = [10_000_000_000; 37];
-    let mut scale = 1000;
-    let mut place = 0;
-    while place < 36 {
-        let mut step = 0;
-        while step < STEPS.len() {
-            bounds[place] = STEPS[step] * scale;
-            place += 1;
-            step += 1;
-        }
-        scale *= 10;
-    }
-    bounds
-}
+/// The upper bounds of all buckets but the last, in nanoseconds: from ten microseconds to
+/// ten seconds. Every second one is for the quantiles alone.
+#[rustfmt::skip]
+const BOUNDS: [u64; 37] = [
+    10_000, 15_000, 20_000, 30_000, 50_000, 70_000,
+    100_000, 150_000, 200_000, 300_000, 500_000, 700_000,
+    1_000_000, 1_500_000, 2_000_000, 3_000_000, 5_000_000, 7_000_000,
+    10_000_000, 15_000_000, 20_000_000, 30_000_000, 50_000_000, 70_000_000,
+    100_000_000, 150_000_000, 200_000_000, 300_000_000, 500_000_000, 700_000_000,
+    1_000_000_000, 1_500_000_000, 2_000_000_000, 3_000_000_000, 5_000_000_000, 7_000_000_000,
+    10_000_000_000,
+];
 
 /// How many times there were of each length.
 #[derive(Debug, Default)]
