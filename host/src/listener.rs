@@ -1,8 +1,9 @@
-//! The listening socket: bind, accept, stop.
+//! The listening socket: bind or inherit, accept, stop.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::io::Errno;
 use rustix::net::{Shutdown, SocketFlags, accept_with, shutdown};
@@ -16,7 +17,17 @@ const BACKLOG: i32 = 4096;
 pub(crate) struct Listener {
     socket: Socket,
     address: SocketAddr,
+    /// Whether somebody else may accept from it, too.
+    shared: bool,
+    /// How many threads are about to accept, and [`LEFT`].
+    accepting: AtomicUsize,
 }
+
+/// Set when nobody may accept any more.
+const LEFT: usize = 1 << (usize::BITS - 1);
+
+/// The right to accept, as long as it is kept.
+pub(crate) struct Accepting<'a>(&'a Listener);
 
 /// What accepting came to, other than a client.
 #[derive(Debug)]
@@ -26,7 +37,7 @@ pub(crate) enum AcceptError {
     /// No descriptor or memory is left for a client (EMFILE, ENFILE, ENOBUFS, ENOMEM).
     /// Trying again at once would fail at once.
     Exhausted(Errno),
-    /// The listener was shut down.
+    /// The listener was shut down, or is left to others.
     Stopped,
 }
 
@@ -43,12 +54,60 @@ impl Listener {
             match listen(address) {
                 Ok(socket) => {
                     let address = socket.local_addr()?.as_socket().unwrap_or(address);
-                    return Ok(Listener { socket, address });
+                    return Ok(Listener::new(socket, address, false));
                 }
                 Err(error) => failed = error,
             }
         }
         Err(failed)
+    }
+
+    /// Listens with a socket that others may have, too.
+    ///
+    /// # Errors
+    ///
+    /// The system's, and if the socket does not listen.
+    pub(crate) fn inherit(socket: TcpListener) -> io::Result<Listener> {
+        let address = socket.local_addr()?;
+        let socket = Socket::from(socket);
+        if !socket.is_listener()? {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the socket does not listen"));
+        }
+        socket.set_tcp_nodelay(true)?;
+        socket.set_nonblocking(true)?;
+        Ok(Listener::new(socket, address, true))
+    }
+
+    fn new(socket: Socket, address: SocketAddr, shared: bool) -> Listener {
+        Listener { socket, address, shared, accepting: AtomicUsize::new(0) }
+    }
+
+    /// The same socket, for somebody else to accept from.
+    pub(crate) fn duplicate(&self) -> io::Result<TcpListener> {
+        Ok(self.socket.try_clone()?.into())
+    }
+
+    /// Whether somebody else may accept from it, too.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    /// Whoever accepts must have this until the client is counted.
+    ///
+    /// # Errors
+    ///
+    /// [`AcceptError::Stopped`].
+    pub(crate) fn enter(&self) -> Result<Accepting<'_>, AcceptError> {
+        let accepting = Accepting(self);
+        match self.accepting.fetch_add(1, Ordering::AcqRel) & LEFT {
+            0 => Ok(accepting),
+            _ => Err(AcceptError::Stopped),
+        }
+    }
+
+    /// Whether a client may have been accepted that is not counted yet.
+    pub(crate) fn is_accepting(&self) -> bool {
+        self.accepting.load(Ordering::Acquire) & !LEFT > 0
     }
 
     /// The address, with the real port where 0 was asked for.
@@ -73,10 +132,21 @@ impl Listener {
         }
     }
 
-    /// Refuses clients from now on.
+    /// Leaves clients to others from now on.
+    pub(crate) fn leave(&self) {
+        self.accepting.fetch_or(LEFT, Ordering::AcqRel);
+    }
+
+    /// Refuses clients from now on, whoever else may want to accept them.
     pub(crate) fn stop(&self) {
         // It fails only if it is stopped already.
         let _ = shutdown(&self.socket, Shutdown::Both);
+    }
+}
+
+impl Drop for Accepting<'_> {
+    fn drop(&mut self) {
+        self.0.accepting.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -42,12 +42,14 @@ use crate::{Cache, CatalogError, Handler, KeepAlive, Quota, Route, Tenant, Timeo
 pub struct HttpServer {
     tenants: Vec<Tenant>,
     addresses: Vec<SocketAddr>,
+    listener: Option<TcpListener>,
     bounds: Bounds,
     tls: Option<Tls>,
     threads: bool,
     max_concurrent_requests: usize,
     max_queue: usize,
     admin: Option<(SocketAddr, Option<String>)>,
+    admin_listener: Option<TcpListener>,
     access_log: Option<AccessLog>,
     cache: Option<Cache>,
 }
@@ -68,12 +70,14 @@ impl HttpServer {
         HttpServer {
             tenants: tenants.into_iter().collect(),
             addresses: Vec::new(),
+            listener: None,
             bounds: Bounds::default(),
             tls: None,
             threads: true,
             max_concurrent_requests: 64,
             max_queue: 1024,
             admin: None,
+            admin_listener: None,
             access_log: None,
             cache: None,
         }
@@ -88,6 +92,13 @@ impl HttpServer {
     /// Listens on an address, or on the first of several that is free.
     pub fn address(mut self, address: SocketAddr) -> HttpServer {
         self.addresses.push(address);
+        self
+    }
+
+    /// Listens with a socket that is bound already, in place of all addresses. Others may
+    /// have it, too: when the server stops, it leaves new clients to them.
+    pub fn listener(mut self, listener: TcpListener) -> HttpServer {
+        self.listener = Some(listener);
         self
     }
 
@@ -182,6 +193,13 @@ impl HttpServer {
         self
     }
 
+    /// Listens for operators with a socket that is bound already, in place of the address
+    /// that [`HttpServer::admin`] was given.
+    pub fn admin_listener(mut self, listener: TcpListener) -> HttpServer {
+        self.admin_listener = Some(listener);
+        self
+    }
+
     /// Has the metrics tell how the cache was of use that the components came from.
     pub fn cache(mut self, cache: &Cache) -> HttpServer {
         self.cache = Some(cache.clone());
@@ -213,9 +231,18 @@ impl HttpServer {
         let service =
             Service::new(self.tenants, self.bounds, quota, records).map_err(StartError::Catalog)?;
         let service = Arc::new(service);
-        let bind = |(address, token)| Ok((TcpListener::bind::<SocketAddr>(address)?, token));
+        let bind = |(address, token)| match self.admin_listener {
+            Some(listener) => Ok((listener, token)),
+            None => Ok((TcpListener::bind::<SocketAddr>(address)?, token)),
+        };
         let admin = self.admin.map(bind).transpose().map_err(StartError::Admin)?;
-        let listener = Listener::bind(&self.addresses).map_err(StartError::Listen)?;
+        let admin_listener = admin.as_ref().map(|(listener, _)| listener.try_clone());
+        let admin_listener = admin_listener.transpose().map_err(StartError::Threads)?;
+        let listener = match self.listener {
+            Some(listener) => Listener::inherit(listener),
+            None => Listener::bind(&self.addresses),
+        };
+        let listener = listener.map_err(StartError::Listen)?;
         let address = listener.address();
         let workers = Workers::start(Arc::clone(&service), listener, self.tls, max_running)
             .map_err(StartError::Threads)?;
@@ -227,7 +254,7 @@ impl HttpServer {
             workers.end();
             StartError::Threads(error)
         })?;
-        Ok(RunningServer { workers, admin })
+        Ok(RunningServer { workers, admin, admin_listener })
     }
 
     /// Starts the server and waits for it, which is for ever unless its threads die.
@@ -275,6 +302,7 @@ impl std::error::Error for StartError {}
 pub struct RunningServer {
     workers: Arc<Workers>,
     admin: Option<Admin>,
+    admin_listener: Option<TcpListener>,
 }
 
 /// How long the last lines of the access log may take to be written.
@@ -311,6 +339,24 @@ impl RunningServer {
         self.admin.as_ref().map(Admin::address)
     }
 
+    /// The listening socket, for somebody else to accept clients from it, too.
+    ///
+    /// # Errors
+    ///
+    /// The system's: no descriptor is left.
+    pub fn listener(&self) -> io::Result<TcpListener> {
+        self.workers.listener()
+    }
+
+    /// The listening socket for operators, likewise.
+    ///
+    /// # Errors
+    ///
+    /// The system's: no descriptor is left.
+    pub fn admin_listener(&self) -> io::Result<Option<TcpListener>> {
+        self.admin_listener.as_ref().map(TcpListener::try_clone).transpose()
+    }
+
     /// Opens the file of the access log again by its name, as after a rotation.
     ///
     /// # Errors
@@ -341,22 +387,45 @@ impl RunningServer {
     /// A handler that still runs then is not waited for; its own deadline ends it.
     pub fn stop(&self, timeout: Duration) -> usize {
         self.workers.stop();
-        let deadline = after(Instant::now(), timeout);
-        while self.connections() > 0 && Instant::now() < deadline {
-            thread::sleep(STOP_CHECK);
-        }
-        let cut = self.connections();
-        self.workers.end();
+        let cut = self.drain(timeout);
         if let Some(admin) = &self.admin {
             admin.end();
         }
         if cut == 0 {
             self.join();
         }
+        self.finish_log();
+        cut
+    }
+
+    /// As [`RunningServer::stop`], but new clients are left to whoever else has the
+    /// listening socket: none is refused. Operators are listened to until the process
+    /// ends, as their socket is somebody else's, too.
+    pub fn leave(&self, timeout: Duration) -> usize {
+        self.workers.leave();
+        let cut = self.drain(timeout);
+        if cut == 0 {
+            self.workers.join();
+        }
+        self.finish_log();
+        cut
+    }
+
+    /// Serves those who are here for at most `timeout`. Returns how many were cut off.
+    fn drain(&self, timeout: Duration) -> usize {
+        let deadline = after(Instant::now(), timeout);
+        while self.workers.is_busy() && Instant::now() < deadline {
+            thread::sleep(STOP_CHECK);
+        }
+        let cut = self.connections();
+        self.workers.end();
+        cut
+    }
+
+    fn finish_log(&self) {
         if let Some(log) = &self.workers.service().access_log {
             log.finish(LOG_GRACE);
         }
-        cut
     }
 
     /// Waits until the server's threads have ended.

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -193,17 +194,46 @@ impl Workers {
         self.service.load.connections()
     }
 
-    /// Refuses new clients. Those that are already here are served.
+    /// The same listening socket, for somebody else to accept from.
+    pub(crate) fn listener(&self) -> io::Result<TcpListener> {
+        self.listener.duplicate()
+    }
+
+    /// Whether clients are here, or about to be.
+    pub(crate) fn is_busy(&self) -> bool {
+        // In this order: one that is accepted is counted before that is over.
+        self.listener.is_accepting() || self.connections() > 0
+    }
+
+    /// Refuses new clients, or leaves them to others if the socket is theirs, too. Those
+    /// that are already here are served.
     pub(crate) fn stop(&self) {
-        self.service.stopping.store(true, Ordering::Relaxed);
-        let mut stopping = self.stopping.lock().unwrap_or_else(PoisonError::into_inner);
-        if stopping.replace(Instant::now()).is_none() {
+        if self.listener.is_shared() {
+            return self.leave();
+        }
+        if self.begin_to_stop() {
             while let Ok(connection) = self.accept() {
                 self.park(connection, Interest::Readable);
             }
             self.turn_away();
             self.listener.stop();
         }
+    }
+
+    /// Leaves new clients to others who accept from the same socket. Those that are
+    /// already here are served.
+    pub(crate) fn leave(&self) {
+        if self.begin_to_stop() {
+            self.listener.leave();
+            self.turn_away();
+        }
+    }
+
+    /// Returns whether this was the beginning.
+    fn begin_to_stop(&self) -> bool {
+        self.service.stopping.store(true, Ordering::Relaxed);
+        let mut stopping = self.stopping.lock().unwrap_or_else(PoisonError::into_inner);
+        stopping.replace(Instant::now()).is_none()
     }
 
     /// Closes the connections that no thread is busy with, and ends the threads as soon
@@ -314,6 +344,7 @@ impl Workers {
     }
 
     fn accept(&self) -> Result<Connection, AcceptError> {
+        let _accepting = self.listener.enter()?;
         loop {
             let socket = self.listener.accept()?;
             // One that is closed at once knows to come again; one that waits does not know.

@@ -3,11 +3,15 @@
 
 mod check;
 mod cli;
+mod events;
 mod log;
+mod notify;
 mod plan;
 mod progress;
 mod reload;
+mod restart;
 mod server;
+mod sockets;
 mod watch;
 
 use std::io::{Write, stderr};
@@ -20,19 +24,22 @@ use clap::Parser;
 use picohttp_host::config::Plan;
 use picohttp_host::{Cache, Deployer, Engine, EngineOptions};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 use tracing::{error, info, warn};
 
 use cli::{Command, Options, Serve};
+use events::Event;
 use reload::Reloader;
+use restart::Restarter;
+use sockets::Sockets;
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    // Before there is any other thread.
+    let sockets = Sockets::take();
     let _log = log::start(options.level());
     let result = match &options.command {
         Some(Command::Check { config }) => check::check(config),
-        None => serve(&options.serve, options.quiet == 0),
+        None => sockets.and_then(|sockets| serve(&options.serve, sockets, options.quiet == 0)),
     };
     match result {
         Ok(code) => code,
@@ -43,7 +50,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(options: &Serve, announce: bool) -> Result<ExitCode> {
+fn serve(options: &Serve, mut sockets: Sockets, announce: bool) -> Result<ExitCode> {
+    let restarter = Restarter::new()?;
+    sockets.agree_with(options);
     raise_descriptor_limit();
     let plan = plan::of(options)?;
     let cache = if options.no_cache { Cache::none() } else { cache_of(&plan) };
@@ -57,33 +66,70 @@ fn serve(options: &Serve, announce: bool) -> Result<ExitCode> {
         _ => errors.into(),
     })?;
     // Until now a signal ends the process, as it should while handlers are built.
-    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).context("cannot catch signals")?;
+    let (events, wanted) = events::catch().context("cannot catch signals")?;
     let timeout = plan.server.shutdown_timeout;
-    let server = Arc::new(server::start(&plan.server, tenants, &cache, options.config.is_some())?);
+    let Sockets { clients, operators, ready } = sockets;
+    let request_ids = options.config.is_some();
+    let server = server::start(&plan.server, tenants, &cache, request_ids, (clients, operators))?;
+    let server = Arc::new(server);
     let announcement = server::announcement(&plan.server, &server);
     let reloads = Reloader::start(options.clone(), plan, deployer, Arc::clone(&server), changes)?;
     if announce {
         say(&announcement);
     }
-    let signal = signals.forever().find(|&signal| match signal {
-        SIGHUP => {
-            if let Err(error) = server.reopen_access_log() {
-                error!(%error, "cannot open the access log again");
+    if let Err(error) = sockets::take_over(ready) {
+        server.stop(timeout);
+        return Err(error);
+    }
+    notify::ready();
+    let replaced_by = loop {
+        match wanted.recv()? {
+            Event::Reload => {
+                if let Err(error) = server.reopen_access_log() {
+                    error!(%error, "cannot open the access log again");
+                }
+                reloads.ask();
             }
-            reloads.ask();
-            false
+            Event::Restart => {
+                let events = events.clone();
+                restarter.start(&server, move |replacement| {
+                    // Nobody listens any more if the process is about to end.
+                    let _ = events.send(Event::Ready(replacement));
+                });
+            }
+            Event::Ready(replacement) => match replacement.take_over() {
+                Ok(process) => break Some(process),
+                Err(error) => error!("still serving: {error:#}"),
+            },
+            Event::Stop(signal) => {
+                info!(signal, connections = server.connections(), "stopping");
+                break None;
+            }
         }
-        _ => true,
-    });
-    info!(signal, connections = server.connections(), "stopping");
+    };
     thread::spawn(move || {
-        if let Some(signal) = signals.forever().find(|&signal| signal != SIGHUP) {
+        let stop = |event| if let Event::Stop(signal) = event { Some(signal) } else { None };
+        if let Some(signal) = wanted.iter().find_map(stop) {
             exit(signal.saturating_add(128));
         }
     });
-    match server.stop(timeout) {
-        0 => {}
-        cut => warn!(connections = cut, "cut off at the shutdown timeout"),
+    let cut = match replaced_by {
+        Some(process) => {
+            let connections = server.connections();
+            info!(
+                process = process.as_raw_nonzero(),
+                connections, "a new process serves; stopping"
+            );
+            notify::replaced_by(process);
+            server.leave(timeout)
+        }
+        None => {
+            notify::stopping();
+            server.stop(timeout)
+        }
+    };
+    if cut > 0 {
+        warn!(connections = cut, "cut off at the shutdown timeout");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 
 use crate::cli::Serve;
 use crate::watch::Changes;
-use crate::{plan, server, watch};
+use crate::{notify, plan, server, watch};
 
 /// Reloads when it is asked to.
 pub struct Reloader {
@@ -71,7 +71,10 @@ impl Reloading {
 
     fn reload(&mut self, asks: &Sender<()>) {
         let started = Instant::now();
-        match self.replace(asks) {
+        notify::reloading();
+        let replaced = self.replace(asks);
+        notify::ready();
+        match replaced {
             Ok(()) => {
                 let tenants = self.plan.tenants.len();
                 info!(tenants, took = ?started.elapsed(), "serving what has changed");

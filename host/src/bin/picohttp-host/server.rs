@@ -1,7 +1,7 @@
 //! From a plan to a server that runs.
 
 use std::fs::read_to_string;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 
 use anyhow::{Context, Result, bail};
 use picohttp_host::config::ServerPlan;
@@ -11,12 +11,13 @@ use picohttp_host::{
 use tracing::warn;
 
 /// Starts the server of a plan. Requests have ids that clients see if it is a file that
-/// says what is served.
+/// says what is served. Sockets that are there already go before addresses.
 pub fn start(
     plan: &ServerPlan,
     tenants: Vec<Tenant>,
     cache: &Cache,
     request_ids: bool,
+    (clients, operators): (Option<TcpListener>, Option<TcpListener>),
 ) -> Result<RunningServer> {
     let mut server = HttpServer::of_tenants(tenants)
         .max_concurrent_requests(plan.max_concurrent_requests)
@@ -45,6 +46,12 @@ pub fn start(
     }
     if let Some(address) = plan.admin_address {
         server = server.admin(address, token(plan)?);
+    }
+    if let Some(clients) = clients {
+        server = server.listener(clients);
+    }
+    if let Some(operators) = operators {
+        server = server.admin_listener(operators);
     }
     for &address in &plan.addresses {
         server = server.address(address);

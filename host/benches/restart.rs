@@ -1,0 +1,63 @@
+//! Restarts under load: the program is started anew with the listening socket, a hundred
+//! times. No request may fail: not refused, not reset, not cut off.
+//!
+//! ```sh
+//! cargo bench --bench restart             # about a minute
+//! cargo bench --bench restart -- 10       # so many restarts
+//! ```
+
+#[path = "steady/clients.rs"]
+mod clients;
+#[path = "steady/program.rs"]
+mod program;
+
+use std::env::args;
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use picohttp_tests::guests::guest;
+use rustix::process::{Pid, Signal};
+
+use clients::{Tally, ask};
+use program::Program;
+
+const RESTARTS: usize = 100;
+
+fn main() -> Result<()> {
+    let asked = args().find_map(|arg| arg.parse().ok());
+    let restarts: usize = asked.unwrap_or(RESTARTS);
+    let source = guest("granted")?;
+    let tenant = format!("[[tenant]]\nname = 'a'\nsource = {source:?}\nargs = ['same']\n");
+    let mut program = Program::start(&tenant)?;
+    let address = program.address;
+    let ask = |meanwhile: &mut dyn FnMut() -> Result<()>| {
+        ask(address, "GET / HTTP/1.0\r\n\r\n", |body| body == "same ", meanwhile)
+    };
+
+    let begun = Instant::now();
+    let mut with: Tally = ask(&mut || (0..restarts).try_for_each(|_| restart(&mut program)))?;
+    let took = begun.elapsed();
+    let mut without = ask(&mut || Ok(thread::sleep(took)))?;
+
+    println!("{:<28} {restarts:>10}   in {:.1} s", "restarts", took.as_secs_f64());
+    println!("{:<28} {:>10} {:>10}", "", "with", "without");
+    println!("{:<28} {:>10} {:>10}", "requests", with.requests(), without.requests());
+    for (name, share) in [("median, ms", 0.5), ("p99, ms", 0.99), ("longest, ms", 1.0)] {
+        let [with, without] = [with.quantile(share), without.quantile(share)];
+        println!("{name:<28} {with:>10.3} {without:>10.3}");
+    }
+    with.print_failures();
+    ensure!(with.failures.is_empty() && without.failures.is_empty(), "requests failed");
+    Ok(())
+}
+
+/// Has a new process take the place of the one that serves.
+fn restart(program: &mut Program) -> Result<()> {
+    program.signal(Signal::USR2)?;
+    let line = program.wait_for("a new process serves")?;
+    let (_, rest) = line.split_once("process=").context("no process")?;
+    let process = rest.split(' ').next().and_then(|id| Pid::from_raw(id.parse().ok()?));
+    program.process = process.context("no process")?;
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! Puts a new process in the place of this one, which may be another version of the
+//! program: it is started with the listening sockets, and once it serves, this one goes.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{self, Child, Command};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use anyhow::{Context, Result, bail, ensure};
+use command_fds::{CommandFdExt, FdMapping};
+use picohttp_host::RunningServer;
+use rustix::process::Pid;
+use tracing::{error, info, warn};
+
+use crate::sockets::{CLIENTS, OPERATORS, READY};
+
+/// The first descriptor that systemd's protocol passes on.
+const FIRST: i32 = 3;
+
+/// How this process was started.
+pub struct Restarter {
+    program: PathBuf,
+    name: OsString,
+    args: Vec<OsString>,
+    /// Whether a new process has been started and does not serve yet.
+    busy: Arc<AtomicBool>,
+}
+
+/// A new process.
+pub struct Replacement {
+    child: Child,
+    /// It says here when it serves, and is told when this process will go.
+    line: UnixStream,
+}
+
+impl Restarter {
+    /// Remembers the program by the path that it was started by: the file there may be
+    /// another when it is started again.
+    pub fn new() -> Result<Restarter> {
+        let mut args = env::args_os();
+        let name = args.next().context("the program was started without a name")?;
+        Ok(Restarter {
+            program: find(&name).context("the program is not where it was started from")?,
+            name,
+            args: args.collect(),
+            busy: Arc::default(),
+        })
+    }
+
+    /// Starts a new process, and calls `ready` on another thread once it serves. If it
+    /// never does, all is as before.
+    pub fn start(&self, server: &RunningServer, ready: impl FnOnce(Replacement) + Send + 'static) {
+        if self.busy.swap(true, Ordering::Relaxed) {
+            return warn!("a new process has been started already, and does not serve yet");
+        }
+        let started = self.spawn(server);
+        let busy = Arc::clone(&self.busy);
+        let wait = move || {
+            let served = started.and_then(Replacement::wait);
+            busy.store(false, Ordering::Relaxed);
+            match served {
+                Ok(replacement) => ready(replacement),
+                Err(error) => error!("still serving, as no new process does: {error:#}"),
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("restart".to_owned()).spawn(wait) {
+            error!(%error, "cannot wait for the new process");
+            self.busy.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Starts the program with the sockets.
+    fn spawn(&self, server: &RunningServer) -> Result<Replacement> {
+        ensure!(process::id() != 1, "this is process 1, and all ends with it");
+        let (line, theirs) = UnixStream::pair()?;
+        let mut sockets: Vec<(&str, OwnedFd)> = vec![(CLIENTS, server.listener()?.into())];
+        if let Some(operators) = server.admin_listener()? {
+            sockets.push((OPERATORS, operators.into()));
+        }
+        sockets.push((READY, theirs.into()));
+        let names: Vec<&str> = sockets.iter().map(|(name, _)| *name).collect();
+        let mut command = Command::new(&self.program);
+        command.arg0(&self.name).args(&self.args);
+        command.env("LISTEN_FDS", names.len().to_string());
+        command.env("LISTEN_FDNAMES", names.join(":"));
+        // Its id is not known yet.
+        command.env_remove("LISTEN_PID").env_remove("LISTEN_FDS_FIRST_FD");
+        let mapping = |(child_fd, (_, parent_fd))| FdMapping { parent_fd, child_fd };
+        command.fd_mappings((FIRST..).zip(sockets).map(mapping).collect())?;
+        let program = self.program.display();
+        let child = command.spawn().with_context(|| format!("cannot start {program}"))?;
+        info!(process = child.id(), %program, "started a new process");
+        Ok(Replacement { child, line })
+    }
+}
+
+impl Replacement {
+    /// Waits until it serves.
+    fn wait(mut self) -> Result<Replacement> {
+        if self.line.read(&mut [0]).is_ok_and(|count| count > 0) {
+            return Ok(self);
+        }
+        bail!("it has ended ({})", self.child.wait()?)
+    }
+
+    /// Tells it that this process goes.
+    ///
+    /// # Errors
+    ///
+    /// It has ended.
+    pub fn take_over(mut self) -> Result<Pid> {
+        self.line.write_all(b"\n").context("the new process has ended")?;
+        Ok(Pid::from_child(&self.child))
+    }
+}
+
+/// Where a program is that was started by this name.
+fn find(name: &OsStr) -> Option<PathBuf> {
+    let path = PathBuf::from(name);
+    if path.components().count() > 1 {
+        return std::path::absolute(path).ok();
+    }
+    let folders = env::var_os("PATH")?;
+    let mut files = env::split_paths(&folders).map(|folder| folder.join(&path));
+    std::path::absolute(files.find(|file| file.is_file())?).ok()
+}
