@@ -1,5 +1,6 @@
 //! Restarts under load: the program is started anew with the listening socket, a hundred
-//! times. No request may fail: not refused, not reset, not cut off.
+//! times, and each time with a file of tenants that has changed. No request may fail: not
+//! refused, not reset, not cut off.
 //!
 //! ```sh
 //! cargo bench --bench restart             # about a minute
@@ -13,13 +14,13 @@ mod program;
 
 use std::env::args;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use picohttp_tests::guests::guest;
 use rustix::process::{Pid, Signal};
 
-use clients::{Tally, ask};
+use clients::ask;
 use program::Program;
 
 const RESTARTS: usize = 100;
@@ -28,17 +29,25 @@ fn main() -> Result<()> {
     let asked = args().find_map(|arg| arg.parse().ok());
     let restarts: usize = asked.unwrap_or(RESTARTS);
     let source = guest("granted")?;
-    let tenant = format!("[[tenant]]\nname = 'a'\nsource = {source:?}\nargs = ['same']\n");
-    let mut program = Program::start(&tenant)?;
+    let tenant =
+        |word: &str| format!("[[tenant]]\nname = 'a'\nsource = {source:?}\nargs = ['{word}']\n");
+    let contents = ["old", "new"].map(tenant);
+    let mut program = Program::start(&contents[0])?;
     let address = program.address;
     let ask = |meanwhile: &mut dyn FnMut() -> Result<()>| {
-        ask(address, "GET / HTTP/1.0\r\n\r\n", |body| body == "same ", meanwhile)
+        let is_right = |body: &str| matches!(body, "old " | "new ");
+        ask(address, "GET / HTTP/1.0\r\n\r\n", is_right, meanwhile)
     };
 
     let begun = Instant::now();
-    let mut with: Tally = ask(&mut || (0..restarts).try_for_each(|_| restart(&mut program)))?;
+    let mut with = ask(&mut || {
+        (1..=restarts).try_for_each(|number| {
+            program.configure(&contents[number % 2])?;
+            restart(&mut program)
+        })
+    })?;
     let took = begun.elapsed();
-    let mut without = ask(&mut || Ok(thread::sleep(took)))?;
+    let mut without = ask(&mut || sleep(took))?;
 
     println!("{:<28} {restarts:>10}   in {:.1} s", "restarts", took.as_secs_f64());
     println!("{:<28} {:>10} {:>10}", "", "with", "without");
@@ -49,6 +58,11 @@ fn main() -> Result<()> {
     }
     with.print_failures();
     ensure!(with.failures.is_empty() && without.failures.is_empty(), "requests failed");
+    Ok(())
+}
+
+fn sleep(time: Duration) -> Result<()> {
+    thread::sleep(time);
     Ok(())
 }
 

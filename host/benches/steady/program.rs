@@ -45,7 +45,7 @@ impl Program {
             lines.map(|line| send.send(line)).take_while(Result::is_ok).for_each(drop);
         });
         let address = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut program = Program { child: child, process, lines, address, folder };
+        let mut program = Program { child, process, lines, address, folder };
         let line = program.wait_for("Serving HTTP on http://")?;
         let (_, rest) = line.split_once("http://").context("not serving")?;
         program.address = rest.trim_end_matches('/').parse()?;

@@ -1,0 +1,300 @@
+//! Sockets that are passed on: from a parent that binds, as systemd does, and from one
+//! process to the next.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use anyhow::{Context, Result, bail, ensure};
+use command_fds::{CommandFdExt, FdMapping};
+use picohttp_tests::client::{Client, PATIENCE, get};
+use picohttp_tests::guests::{guest, plugin};
+use picohttp_tests::host::eventually;
+
+use crate::configuration::{Folder, granted};
+use crate::running::{Running, command};
+
+const SERVES: &str = "a new process serves";
+
+/// Gives a command these sockets, as systemd does.
+fn pass(command: &mut Command, sockets: &[&TcpListener]) -> Result<()> {
+    let duplicates = sockets.iter().map(|socket| socket.try_clone());
+    let mapped = (3..)
+        .zip(duplicates)
+        .map(|(child_fd, socket)| Ok(FdMapping { parent_fd: socket?.into(), child_fd }));
+    command.fd_mappings(mapped.collect::<Result<_>>()?)?;
+    command.env("LISTEN_FDS", sockets.len().to_string());
+    Ok(())
+}
+
+/// Has the process that serves replaced; returns the new one.
+fn restart(host: &Running, times: usize) -> Result<Successor> {
+    host.signal("USR2")?;
+    host.wait_for_times(SERVES, times)?;
+    Successor::of(&host.log())
+}
+
+/// A process that was started by the one before it.
+struct Successor(String);
+
+impl Successor {
+    /// The last one that a log tells of.
+    fn of(log: &str) -> Result<Successor> {
+        let (_, rest) = log.rsplit_once(SERVES).context("there is none")?;
+        let (_, rest) = rest.split_once("process=").context("it has no id")?;
+        Ok(Successor(rest.split(' ').next().unwrap_or_default().to_owned()))
+    }
+
+    fn signal(&self, name: &str) -> Result<()> {
+        Command::new("kill").args(["-s", name, &self.0]).status()?;
+        Ok(())
+    }
+}
+
+impl Drop for Successor {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.signal("KILL");
+    }
+}
+
+#[test]
+fn a_socket_that_was_passed_is_served_and_survives() -> Result<()> {
+    let socket = TcpListener::bind("127.0.0.1:0")?;
+    let address = socket.local_addr()?;
+    for _ in 0..2 {
+        // It waits from before there is a process.
+        let mut early = Client::connect(address)?;
+        early.send("GET /hello HTTP/1.0\r\n\r\n")?;
+        let mut command = command();
+        command.arg(plugin("hello")?);
+        pass(&mut command, &[&socket])?;
+        let mut host = Running::start_on(&mut command)?;
+        assert_eq!(host.address, address);
+        assert_eq!(early.answer()?.text(), "Hello world!");
+        host.signal("TERM")?;
+        assert_eq!(host.end()?.code(), Some(0));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_socket_of_a_configuration_goes_before_its_address() -> Result<()> {
+    let socket = TcpListener::bind("127.0.0.1:0")?;
+    let folder = Folder::new(&granted("a", "word")?)?;
+    let mut command = command();
+    command.arg("--config").arg(folder.path("picohttp.toml"));
+    pass(&mut command, &[&socket])?;
+    let host = Running::start_on(&mut command)?;
+    assert_eq!(host.address, socket.local_addr()?);
+    assert_eq!(host.get_of("a.test", "/")?.text(), "word word");
+    Ok(())
+}
+
+#[test]
+fn a_port_on_the_command_line_goes_before_a_socket() -> Result<()> {
+    let socket = TcpListener::bind("127.0.0.1:0")?;
+    let mut command = command();
+    command.arg(plugin("hello")?);
+    pass(&mut command, &[&socket])?;
+    let host = Running::start(&mut command)?;
+    assert_ne!(host.address, socket.local_addr()?);
+    host.wait_for("a socket was passed and is not used")?;
+    Ok(())
+}
+
+#[test]
+fn sockets_for_another_process_are_not_touched() -> Result<()> {
+    let mut command = command();
+    command.arg(plugin("hello")?).env("LISTEN_FDS", "1").env("LISTEN_PID", "1");
+    let host = Running::start(&mut command)?;
+    assert_eq!(host.get("/hello")?.status, 200);
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_served_is_refused_with_a_reason() -> Result<()> {
+    let run = |sockets: &[&TcpListener]| -> Result<(Option<i32>, String)> {
+        let mut command = command();
+        command.arg(plugin("hello")?);
+        pass(&mut command, sockets)?;
+        let output = command.output()?;
+        Ok((output.status.code(), String::from_utf8(output.stderr)?))
+    };
+    let one = TcpListener::bind("127.0.0.1:0")?;
+    let other = TcpListener::bind("127.0.0.1:0")?;
+    let (code, said) = run(&[&one, &other])?;
+    ensure!(code == Some(1) && said.contains("2 sockets were passed"), "{code:?} {said}");
+    let deaf: TcpListener = socket2::Socket::new(
+        socket2::Domain::IPV4,
+        socket2::Type::STREAM,
+        Some(socket2::Protocol::TCP),
+    )?
+    .into();
+    let (code, said) = run(&[&deaf])?;
+    ensure!(code == Some(1) && said.contains("the socket does not listen"), "{code:?} {said}");
+    Ok(())
+}
+
+#[test]
+fn a_restart_finishes_requests_and_refuses_none() -> Result<()> {
+    let mut host = Running::start(command().arg(plugin("echo")?))?;
+    let mut client = Client::connect(host.address)?;
+    client.send("POST / HTTP/1.0\r\nContent-Length: 2\r\n\r\n1")?;
+    eventually("the request has begun", || host.get("/").is_ok())?;
+    let new = restart(&host, 1)?;
+    for _ in 0..20 {
+        assert_eq!(host.get("/")?.status, 200);
+    }
+    client.send("2")?;
+    assert_eq!(client.answer()?.status, 200);
+    assert_eq!(host.end()?.code(), Some(0));
+    assert_eq!(host.get("/")?.status, 200);
+    new.signal("TERM")?;
+    eventually("nobody listens", || Client::connect(host.address).is_err())
+}
+
+#[test]
+fn a_restart_takes_the_operators_socket_along() -> Result<()> {
+    let mut command = command();
+    command.arg(plugin("hello")?).args(["--admin-addr", "127.0.0.1:0"]);
+    let mut host = Running::start(&mut command)?;
+    let log = host.log();
+    let (_, rest) = log.split_once("Operators look at http://").context("no operators")?;
+    let operators: SocketAddr = rest.split('/').next().unwrap_or_default().parse()?;
+    assert_eq!(get(operators, "/healthz")?.status, 200);
+    let _new = restart(&host, 1)?;
+    assert_eq!(host.end()?.code(), Some(0));
+    assert_eq!(get(operators, "/readyz")?.status, 200);
+    Ok(())
+}
+
+#[test]
+fn the_program_that_is_started_is_the_one_at_its_path_now() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let program = folder.path().join("picohttp-host");
+    fs::copy(env!("CARGO_BIN_EXE_picohttp-host"), &program)?;
+    let mut command = Command::new(&program);
+    command.arg("--no-cache").arg(plugin("hello")?);
+    let mut host = Running::start(&mut command)?;
+    // As an update does: the file of the program that runs is gone.
+    let new = folder.path().join("new");
+    let script = format!(
+        "#!/bin/sh\necho the new version >&2\nexec {} \"$@\"\n",
+        env!("CARGO_BIN_EXE_picohttp-host")
+    );
+    fs::write(&new, script)?;
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o755))?;
+    fs::rename(&new, &program)?;
+    let _new = restart(&host, 1)?;
+    host.wait_for("the new version")?;
+    assert_eq!(host.end()?.code(), Some(0));
+    assert_eq!(host.get("/hello")?.text(), "Hello world!");
+    Ok(())
+}
+
+#[test]
+fn a_new_process_that_fails_changes_nothing_and_the_log_says_why() -> Result<()> {
+    let folder = Folder::new(&granted("a", "old")?)?;
+    let host = folder.serve(&[])?;
+    folder.configure("addres = 1\n")?;
+    host.signal("USR2")?;
+    host.wait_for("server.addres: unknown key")?;
+    host.wait_for("still serving, as no new process does: it has ended (exit status: 1)")?;
+    assert_eq!(host.get_of("a.test", "/")?.text(), "old old");
+
+    folder.configure(&granted("a", "new")?)?;
+    let _new = restart(&host, 1)?;
+    eventually("the new one serves alone", || {
+        host.get_of("a.test", "/").is_ok_and(|answer| answer.text() == "new new")
+    })
+}
+
+#[test]
+fn a_program_that_is_gone_changes_nothing() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let program = folder.path().join("picohttp-host");
+    fs::copy(env!("CARGO_BIN_EXE_picohttp-host"), &program)?;
+    let mut command = Command::new(&program);
+    let host = Running::start(command.arg("--no-cache").arg(plugin("hello")?))?;
+    fs::remove_file(&program)?;
+    host.signal("USR2")?;
+    host.wait_for("still serving, as no new process does: cannot start")?;
+    assert_eq!(host.get("/hello")?.status, 200);
+    Ok(())
+}
+
+#[test]
+fn a_service_manager_is_told() -> Result<()> {
+    let folder = Folder::new(&granted("a", "old")?)?;
+    let path = folder.path("notify");
+    let manager = UnixDatagram::bind(&path)?;
+    manager.set_read_timeout(Some(PATIENCE))?;
+    let told = || -> Result<String> {
+        let mut bytes = [0; 1000];
+        let length = manager.recv(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes[..length]).into_owned())
+    };
+    let mut command = command();
+    command.arg("--config").arg(folder.path("picohttp.toml")).env("NOTIFY_SOCKET", &path);
+    let mut host = Running::start_on(&mut command)?;
+    assert_eq!(told()?, "READY=1\n");
+    host.signal("HUP")?;
+    assert!(told()?.starts_with("RELOADING=1\nMONOTONIC_USEC="));
+    assert_eq!(told()?, "READY=1\n");
+
+    host.signal("USR2")?;
+    let new = loop {
+        match told()?.trim().split_once('=') {
+            Some(("MAINPID", id)) => break Successor(id.to_owned()),
+            // The new process may be faster.
+            Some(("READY", "1")) => {}
+            other => bail!("{other:?}"),
+        }
+    };
+    assert_eq!(host.end()?.code(), Some(0));
+    new.signal("TERM")?;
+    while told()? != "STOPPING=1\n" {}
+    Ok(())
+}
+
+#[test]
+fn no_request_is_lost_by_restarts_in_a_row() -> Result<()> {
+    let source = guest("granted")?;
+    let mut host = Running::start(command().arg(source).args(["--arg", "word"]))?;
+    let stop = AtomicBool::new(false);
+    let address = host.address;
+    let client = || -> Result<usize> {
+        let mut count = 0;
+        while !stop.load(Ordering::Relaxed) {
+            let answer = get(address, "/")?;
+            ensure!(answer.status == 200 && answer.text() == "word ", "{answer:?}");
+            count += 1;
+        }
+        Ok(count)
+    };
+    thread::scope(|scope| {
+        let clients = [(); 4].map(|()| scope.spawn(client));
+        let mut serving = restart(&host, 1);
+        for times in 2..=20 {
+            serving = serving.and_then(|old| {
+                old.signal("USR2")?;
+                host.wait_for_times(SERVES, times)?;
+                let new = Successor::of(&host.log());
+                // It ends by itself.
+                std::mem::forget(old);
+                new
+            });
+        }
+        stop.store(true, Ordering::Relaxed);
+        for client in clients {
+            assert!(client.join().expect("a client panicked")? > 20);
+        }
+        assert_eq!(host.end()?.code(), Some(0));
+        serving.map(drop)
+    })
+}
