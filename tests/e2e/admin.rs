@@ -236,6 +236,24 @@ fn the_status_tells_of_every_tenant_and_route() -> Result<()> {
 }
 
 #[test]
+fn the_status_counts_latencies_and_shows_the_routes_that_are_asked_for() -> Result<()> {
+    let server = two_tenants()?;
+    for (host, target) in [("a.example", "/hello"), ("a.example", "/pots/1"), ("b.example", "/")] {
+        server.get(host, target)?;
+    }
+    let status: Value = serde_json::from_slice(&server.page("/status?routes=%62")?.body)?;
+    let count = |of: &Value| -> Option<u64> {
+        of["latency"].as_array().map(|counts| counts.iter().filter_map(Value::as_u64).sum())
+    };
+    let (a, b) = (&status["tenants"][0], &status["tenants"][1]);
+    assert_eq!([&status, a, b].map(count), [Some(3), Some(2), Some(1)]);
+    assert_eq!((a.get("routes"), &b["routes"][0]["path"]), (None, &"/...".into()));
+    assert!(status["resident_bytes"].as_u64() > Some(1 << 20));
+    assert!(status["cpu_seconds"].as_f64() > Some(0.0));
+    Ok(())
+}
+
+#[test]
 fn who_runs_and_waits_is_shown_while_it_does() -> Result<()> {
     let (release, gate) = mpsc::channel::<()>();
     let gate = std::sync::Mutex::new(gate);

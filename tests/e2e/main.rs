@@ -21,4 +21,5 @@ mod isolation; // one request leaves nothing to another
 mod grants; // what a guest was granted, and nothing else
 mod output; // what a guest prints
 mod admin; // what an operator sees, and who may
+mod dashboard; // the same in a real browser
 mod access_log; // one line for each request, and the names that they go by

@@ -41,6 +41,10 @@ impl Office {
                 let page = Page::of_text(303, "welcome").with("Location", "/");
                 return page.with("Set-Cookie", cookie);
             }
+            // It asks for the token, and shows nothing before it has it.
+            Verdict::NoToken if path == "/" => {
+                return self.dashboard(401).with("WWW-Authenticate", "Bearer");
+            }
             Verdict::Welcome(_) | Verdict::NoToken => {
                 let page = Page::of_text(401, "send the token: Authorization: Bearer TOKEN");
                 return page.with("WWW-Authenticate", "Bearer");
@@ -50,23 +54,28 @@ impl Office {
             }
         }
         match path {
-            "/" => Page {
-                content_type: "text/html; charset=utf-8",
-                headers: vec![("Content-Security-Policy", self.policy.as_str().to_owned())],
-                ..Page::of_text(200, DASHBOARD)
-            },
+            "/" => self.dashboard(200),
             "/metrics" => Page {
                 content_type: "application/openmetrics-text; version=1.0.0; charset=utf-8",
                 text: metrics::page(&self.service),
                 ..Page::of_text(200, "")
             },
-            "/status" => json(&Status::of(self, Instant::now())),
+            "/status" => {
+                let routes_of = item(head, "routes");
+                json(&Status::of(self, routes_of.as_deref(), Instant::now()))
+            }
             "/log" => self.log(head),
             _ => Page::of_text(
                 404,
                 "there is /, /status, /log?tenant=NAME, /metrics, /healthz and /readyz",
             ),
         }
+    }
+
+    fn dashboard(&self, status: u16) -> Page {
+        let content_type = "text/html; charset=utf-8";
+        let page = Page { content_type, ..Page::of_text(status, DASHBOARD) };
+        page.with("Content-Security-Policy", self.policy.as_str())
     }
 
     fn readiness(&self) -> Page {
@@ -77,9 +86,7 @@ impl Office {
     }
 
     fn log(&self, head: &Head<'_>) -> Page {
-        let query = http1::query(head.target);
-        let name = query.iter().find(|(name, _)| *name == "tenant").map(|(_, value)| value);
-        let name = paths::decode(name.copied().unwrap_or_default());
+        let name = item(head, "tenant").unwrap_or_default();
         let catalog = self.service.catalog.load();
         let served =
             catalog.tenants().iter().find(|served| *served.account.name.as_bytes() == *name);
@@ -91,6 +98,13 @@ impl Office {
             None => Page::of_text(404, "there is no such tenant"),
         }
     }
+}
+
+/// What a request's query says of something.
+fn item(head: &Head<'_>, name: &str) -> Option<Vec<u8>> {
+    let query = http1::query(head.target);
+    let value = query.iter().find(|(item, _)| *item == name).map(|(_, value)| value);
+    value.map(|value| paths::decode(value).into_owned())
 }
 
 fn json(value: &impl Serialize) -> Page {

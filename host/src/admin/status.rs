@@ -1,24 +1,31 @@
-//! The state of a server and of all whom it serves, for programs to read.
+//! The state of a server and of all whom it serves, for programs to read: `/status`.
+//!
+//! With `?routes=NAME` only the tenant of that name is shown with its routes, of which all
+//! together there may be very many.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
 use super::Office;
 use crate::Quota;
 use crate::admission::Lane;
 use crate::catalog::{Endpoint, Served};
-use crate::metrics::{ByReason, Window};
+use crate::metrics::{BOUNDS, ByReason, Metrics, Times, Window};
 use crate::service::Service;
 
 /// Counts by a word.
 type Counts = BTreeMap<&'static str, u64>;
 
-/// A server. Times are in seconds; what has no bound is `null`.
+/// A server. Times are in seconds; what has no bound is `null`. What is counted, latencies
+/// and times on a CPU included, only grows as long as `started` and the tenant are the
+/// same: two looks tell what was between them.
 #[derive(Serialize)]
 pub(super) struct Status {
     version: &'static str,
@@ -29,6 +36,9 @@ pub(super) struct Status {
     ready: bool,
     address: String,
     processors: usize,
+    /// Of the whole process: its memory that is in RAM, and its time on CPUs.
+    resident_bytes: Option<u64>,
+    cpu_seconds: f64,
     connections: Connections,
     requests: Room,
     unrouted: Counts,
@@ -38,6 +48,11 @@ pub(super) struct Status {
     access_log: Option<AccessLog>,
     /// How long the tenants' `recent` is.
     window: f64,
+    /// The upper bounds of what `latency` counts, here and in tenants: how many requests
+    /// took so long and longer than the bound before. One more count is of all that took
+    /// longer still; zeros at the end are left out.
+    latency_bounds: Vec<f64>,
+    latency: Vec<u64>,
     tenants: Vec<Tenant>,
 }
 
@@ -49,13 +64,15 @@ struct Connections {
     max_buffered_bytes: usize,
 }
 
-/// Requests that run and that wait.
+/// Requests that run and that wait, and how many may come in a second.
 #[derive(Serialize)]
 struct Room {
     running: usize,
     max_running: Option<usize>,
     waiting: usize,
     max_waiting: Option<usize>,
+    max_per_second: Option<f64>,
+    burst: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -79,9 +96,14 @@ struct Tenant {
     max_memory_bytes: Option<usize>,
     /// By reason, since the tenant was first served.
     reasons: Counts,
+    /// What its guests wrote that did not reach the log.
     log_dropped_bytes: u64,
+    latency: Vec<u64>,
+    /// Of its guests, each counted when it ends.
+    cpu_seconds: f64,
     recent: Recent,
-    routes: Vec<Route>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    routes: Option<Vec<Route>>,
 }
 
 /// The last minute, or less if there was less.
@@ -99,20 +121,28 @@ struct Route {
     path: String,
     #[serde(flatten)]
     room: Room,
+    /// If it is not the server's.
+    max_body_bytes: Option<u64>,
     reasons: Counts,
+    /// By class, like `2xx`.
     statuses: Counts,
     received_bytes: u64,
     sent_bytes: u64,
 }
 
 impl Status {
-    pub(super) fn of(office: &Office, now: Instant) -> Status {
+    /// With the routes of all tenants, or only of one.
+    pub(super) fn of(office: &Office, routes_of: Option<&[u8]>, now: Instant) -> Status {
         let Service { metrics, load, bounds, .. } = office.service.as_ref();
         let (started, since) = metrics.started;
         let (done, failed) = metrics.reloads.counts();
         let log = office.service.access_log.as_ref();
         let window = office.window();
         let catalog = office.service.catalog.load();
+        let mut latency = metrics.other_tenants.total.times();
+        for served in catalog.tenants().iter().filter(|served| !is_shared(served, metrics)) {
+            latency.add(&served.tally.total.times());
+        }
         let tenants = catalog.tenants().iter();
         Status {
             version: env!("CARGO_PKG_VERSION"),
@@ -122,6 +152,10 @@ impl Status {
             ready: !office.service.stopping.load(Ordering::Relaxed),
             address: office.served_at.to_string(),
             processors: thread::available_parallelism().map_or(1, usize::from),
+            resident_bytes: resident_bytes(),
+            cpu_seconds: Duration::try_from(clock_gettime(ClockId::ProcessCPUTime))
+                .unwrap_or_default()
+                .as_secs_f64(),
             connections: Connections {
                 open: load.connections(),
                 max: bounds.max_connections,
@@ -135,8 +169,14 @@ impl Status {
             cache: metrics.cache.as_ref().map(|cache| cache.counts().into_iter().collect()),
             access_log: log.map(|log| AccessLog { dropped_lines: log.dropped() }),
             window: window.length(now).as_secs_f64(),
+            latency_bounds: BOUNDS.iter().map(|&bound| bound as f64 / 1e9).collect(),
+            latency: buckets(&latency),
             tenants: tenants
-                .map(|served| Tenant::of(served, &office.service, &window, now))
+                .map(|served| {
+                    let name = served.account.name.as_bytes();
+                    let with_routes = routes_of.is_none_or(|wanted| wanted == name);
+                    Tenant::of(served, &office.service, with_routes, &window, now)
+                })
                 .collect(),
         }
     }
@@ -148,15 +188,22 @@ impl Room {
         let bound = |bound| Some(bound).filter(|&bound| bound != usize::MAX);
         let (max_running, max_waiting) =
             (bound(quota.max_concurrent_requests), bound(quota.max_queue));
-        Room { running, max_running, waiting, max_waiting }
+        let (max_per_second, burst) = quota.rate.map(|rate| (rate.per_second, rate.burst)).unzip();
+        Room { running, max_running, waiting, max_waiting, max_per_second, burst }
     }
 }
 
 impl Tenant {
-    fn of(served: &Served, service: &Service, window: &Window, now: Instant) -> Tenant {
-        let shared = Arc::ptr_eq(&served.tally, &service.metrics.other_tenants);
+    fn of(
+        served: &Served,
+        service: &Service,
+        with_routes: bool,
+        window: &Window,
+        now: Instant,
+    ) -> Tenant {
         let seconds = |time: Duration| time.as_secs_f64();
         // What is counted for many says nothing of one.
+        let shared = is_shared(served, &service.metrics);
         let tally = if shared { &Default::default() } else { &served.tally };
         let account = &served.account;
         let (latency, cpu) = (tally.total.times(), tally.cpu.times().sum);
@@ -169,13 +216,17 @@ impl Tenant {
             max_memory_bytes: served.bounds.max_memory,
             reasons: counts(&tally.by_reason),
             log_dropped_bytes: account.dropped(),
+            latency: buckets(&latency),
+            cpu_seconds: cpu.as_secs_f64(),
             recent: Recent {
                 requests_per_second: recent.rate,
                 p50: recent.p50.map(seconds),
                 p99: recent.p99.map(seconds),
                 cpu_share: recent.cpu_share,
             },
-            routes: served.endpoints.iter().map(|endpoint| Route::of(endpoint, service)).collect(),
+            routes: with_routes.then(|| {
+                served.endpoints.iter().map(|endpoint| Route::of(endpoint, service)).collect()
+            }),
         }
     }
 }
@@ -193,12 +244,30 @@ impl Route {
         Route {
             path: endpoint.origin.route().to_owned(),
             room: Room::of(&endpoint.lane, endpoint.quota),
+            max_body_bytes: endpoint.max_body_size,
             reasons,
             statuses,
             received_bytes,
             sent_bytes,
         }
     }
+}
+
+/// Whether a tenant has no series of its own.
+fn is_shared(served: &Served, metrics: &Metrics) -> bool {
+    Arc::ptr_eq(&served.tally, &metrics.other_tenants)
+}
+
+fn buckets(times: &Times) -> Vec<u64> {
+    let end = times.buckets().iter().rposition(|&count| count > 0).map_or(0, |last| last + 1);
+    times.buckets().iter().copied().take(end).collect()
+}
+
+/// How much of this process is in RAM, if that can be known.
+fn resident_bytes() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(kibibytes.trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10)
 }
 
 fn counts(by_reason: &ByReason) -> Counts {

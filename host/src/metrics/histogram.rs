@@ -9,7 +9,7 @@ use prometheus_client::encoding::{MetricEncoder, NoLabelSet};
 /// The upper bounds of all buckets but the last, in nanoseconds: from ten microseconds to
 /// ten seconds. Every second one is for the quantiles alone.
 #[rustfmt::skip]
-const BOUNDS: [u64; 37] = [
+pub(crate) const BOUNDS: [u64; 37] = [
     10_000, 15_000, 20_000, 30_000, 50_000, 70_000,
     100_000, 150_000, 200_000, 300_000, 500_000, 700_000,
     1_000_000, 1_500_000, 2_000_000, 3_000_000, 5_000_000, 7_000_000,
@@ -73,6 +73,19 @@ impl Times {
     /// How many there were.
     pub(crate) fn count(&self) -> u64 {
         self.buckets.iter().sum()
+    }
+
+    /// How many there were within each bound, and over the last.
+    pub(crate) fn buckets(&self) -> &[u64] {
+        &self.buckets
+    }
+
+    /// Counts others, too.
+    pub(crate) fn add(&mut self, others: &Times) {
+        for (bucket, more) in self.buckets.iter_mut().zip(&others.buckets) {
+            *bucket += more;
+        }
+        self.sum += others.sum;
     }
 
     /// Those that have come since an earlier moment.

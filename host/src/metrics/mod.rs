@@ -19,6 +19,7 @@ use crate::guest::CacheUse;
 use crate::http1::CloseReason;
 use crate::record::Record;
 
+pub(crate) use histogram::{BOUNDS, Times};
 pub(crate) use page::page;
 pub(crate) use series::{OTHERS, Series};
 pub(crate) use tally::{ByReason, RouteTally, TenantTally};
