@@ -1,7 +1,7 @@
 //! Hostile clients and hostile surroundings, against the program itself: whatever they do,
 //! it is as it was before, and answers.
 
-mod program;
+pub mod program;
 mod surroundings; // signals, limits, a log without a reader
 
 use std::time::{Duration, Instant};

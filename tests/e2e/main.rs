@@ -22,4 +22,5 @@ mod grants; // what a guest was granted, and nothing else
 mod output; // what a guest prints
 mod admin; // what an operator sees, and who may
 mod dashboard; // the same in a real browser
+mod deploy; // what is in deploy/, checked by what will read it
 mod access_log; // one line for each request, and the names that they go by

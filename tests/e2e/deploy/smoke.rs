@@ -1,0 +1,173 @@
+//! The commands that are in `deploy/`, with the configurations beside them, run by a user
+//! who may do nothing.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use picohttp_host::config::Plan;
+use picohttp_tests::client::{PATIENCE, get};
+use picohttp_tests::host::eventually;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{container, deploy, manifest, unit_command};
+use crate::hostile::program::{address_in, file};
+
+/// Nobody.
+const USER: u32 = 65534;
+
+/// A machine on which the program is installed, as far as it can see.
+struct Machine {
+    folder: TempDir,
+    manager: UnixDatagram,
+}
+
+/// A program that was started there.
+struct Started {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Machine {
+    /// With a configuration of `deploy/`, but on free ports.
+    fn with(configuration: &str) -> Result<Machine> {
+        let folder = tempfile::tempdir()?;
+        let path = |name: &str| folder.path().join(name);
+        let files = path("srv/files");
+        fs::create_dir_all(&files)?;
+        for name in ["srv/index.html", "srv/files/index.html"] {
+            fs::write(path(name), "<p>deployed</p>")?;
+        }
+        fs::create_dir(path("cache"))?;
+        fs::copy(file()?, path("picohttp-host"))?;
+        let text = fs::read_to_string(deploy(configuration))?;
+        let text = text.replace(":8080", ":0").replace(":9090", ":0");
+        let text = text.replace("/srv", path("srv").to_str().context("no text")?);
+        fs::write(path("picohttp.toml"), text)?;
+        let manager = UnixDatagram::bind(path("notify"))?;
+        manager.set_read_timeout(Some(PATIENCE))?;
+        if rustix::process::geteuid().is_root() {
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
+            fs::set_permissions(path("notify"), fs::Permissions::from_mode(0o777))?;
+            chown(path("cache"), Some(USER), Some(USER))?;
+        }
+        Ok(Machine { folder, manager })
+    }
+
+    /// Runs a command and waits until it says that it serves.
+    fn run(&self, command: &[String]) -> Result<Started> {
+        let path = |name: &str| self.folder.path().join(name);
+        let (program, args) = command.split_first().context("no command")?;
+        ensure!(program.ends_with("/picohttp-host"), "{program}");
+        let log = path("log");
+        let mut command = Command::new(path("picohttp-host"));
+        for arg in args {
+            let is_configuration = arg == "/etc/picohttp-host/picohttp.toml";
+            command.arg(if is_configuration { path("picohttp.toml") } else { arg.into() });
+        }
+        command.env_clear().env("XDG_CACHE_HOME", path("cache"));
+        command.env("NOTIFY_SOCKET", path("notify")).current_dir("/");
+        command.stdin(Stdio::null()).stderr(fs::File::create(&log)?);
+        if rustix::process::geteuid().is_root() {
+            command.uid(USER).gid(USER);
+        }
+        let mut started = Started { child: command.spawn()?, log };
+        eventually("it serves or ends", || {
+            started.said().contains("Serving HTTP on ")
+                || started.child.try_wait().is_ok_and(|status| status.is_some())
+        })?;
+        ensure!(started.child.try_wait()?.is_none(), "it has ended: {}", started.said());
+        let mut told = [0; 100];
+        let length = self.manager.recv(&mut told)?;
+        assert_eq!(&told[..length], b"READY=1\n");
+        Ok(started)
+    }
+}
+
+impl Started {
+    fn said(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    fn operators(&self) -> Result<SocketAddr> {
+        let said = self.said();
+        let (_, rest) = said.split_once("Operators look at http://").context("no operators")?;
+        let address: SocketAddr = rest.split('/').next().unwrap_or_default().parse()?;
+        Ok(([127, 0, 0, 1], address.port()).into())
+    }
+
+    fn clients(&self) -> Result<SocketAddr> {
+        Ok(([127, 0, 0, 1], address_in(&self.said())?.port()).into())
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_units_command_serves_as_nobody() -> Result<()> {
+    let machine = Machine::with("systemd/picohttp.toml")?;
+    let started = machine.run(&unit_command()?)?;
+    assert_eq!(get(started.clients()?, "/index.html")?.text(), "<p>deployed</p>");
+    assert_eq!(get(started.operators()?, "/readyz")?.status, 200);
+    let cache = machine.folder.path().join("cache/picohttp-host");
+    ensure!(cache.is_dir(), "nothing is kept: {}", started.said());
+    Ok(())
+}
+
+#[test]
+fn the_pods_command_serves_as_nobody_and_is_probed() -> Result<()> {
+    let machine = Machine::with("kubernetes/picohttp.toml")?;
+    let started = machine.run(&super::recipe::command()?)?;
+    assert_eq!(get(started.clients()?, "/index.html")?.text(), "<p>deployed</p>");
+    let container = container()?;
+    for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
+        let path = container[probe]["httpGet"]["path"].as_str().context("no path")?;
+        assert_eq!(get(started.operators()?, path)?.status, 200, "{probe}");
+    }
+    let pod = &manifest("deployment.yaml")?["spec"]["template"];
+    let path = pod["metadata"]["annotations"]["prometheus.io/path"].as_str();
+    let metrics = get(started.operators()?, path.context("no path")?)?;
+    let metric = &manifest("autoscaler.yaml")?["spec"]["metrics"][1]["pods"]["metric"]["name"];
+    let metric = metric.as_str().context("no metric")?;
+    ensure!(metrics.text().contains(&format!("\n{metric}{{")), "{}", metrics.text());
+    Ok(())
+}
+
+#[test]
+fn a_pod_has_the_ports_the_time_and_the_memory_that_its_configuration_needs() -> Result<()> {
+    let text = fs::read_to_string(deploy("kubernetes/picohttp.toml"))?;
+    let container = container()?;
+    for port in container["ports"].as_array().context("no ports")? {
+        ensure!(text.contains(&format!(":{}\"", port["containerPort"])), "{port}");
+    }
+    let machine = Machine::with("kubernetes/picohttp.toml")?;
+    let plan = Plan::read(&machine.folder.path().join("picohttp.toml"))?;
+    let instances = plan.server.max_concurrent_requests;
+    let largest =
+        plan.tenants.iter().flat_map(|tenant| &tenant.routes).map(|route| route.max_memory);
+    let needed = instances * largest.max().unwrap_or_default() + plan.server.max_buffered;
+    let limit = container["resources"]["limits"]["memory"].as_str().context("no limit")?;
+    let limit =
+        picohttp_host::config::units::size(limit.trim_end_matches('i').trim_end_matches('G'));
+    let limit = limit.map_err(anyhow::Error::msg)? << 30;
+    ensure!(needed + (128 << 20) <= limit, "{needed} bytes, and {limit} are allowed");
+
+    let pod = &manifest("deployment.yaml")?["spec"]["template"]["spec"];
+    let seconds = |value: &Value| value.as_u64().context("no number");
+    let grace = seconds(&pod["terminationGracePeriodSeconds"])?;
+    let pause = seconds(&container["lifecycle"]["preStop"]["sleep"]["seconds"])?;
+    ensure!(pause + plan.server.shutdown_timeout.as_secs() < grace);
+    Ok(())
+}
