@@ -26,6 +26,8 @@ pub(crate) struct Account {
     /// The last that it had to do with, if somebody may want to see it.
     journal: OnceLock<Journal>,
     credit: Mutex<Allowance>,
+    /// Whether the credit has been used up, and may still be.
+    owed: AtomicBool,
     /// Whether the tenant is the only one.
     alone: AtomicBool,
 }
@@ -41,6 +43,7 @@ impl Account {
             dropped: AtomicU64::new(0),
             journal: OnceLock::new(),
             credit: Mutex::default(),
+            owed: AtomicBool::new(false),
             alone: AtomicBool::new(true),
         }
     }
@@ -80,7 +83,7 @@ impl Account {
     /// Whether so many bytes more may reach the log.
     pub(crate) fn may_log(&self, bytes: usize) -> bool {
         let rate = self.log_rate.load(Ordering::Relaxed);
-        rate == usize::MAX || take(&self.log, bytes as f64, rate as f64, rate as f64)
+        rate == usize::MAX || take(&self.log, bytes as f64, rate as f64, rate as f64, true)
     }
 
     /// Counts bytes that did not reach the log.
@@ -103,13 +106,30 @@ impl Account {
         self.journal.get()
     }
 
+    /// Whether long handlers have used up what they may have like anyone's.
+    pub(crate) fn owes(&self) -> bool {
+        // The bit spares the lock where nobody owes.
+        self.owed.load(Ordering::Relaxed) && {
+            let owes = !take(&self.credit, LEAST_CREDIT, CREDIT, MOST_CREDIT, false);
+            self.owed.store(owes, Ordering::Relaxed);
+            owes
+        }
+    }
+
     /// Whether a long handler may have so much more time like anyone's. Where there is
     /// nobody else, it may.
     pub(crate) fn has_credit(&self, time: Duration) -> bool {
-        self.alone.load(Ordering::Relaxed)
-            || take(&self.credit, time.as_nanos() as f64, CREDIT, MOST_CREDIT)
+        let has_credit = self.alone.load(Ordering::Relaxed)
+            || take(&self.credit, time.as_nanos() as f64, CREDIT, MOST_CREDIT, true);
+        if !has_credit {
+            self.owed.store(true, Ordering::Relaxed);
+        }
+        has_credit
     }
 }
+
+/// How much credit a tenant must have left to owe nothing, in nanoseconds.
+const LEAST_CREDIT: f64 = 0.01 * 1e9;
 
 /// Something of which there is more as time goes by.
 #[derive(Debug, Default)]
@@ -118,16 +138,22 @@ struct Allowance {
     at: Option<Instant>,
 }
 
-/// Takes `amount` if there is so much, given how much comes in a second and how much
-/// there can be.
-fn take(allowance: &Mutex<Allowance>, amount: f64, per_second: f64, most: f64) -> bool {
+/// Whether there is `amount`, given how much comes in a second and how much there can be.
+/// Takes it then, if `really`.
+fn take(
+    allowance: &Mutex<Allowance>,
+    amount: f64,
+    per_second: f64,
+    most: f64,
+    really: bool,
+) -> bool {
     let mut allowance = allowance.lock().unwrap_or_else(PoisonError::into_inner);
     let now = Instant::now();
     let more = allowance.at.map(|at| now.saturating_duration_since(at).as_secs_f64() * per_second);
     allowance.left = more.map_or(most, |more| most.min(allowance.left + more));
     allowance.at = Some(now);
     let enough = amount <= allowance.left;
-    if enough {
+    if enough && really {
         allowance.left -= amount;
     }
     enough

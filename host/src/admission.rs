@@ -1,40 +1,45 @@
 //! Who may run now, who waits for room, and who is refused.
 //!
 //! Lanes make a tree: each route is within its tenant's lane, and all tenants are
-//! within the server's. A request runs if there is room in its lane and in those
-//! around it. If not it waits in line, as a complete request and not as a thread;
-//! those over the line are refused at once, which is kinder than an answer that comes
-//! too late.
+//! within the server's. A request has room if there is some in its lane and in those
+//! around it. If not it waits in line, as a complete request and not as a thread; those
+//! over the line are refused at once, which is kinder than an answer that comes too late.
 //!
-//! A tenant that has had more than its share of the processors waits, too, until the
-//! others have had theirs or a thread has nothing else to do ([`fairness`]). So does a
-//! request that will take long, until the threads have looked at all sockets.
+//! Not all that have room run at once. A request that will take long is ready for a
+//! moment, until threads have looked at all sockets; and one of a tenant that has had more
+//! than its share of the processors ([`fairness`]) is for the [`background`].
 //!
 //! [`fairness`]: crate::fairness
+//! [`background`]: crate::background
 
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
+use crate::account::Account;
 use crate::connection::Connection;
 use crate::fairness::{Clock, Share};
 use crate::rate::Bucket;
 use crate::tenant::Quota;
 
-/// What takes longer than this waits in line, if only for a moment, so that threads look
-/// at all sockets before they begin with it: they could not tell that there are too many
-/// requests while they are busy with them.
+/// What takes longer than this is not begun before threads have looked at all sockets:
+/// while they are busy with it, they could not tell that there are too many requests.
 const QUICK: Duration = Duration::from_micros(300);
 
 /// All lanes of a server.
+#[derive(Default)]
 pub(crate) struct Admission {
     state: Mutex<State>,
-    /// How many requests wait; known without the lock.
+    /// How many requests wait for room, and how many have it and wait for a thread; known
+    /// without the lock.
     waiting: AtomicUsize,
+    ready: AtomicUsize,
+    /// Told when there may be something for a thread in the background.
+    behind: Condvar,
 }
 
 #[derive(Default)]
@@ -42,7 +47,18 @@ struct State {
     lanes: Slab<Room>,
     /// The lanes with a line of their own, in the order in which they are looked at.
     backlog: VecDeque<usize>,
+    /// Those who have room and wait for a thread, with their lanes.
+    ready: VecDeque<(usize, Connection)>,
+    /// How many threads in the background have nothing to do.
+    idle_behind: usize,
     clock: Clock,
+}
+
+/// For which threads something is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Front,
+    Background,
 }
 
 /// What one lane holds.
@@ -56,6 +72,8 @@ struct Room {
     waiting: usize,
     /// Those that wait in this lane itself.
     line: VecDeque<Connection>,
+    /// What the lane's tenant has in use, if it is one.
+    account: Option<Arc<Account>>,
     /// What the lane has had of the processors.
     share: Share,
     /// How long its requests keep a processor busy of late.
@@ -72,7 +90,7 @@ pub(crate) struct Lane {
 pub(crate) enum Admitted {
     /// It may run; after it, [`Admission::leave`] must be called.
     Run(Connection),
-    /// It waits; whoever leaves, or has nothing to do, will run it.
+    /// It waits, for room or for a thread.
     Waiting,
     /// There is no room, not even to wait.
     Refused(Connection),
@@ -81,18 +99,32 @@ pub(crate) enum Admitted {
 impl Admission {
     /// A tree with the outermost lane, which stays.
     pub(crate) fn new(quota: Quota) -> (Arc<Admission>, Lane) {
-        let admission =
-            Arc::new(Admission { state: Mutex::default(), waiting: AtomicUsize::default() });
-        let outermost = admission.add(None, quota);
+        let admission = Arc::new(Admission::default());
+        let outermost = admission.add(None, quota, None);
         (admission, outermost)
     }
 
-    /// Adds a lane within `parent`.
-    pub(crate) fn within(self: &Arc<Self>, parent: &Lane, quota: Quota) -> Lane {
-        self.add(Some(parent.key), quota)
+    /// Adds the lane of a tenant.
+    pub(crate) fn of_tenant(
+        self: &Arc<Self>,
+        outermost: &Lane,
+        quota: Quota,
+        account: Arc<Account>,
+    ) -> Lane {
+        self.add(Some(outermost.key), quota, Some(account))
     }
 
-    fn add(self: &Arc<Self>, parent: Option<usize>, quota: Quota) -> Lane {
+    /// Adds the lane of a route.
+    pub(crate) fn of_route(self: &Arc<Self>, tenant: &Lane, quota: Quota) -> Lane {
+        self.add(Some(tenant.key), quota, None)
+    }
+
+    fn add(
+        self: &Arc<Self>,
+        parent: Option<usize>,
+        quota: Quota,
+        account: Option<Arc<Account>>,
+    ) -> Lane {
         let room = Room {
             parent,
             quota,
@@ -100,6 +132,7 @@ impl Admission {
             running: 0,
             waiting: 0,
             line: VecDeque::new(),
+            account,
             share: Share::default(),
             pace: Duration::ZERO,
         };
@@ -113,13 +146,15 @@ impl Admission {
         if !state.is_within_rates(lane.key, now) {
             return Admitted::Refused(connection);
         }
-        let may_wait = state.can_wait(lane.key);
-        let at_once = state.is_due(lane.key) && state.is_quick(lane.key);
-        if state.has_room(lane.key) && (at_once || !may_wait.ever) {
+        if state.has_room(lane.key) {
             state.take_tokens(lane.key, now);
             state.each(lane.key, |room| room.running += 1);
-            Admitted::Run(connection)
-        } else if may_wait.now {
+            if state.place(lane.key) == Place::Front && state.is_quick(lane.key) {
+                return Admitted::Run(connection);
+            }
+            self.make_ready(&mut state, lane.key, connection);
+            Admitted::Waiting
+        } else if state.can_wait(lane.key) {
             state.take_tokens(lane.key, now);
             state.each(lane.key, |room| room.waiting += 1);
             if let Some(room) = state.lanes.get_mut(lane.key) {
@@ -135,56 +170,94 @@ impl Admission {
         }
     }
 
-    /// Ends a run that has kept a processor busy for so long.
-    pub(crate) fn leave(&self, lane: &Lane, busy: Duration, now: Instant) {
+    /// Ends a run that has kept a processor busy for so long, and gives its room to the
+    /// next in line. What was done in the background has been had from nobody.
+    pub(crate) fn leave(&self, lane: &Lane, busy: Duration, place: Place, now: Instant) {
         let mut state = self.state();
         if let Some(room) = state.lanes.get_mut(lane.key) {
             room.pace = (room.pace * 7 + busy) / 8;
         }
         state.each(lane.key, |room| room.running = room.running.saturating_sub(1));
-        state.charge(lane.key, busy, now);
+        if place == Place::Front {
+            state.charge(lane.key, busy, now);
+        }
+        self.promote(&mut state);
     }
 
-    /// The next in line who has room; it has it already then, and must be run. Of several
-    /// it is one of the tenant that has had least. A tenant that has had more than its
-    /// share is passed over, unless the thread is idle.
-    pub(crate) fn next(&self, idle: bool) -> Option<Connection> {
+    /// Those who have room and wait for a thread; known without the lock.
+    pub(crate) fn ready(&self) -> usize {
+        self.ready.load(Ordering::Relaxed)
+    }
+
+    /// One that is for threads in this place; it must be run. Of several it is one of the
+    /// tenant that has had least.
+    pub(crate) fn next(&self, place: Place) -> Option<Connection> {
+        self.take_ready(&mut self.state(), place)
+    }
+
+    /// Waits until there is one for the background, but no longer than `patience`.
+    pub(crate) fn next_behind(&self, patience: Duration) -> Option<Connection> {
         let mut state = self.state();
-        let candidates = state.backlog.iter().copied().enumerate();
-        let with_room = candidates.filter(|&(_, key)| state.has_room(key));
-        let (place, key) = with_room.min_by_key(|&(_, key)| state.had(key))?;
-        if !idle && !state.is_due(key) {
-            return None;
+        if let Some(connection) = self.take_ready(&mut state, Place::Background) {
+            return Some(connection);
         }
-        state.backlog.remove(place);
-        let room = state.lanes.get_mut(key)?;
-        let connection = room.line.pop_front()?;
-        if !room.line.is_empty() {
-            state.backlog.push_back(key);
+        state.idle_behind += 1;
+        let waited = self.behind.wait_timeout(state, patience);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.idle_behind = state.idle_behind.saturating_sub(1);
+        self.take_ready(&mut state, Place::Background)
+    }
+
+    /// Has everybody in the background look again.
+    pub(crate) fn stir(&self) {
+        self.behind.notify_all();
+    }
+
+    /// Whether the background lacks a thread: there is something to do, and none is idle.
+    pub(crate) fn lacks_thread(&self) -> bool {
+        let state = self.state();
+        let is_behind = |&(key, _): &(usize, Connection)| state.place(key) == Place::Background;
+        state.idle_behind == 0 && state.ready.iter().any(is_behind)
+    }
+
+    fn make_ready(&self, state: &mut State, key: usize, connection: Connection) {
+        state.ready.push_back((key, connection));
+        self.ready.fetch_add(1, Ordering::Relaxed);
+        if state.idle_behind > 0 && state.place(key) == Place::Background {
+            self.behind.notify_one();
         }
-        state.each(key, |room| {
-            room.waiting = room.waiting.saturating_sub(1);
-            room.running += 1;
-        });
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn take_ready(&self, state: &mut State, place: Place) -> Option<Connection> {
+        let candidates = state.ready.iter().map(|&(key, _)| key).enumerate();
+        let suited = candidates.filter(|&(_, key)| state.place(key) == place);
+        let (first, _) = suited.min_by_key(|&(_, key)| state.had(key))?;
+        let (_, connection) = state.ready.remove(first)?;
+        self.ready.fetch_sub(1, Ordering::Relaxed);
         Some(connection)
+    }
+
+    /// Gives room to those in line, as far as there is some.
+    fn promote(&self, state: &mut State) {
+        while let Some((key, connection)) = state.take_waiting() {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.make_ready(state, key, connection);
+        }
     }
 
     /// Takes those that have waited past their deadlines.
     pub(crate) fn take_expired(&self, now: Instant) -> Vec<Connection> {
-        let mut state = self.state();
-        self.take_lines(&mut state, |connection| connection.deadline <= now)
+        self.take_all(&mut self.state(), |connection| connection.deadline <= now)
     }
 
     /// Closes the connections that wait.
     pub(crate) fn dismiss(&self) {
-        let waiting = self.take_lines(&mut self.state(), |_| true);
+        let waiting = self.take_all(&mut self.state(), |_| true);
         // Outside of the lock: a connection may be the last to keep its lane.
         drop(waiting);
     }
 
-    /// Takes from the head of each line as long as `is_over`.
-    fn take_lines(
+    fn take_all(
         &self,
         state: &mut State,
         is_over: impl Fn(&Connection) -> bool,
@@ -201,10 +274,20 @@ impl Admission {
             state.each(key, |room| room.waiting = room.waiting.saturating_sub(over));
             self.waiting.fetch_sub(over, Ordering::Relaxed);
         }
+        for (key, connection) in mem::take(&mut state.ready) {
+            if is_over(&connection) {
+                state.each(key, |room| room.running = room.running.saturating_sub(1));
+                self.ready.fetch_sub(1, Ordering::Relaxed);
+                taken.push(connection);
+            } else {
+                state.ready.push_back((key, connection));
+            }
+        }
+        self.promote(state);
         taken
     }
 
-    /// How many requests wait.
+    /// How many requests wait for room.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
     }
@@ -212,14 +295,6 @@ impl Admission {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether a request may wait in its lane.
-struct MayWait {
-    /// There is room in line.
-    now: bool,
-    /// There is a line.
-    ever: bool,
 }
 
 impl State {
@@ -241,11 +316,27 @@ impl State {
         self.chain(key).all(|room| room.running < room.quota.max_concurrent_requests)
     }
 
-    fn can_wait(&self, key: usize) -> MayWait {
-        MayWait {
-            now: self.chain(key).all(|room| room.waiting < room.quota.max_queue),
-            ever: self.chain(key).all(|room| room.quota.max_queue > 0),
+    fn can_wait(&self, key: usize) -> bool {
+        self.chain(key).all(|room| room.waiting < room.quota.max_queue)
+    }
+
+    /// Takes the next in line who has room by now, and gives it that. Of several it is one
+    /// of the tenant that has had least.
+    fn take_waiting(&mut self) -> Option<(usize, Connection)> {
+        let candidates = self.backlog.iter().copied().enumerate();
+        let with_room = candidates.filter(|&(_, key)| self.has_room(key));
+        let (place, key) = with_room.min_by_key(|&(_, key)| self.had(key))?;
+        self.backlog.remove(place);
+        let room = self.lanes.get_mut(key)?;
+        let connection = room.line.pop_front()?;
+        if !room.line.is_empty() {
+            self.backlog.push_back(key);
         }
+        self.each(key, |room| {
+            room.waiting = room.waiting.saturating_sub(1);
+            room.running += 1;
+        });
+        Some((key, connection))
     }
 
     fn is_within_rates(&self, key: usize, now: Instant) -> bool {
@@ -266,10 +357,15 @@ impl State {
         tenant.map_or(Duration::ZERO, |tenant| tenant.share.had())
     }
 
-    /// Whether the lane's tenant has not had more than its share.
-    fn is_due(&self, key: usize) -> bool {
+    /// Where the lane's requests run: in the background if its tenant has had more than its
+    /// share, or owes for handlers that ran for long.
+    fn place(&self, key: usize) -> Place {
         let tenant = self.tenant(key).and_then(|key| self.lanes.get(key));
-        tenant.is_none_or(|tenant| self.clock.is_due(&tenant.share))
+        let is_front = tenant.is_none_or(|tenant| {
+            let owes = tenant.account.as_ref().is_some_and(|account| account.owes());
+            self.clock.is_due(&tenant.share) && !owes
+        });
+        if is_front { Place::Front } else { Place::Background }
     }
 
     /// Whether the lane's requests take so little that to let one wait is not worth it.

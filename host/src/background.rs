@@ -1,9 +1,9 @@
-//! Long runs in the background: a thread that lets all others go first.
+//! Threads that let all others go first.
 //!
-//! Its time is then what others leave, which the kernel gives it in fair parts
+//! Their time is what others leave, which the kernel gives them in fair parts
 //! (`SCHED_IDLE`, see sched(7)). No privilege is needed to retreat so, but one would be
-//! to return. So the thread ends with the request that it has at hand, and another
-//! takes its place.
+//! to return. Some threads do nothing else; and one whose handler runs for long retreats
+//! with it, ends when that is over, and is replaced.
 
 use std::cell::Cell;
 
@@ -13,36 +13,31 @@ use thread_priority::unix::{
     thread_native_id,
 };
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// A thread of somebody else's, who did not ask for this.
-    Elsewhere,
-    Front,
-    Background,
-}
+use crate::admission::Place;
 
 thread_local! {
-    static PLACE: Cell<Place> = const { Cell::new(Place::Elsewhere) };
+    /// Where the present thread is, if it is one that may retreat: not one of somebody
+    /// else's, who did not ask for this.
+    static PLACE: Cell<Option<Place>> = const { Cell::new(None) };
 }
 
 /// Lets the present thread retreat when it must. Who does this replaces it afterwards.
 pub(crate) fn enlist() {
-    PLACE.set(Place::Front);
+    PLACE.set(Some(Place::Front));
 }
 
 /// Lets all other threads go before this one from now on, if it may retreat.
 pub(crate) fn retreat() {
-    if PLACE.get() == Place::Front {
+    if PLACE.get() == Some(Place::Front) {
         let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-        let thread = thread_native_id();
         // If it fails, the thread goes on as it is, which is no worse than before.
-        if set_thread_priority_and_policy(thread, ThreadPriority::Min, idle).is_ok() {
-            PLACE.set(Place::Background);
+        if set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle).is_ok() {
+            PLACE.set(Some(Place::Background));
         }
     }
 }
 
-/// Whether the present thread has retreated and must be replaced.
-pub(crate) fn has_retreated() -> bool {
-    PLACE.get() == Place::Background
+/// Where the present thread is.
+pub(crate) fn place() -> Place {
+    PLACE.get().unwrap_or(Place::Front)
 }

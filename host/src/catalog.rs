@@ -211,7 +211,7 @@ impl Served {
         let Tenant { name, hosts, bounds, routes } = tenant;
         let lane = match before {
             Some(before) => Arc::clone(&before.lane),
-            None => Arc::new(admission.within(outermost, bounds.quota)),
+            None => Arc::new(admission.of_tenant(outermost, bounds.quota, Arc::clone(&account))),
         };
         let tally = series.tenant(&name, before.map(|before| &before.tally));
         let (endpoints, paths) = (Vec::with_capacity(routes.len()), Paths::default());
@@ -244,7 +244,7 @@ impl Served {
         let before = before.and_then(|before| before.endpoints.iter().find(same));
         let lane = match before {
             Some(before) => Arc::clone(&before.lane),
-            None => Arc::new(admission.within(&self.lane, quota)),
+            None => Arc::new(admission.of_route(&self.lane, quota)),
         };
         let origin = Arc::new(Origin { route: path, account: Arc::clone(&self.account) });
         let tally = series.route(&self.tally, before.map(|before| &before.tally));

@@ -19,6 +19,7 @@ use rustls::ServerConfig;
 use slab::Slab;
 use tracing::{error, warn};
 
+use crate::admission::Place;
 use crate::background;
 use crate::catalog::CatalogError;
 use crate::connection::{Connection, Share, Stage, after};
@@ -40,6 +41,9 @@ const BURST: usize = 16;
 /// How long a thread is busy with sockets while requests wait in line for it.
 const SOCKETS_IN_A_ROW: Duration = Duration::from_micros(250);
 
+/// How long a thread in the background has nothing to do before it ends.
+const IDLE_BEHIND: Duration = Duration::from_secs(2);
+
 /// How often parked connections are looked through for those past their deadlines.
 const SWEEP: Duration = Duration::from_millis(100);
 
@@ -59,7 +63,7 @@ enum Work {
     Clients,
     /// Go on with a connection whose socket is ready.
     Connection(Connection),
-    /// Go on with one whose request has waited in line.
+    /// Go on with one whose request is ready.
     Waited(Connection),
     /// Nothing, for now.
     None,
@@ -75,6 +79,8 @@ pub(crate) struct Workers {
     tls: ArcSwapOption<ServerConfig>,
     poller: Poller,
     turns: Arc<Turns>,
+    /// The number of a seat that never has a turn: the watchman's.
+    watchman: usize,
     /// Connections that wait for their sockets, by their keys.
     parked: Mutex<Slab<Connection>>,
     /// Whether there was no descriptor for a client. The listener is not watched then,
@@ -82,6 +88,8 @@ pub(crate) struct Workers {
     exhausted: AtomicBool,
     /// The threads, by their numbers.
     threads: Mutex<BTreeMap<usize, JoinHandle<()>>>,
+    /// Those in the background.
+    behind: Mutex<Vec<JoinHandle<()>>>,
     /// The numbers of those that ended and must be replaced.
     vacant: Mutex<Vec<usize>>,
     /// Set when the server begins to stop.
@@ -107,9 +115,11 @@ impl Workers {
             tls: ArcSwapOption::new(tls.map(Tls::config)),
             poller: Poller::new()?,
             turns: Arc::new(Turns::new(count.saturating_add(1))),
+            watchman: count,
             parked: Mutex::default(),
             exhausted: AtomicBool::new(false),
             threads: Mutex::default(),
+            behind: Mutex::default(),
             vacant: Mutex::default(),
             stopping: Mutex::default(),
             ended: AtomicBool::new(false),
@@ -144,11 +154,25 @@ impl Workers {
             if let Some(seat) = workers.turns.seat(number) {
                 run(&workers, seat);
             }
-            if background::has_retreated() {
+            if background::place() == Place::Background {
                 workers.vacant().push(number);
             }
         })?;
         self.threads().insert(number, thread);
+        Ok(())
+    }
+
+    /// Starts a thread in the background, for as long as there is something to do.
+    fn spawn_behind(self: &Arc<Self>) -> io::Result<()> {
+        let workers = Arc::clone(self);
+        let name = "background".to_owned();
+        let thread = thread::Builder::new()
+            .name(name)
+            .stack_size(STACK)
+            .spawn(move || workers.work_behind())?;
+        let mut behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
+        behind.retain(|thread| !thread.is_finished());
+        behind.push(thread);
         Ok(())
     }
 
@@ -159,8 +183,13 @@ impl Workers {
             match thread {
                 // One that panicked has nothing more to say.
                 Some((_, thread)) => drop(thread.join()),
-                None => return,
+                None => break,
             }
+        }
+        let behind =
+            std::mem::take(&mut *self.behind.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in behind {
+            drop(thread.join());
         }
     }
 
@@ -243,6 +272,7 @@ impl Workers {
         self.service.admission.dismiss();
         self.parked().clear();
         self.turns.end();
+        self.service.admission.stir();
         if let Err(error) = self.poller.wake_all() {
             error!(%error, "cannot wake the request threads");
         }
@@ -270,34 +300,50 @@ impl Workers {
                     }
                 }
             }
-            if background::has_retreated() {
-                return seat.leave();
+            if background::place() == Place::Background {
+                seat.leave();
             }
-            if self.service.admission.waiting() > 0 {
+            if self.service.admission.ready() > 0 {
                 // What this thread made room for is for those who have a turn.
+                self.poller.nudge();
+            }
+            if background::place() == Place::Background {
+                return;
+            }
+        }
+    }
+
+    /// What a thread in the background does.
+    fn work_behind(&self) {
+        background::enlist();
+        background::retreat();
+        let Some(seat) = self.turns.seat(self.watchman) else { return };
+        while !self.ended.load(Ordering::Relaxed) {
+            match self.service.admission.next_behind(IDLE_BEHIND) {
+                Some(connection) => self.advance(connection, seat),
+                None => return,
+            }
+            if self.service.admission.ready() > 0 {
                 self.poller.nudge();
             }
         }
     }
 
-    /// What to do next. Sockets go before requests that wait in line, so that clients
-    /// are told soon when there are too many; but only for so long.
+    /// What to do next. Sockets go before requests that are ready, so that clients are told
+    /// soon when there are too many; but only for so long.
     fn next_work(&self, lined_up: &mut Instant) -> io::Result<Work> {
         let admission = &self.service.admission;
-        if admission.waiting() > 0 {
-            if lined_up.elapsed() >= SOCKETS_IN_A_ROW {
-                if let Some(connection) = admission.next(false) {
-                    return Ok(Work::Waited(connection));
-                }
-                *lined_up = Instant::now();
-            }
-            if let Some(event) = self.poller.look()? {
+        if admission.ready() > 0 {
+            if lined_up.elapsed() < SOCKETS_IN_A_ROW
+                && let Some(event) = self.poller.look()?
+            {
                 return Ok(self.work_of(event));
             }
-            if let Some(connection) = admission.next(true) {
+            if let Some(connection) = admission.next(Place::Front) {
                 return Ok(Work::Waited(connection));
             }
-            // There is no room. Whoever makes some will nudge a thread that waits.
+            // The others are for the background, or will be looked for at the next nudge.
+            *lined_up = Instant::now();
         }
         Ok(self.work_of(self.poller.wait()?))
     }
@@ -406,15 +452,27 @@ impl Workers {
         while !self.ended.load(Ordering::Relaxed) {
             thread::sleep(pause);
             pause = if self.turns.look() { LOOK } else { IDLE_LOOK };
-            if self.service.admission.waiting() > 0 {
-                // All who could take them may have begun to wait before there was room.
+            if self.service.admission.ready() > 0 {
+                // Where a request may run changes with time.
                 self.poller.nudge();
+                self.service.admission.stir();
+                self.fill_background();
             }
             self.fill_vacant();
             if swept.elapsed() >= SWEEP {
                 swept = Instant::now();
                 self.sweep(seat);
             }
+        }
+    }
+
+    /// Starts a thread in the background if there is something to do and all others are
+    /// busy. If there can be none now, there may be later.
+    fn fill_background(self: &Arc<Self>) {
+        if self.service.admission.lacks_thread()
+            && let Err(error) = self.spawn_behind()
+        {
+            error!(%error, "cannot start a thread in the background");
         }
     }
 

@@ -12,6 +12,7 @@ mod hostile; // the program itself, among hostile clients and in hostile surroun
 mod library; // starting, stopping, and how much runs at once
 mod tenants; // whose a request is: hosts, paths, and odd spellings of both
 mod lanes; // what a tenant and a route may have, and that others have theirs
+mod background; // handlers that run for long
 mod replacing; // other tenants, without a pause
 mod plugins; // the handlers in plugins/
 mod load; // what cannot be a handler, and why

@@ -23,6 +23,9 @@ pub struct Healthy<'a> {
     pub connections: usize,
     /// Whether connections persist; otherwise each request has one of its own.
     pub keep_alive: bool,
+    /// How many hosts are asked in turn: t0, t1 and so on. With none, it is the server's
+    /// address.
+    pub hosts: usize,
 }
 
 /// What wrk counted.
@@ -45,7 +48,7 @@ pub struct Load {
 impl<'a> Healthy<'a> {
     /// With a connection for each request, as the server has it by default.
     pub fn asking(target: &'a str) -> Healthy<'a> {
-        Healthy { target, connections: CONNECTIONS, keep_alive: false }
+        Healthy { target, connections: CONNECTIONS, keep_alive: false, hosts: 0 }
     }
 
     pub fn start(&self, stage: &Stage, server: SocketAddr) -> Result<Load> {
@@ -55,6 +58,9 @@ impl<'a> Healthy<'a> {
         command.args(["-t1", &format!("-c{}", self.connections), "--timeout=10s", "-d300s"]);
         command.arg("-s").arg(Stage::script()).arg(format!("http://{server}{}", self.target));
         command.args(["--", "GET", "0", if self.keep_alive { "keep-alive" } else { "close" }]);
+        if self.hosts > 0 {
+            command.arg(self.hosts.to_string());
+        }
         Ok(Load { wrk: Process::start(command, folder.path())?, _folder: folder })
     }
 

@@ -41,10 +41,22 @@ impl Server {
         if stage.must_compile(handler) {
             Server::start(stage, handler, args)?;
         }
-        let folder = stage.new_folder()?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
-        command.arg(handler).args(["--port", "0"]).args(args).env_remove("RUST_LOG");
+        command.arg(handler).args(["--port", "0"]).args(args);
         command.arg("--cache-dir").arg(stage.cache());
+        Server::run(stage, command)
+    }
+
+    /// With what a file says; its port must be 0.
+    pub fn configured(stage: &Stage, config: &Path) -> Result<Server> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
+        command.arg("--config").arg(config);
+        Server::run(stage, command)
+    }
+
+    fn run(stage: &Stage, mut command: Command) -> Result<Server> {
+        let folder = stage.new_folder()?;
+        command.env_remove("RUST_LOG");
         let mut process = Process::start(command, folder.path())?;
         let mut port = None;
         stage.wait("the server serves", PATIENCE, || {

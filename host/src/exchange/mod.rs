@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tracing::debug;
 
 use crate::Fault;
-use crate::admission::Admitted;
+use crate::admission::{Admitted, Place};
 use crate::background;
 use crate::connection::{Connection, Stage};
 use crate::http1::{CloseReason, Receiver};
@@ -82,16 +82,16 @@ pub(crate) fn advance(
             }
             Stage::Handle(message) => {
                 let result = seat.risk_turn(|| handle(&connection, &message, Ok(()), service));
+                let place = background::place();
                 if let Some(endpoint) = connection.endpoint.take() {
-                    service.admission.leave(&endpoint.lane, result.busy, result.ended);
+                    service.admission.leave(&endpoint.lane, result.busy, place, result.ended);
                 }
                 handled = true;
                 finish(&mut connection, &message, result, service);
-                if background::has_retreated() {
+                match place {
+                    Place::Front => Step::Next,
                     // Nothing but the handler has to do with what others leave.
-                    Step::Wait(Interest::Writable)
-                } else {
-                    Step::Next
+                    Place::Background => Step::Wait(Interest::Writable),
                 }
             }
             Stage::Send(output) => send(&mut connection, output, service),

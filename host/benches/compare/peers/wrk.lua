@@ -1,4 +1,5 @@
--- The load of one measurement. Arguments: method, bytes of body, "keep-alive" or "close".
+-- The load of one measurement. Arguments: method, bytes of body, "keep-alive" or "close",
+-- and perhaps how many hosts are asked, t0 and so on, one by one.
 
 function init(args)
     wrk.method = args[1]
@@ -8,6 +9,22 @@ function init(args)
     if args[3] == "close" then
         wrk.headers["Connection"] = "close"
     end
+    if args[4] then
+        requests = {}
+        for number = 1, tonumber(args[4]) do
+            wrk.headers["Host"] = "t" .. (number - 1)
+            requests[number] = wrk.format()
+        end
+        request = next_request
+    end
+end
+
+local number = 0
+
+function next_request()
+    -- A step that has nothing in common with any power of two or ten.
+    number = (number + 7919) % #requests
+    return requests[number + 1]
 end
 
 -- One line for load.rs: requests, microseconds, three percentiles in microseconds, errors.

@@ -76,7 +76,7 @@ pub fn run(stage: &Stage) -> Result<Report> {
 }
 
 fn with(connections: usize) -> Healthy<'static> {
-    Healthy { target: "/hello", connections, keep_alive: true }
+    Healthy { target: "/hello", connections, keep_alive: true, hosts: 0 }
 }
 
 fn median_rate(measured: &[Measured]) -> f64 {

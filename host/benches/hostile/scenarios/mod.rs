@@ -9,6 +9,7 @@ mod descriptors;
 mod overload;
 mod resets;
 mod connections;
+mod neighbours;
 
 use anyhow::Result;
 
@@ -72,5 +73,10 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "connections",
         about: "1 to 4096 persistent connections, all of them busy",
         run: connections::run,
+    },
+    Scenario {
+        name: "neighbours",
+        about: "20 tenants beside one that takes all it can get",
+        run: neighbours::run,
     },
 ];

@@ -31,7 +31,8 @@ pub fn run(stage: &Stage) -> Result<Report> {
         let mut times = Vec::new();
         let mut held = 0;
         for _ in 0..stage.rounds {
-            let clients = Healthy { target, connections: stage.clients(CLIENTS), keep_alive: true };
+            let clients =
+                Healthy { target, connections: stage.clients(CLIENTS), keep_alive: true, hosts: 0 };
             let load = clients.start(stage, server.address)?;
             stage.interrupt.sleep(stage.measure)?;
             kill_process_group(load.process().group(), Signal::STOP)?;

@@ -1,0 +1,74 @@
+//! Handlers that run for long, in the background once their tenant owes for them.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Result;
+use picohttp_host::{HttpServer, Quota, Request, Response, Route, Sandbox, Tenant};
+use picohttp_tests::client::{Answer, Client};
+use picohttp_tests::host::{Host, eventually};
+use picohttp_tests::sandbox::load;
+
+fn hello(_: &Request<'_>, response: &mut Response) {
+    response.data = Some(b"Hello".into());
+}
+
+/// A tenant with a handler that computes or spins, and one with a quick one.
+fn host(handler: &str, timeout: Duration) -> Result<Host> {
+    let long = load(handler, Sandbox { timeout, ..Sandbox::default() })?;
+    let quota = Quota { max_concurrent_requests: 8, ..Quota::default() };
+    let long = Tenant::new("long").hosts(["long"]).quota(quota).route(Route::new("/...", long));
+    let quick = Tenant::new("quick").route(Route::new("/...", hello));
+    Host::serve(HttpServer::of_tenants([long, quick]).port(0))
+}
+
+fn send(address: SocketAddr, target: &str) -> Result<Client> {
+    let mut client = Client::connect(address)?;
+    client.send(format!("GET {target} HTTP/1.0\r\nHost: long\r\n\r\n"))?;
+    Ok(client)
+}
+
+/// How many threads of this process the kernel lets run only when no other would.
+fn retreated() -> Result<usize> {
+    let mut count = 0;
+    for thread in fs::read_dir("/proc/self/task")? {
+        // A thread may end in between.
+        let stat = fs::read_to_string(thread?.path().join("stat")).unwrap_or_default();
+        let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+        count += usize::from(fields.split(' ').nth(38) == Some("5"));
+    }
+    Ok(count)
+}
+
+#[test]
+fn a_handler_that_computes_for_long_finishes_although_its_tenant_owes() -> Result<()> {
+    let host = host("work", Duration::from_secs(30))?;
+    for _ in 0..5 {
+        let clients: Vec<Client> =
+            (0..8).map(|_| send(host.address(), "/40000")).collect::<Result<_>>()?;
+        for mut client in clients {
+            assert_eq!(client.answer()?.status, 200);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_spinning_handler_retreats_and_its_thread_is_replaced() -> Result<()> {
+    let host = host("spin", Duration::from_secs(3))?;
+    let spinning: Vec<Client> = (0..8).map(|_| send(host.address(), "/")).collect::<Result<_>>()?;
+    eventually("they have retreated", || retreated().is_ok_and(|count| count >= 8))?;
+    for _ in 0..100 {
+        assert_eq!(host.get("/")?.text(), "Hello");
+    }
+    let statuses: Result<Vec<u16>> = spinning
+        .into_iter()
+        .map(|mut client| client.answer().map(|Answer { status, .. }| status))
+        .collect();
+    assert_eq!(statuses?, [504; 8]);
+    // Others are there for what comes next.
+    let mut next = send(host.address(), "/")?;
+    assert_eq!(next.answer()?.status, 504);
+    eventually("nobody is in the background", || retreated().is_ok_and(|count| count == 0))
+}
