@@ -62,8 +62,7 @@ fn the_recipe_builds_with_the_compiler_that_the_workspace_asks_for() -> Result<(
 #[test]
 fn the_recipe_builds() -> Result<()> {
     if env::var_os("PICOHTTP_TEST_CONTAINER").is_none() {
-        not_checked("the recipe builds: PICOHTTP_TEST_CONTAINER=1 tries it, with podman");
-        return Ok(());
+        return not_checked("that it builds: PICOHTTP_TEST_CONTAINER=1 tries it, with podman");
     }
     let recipe = deploy("container/Containerfile");
     let built = run("podman", &[&"build", &"--file", &recipe, &root()])?;
