@@ -1,6 +1,7 @@
 //! What is in `deploy/`: sound by the tools that will read it, and about this program.
 //! What cannot be checked on this machine is said, and is no failure.
 
+mod confinement; // what the unit forbids, and what the program does
 mod recipe; // the container's, and what ties it to the rest
 mod smoke; // the commands that are in there, run by nobody in particular
 

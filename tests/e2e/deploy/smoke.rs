@@ -23,20 +23,20 @@ use crate::hostile::program::{address_in, file};
 const USER: u32 = 65534;
 
 /// A machine on which the program is installed, as far as it can see.
-struct Machine {
+pub struct Machine {
     folder: TempDir,
     manager: UnixDatagram,
 }
 
 /// A program that was started there.
-struct Started {
+pub struct Started {
     child: Child,
     log: PathBuf,
 }
 
 impl Machine {
     /// With a configuration of `deploy/`, but on free ports.
-    fn with(configuration: &str) -> Result<Machine> {
+    pub fn with(configuration: &str) -> Result<Machine> {
         let folder = tempfile::tempdir()?;
         let path = |name: &str| folder.path().join(name);
         let files = path("srv/files");
@@ -60,18 +60,37 @@ impl Machine {
         Ok(Machine { folder, manager })
     }
 
+    /// Where a file is on it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     /// Runs a command and waits until it says that it serves.
     fn run(&self, command: &[String]) -> Result<Started> {
-        let path = |name: &str| self.folder.path().join(name);
+        self.run_within(&[], command)
+    }
+
+    /// Has another command run it.
+    pub fn run_within(&self, outer: &[&str], command: &[String]) -> Result<Started> {
+        let path = |name: &str| self.path(name);
         let (program, args) = command.split_first().context("no command")?;
         ensure!(program.ends_with("/picohttp-host"), "{program}");
         let log = path("log");
-        let mut command = Command::new(path("picohttp-host"));
+        let installed = path("picohttp-host");
+        let mut command = match outer.split_first() {
+            None => Command::new(installed),
+            Some((outer, outer_args)) => {
+                let mut command = Command::new(outer);
+                command.args(outer_args).arg(installed);
+                command
+            }
+        };
         for arg in args {
             let is_configuration = arg == "/etc/picohttp-host/picohttp.toml";
             command.arg(if is_configuration { path("picohttp.toml") } else { arg.into() });
         }
-        command.env_clear().env("XDG_CACHE_HOME", path("cache"));
+        let search = std::env::var_os("PATH").unwrap_or_default();
+        command.env_clear().env("PATH", search).env("XDG_CACHE_HOME", path("cache"));
         command.env("NOTIFY_SOCKET", path("notify")).current_dir("/");
         command.stdin(Stdio::null()).stderr(fs::File::create(&log)?);
         if rustix::process::geteuid().is_root() {
@@ -95,14 +114,23 @@ impl Started {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    fn operators(&self) -> Result<SocketAddr> {
+    pub fn wait_for(&self, text: &str) -> Result<()> {
+        eventually(text, || self.said().contains(text)).with_context(|| self.said())
+    }
+
+    /// Waits until it has ended.
+    pub fn end(&mut self) -> Result<()> {
+        eventually("it ends", || self.child.try_wait().is_ok_and(|status| status.is_some()))
+    }
+
+    pub fn operators(&self) -> Result<SocketAddr> {
         let said = self.said();
         let (_, rest) = said.split_once("Operators look at http://").context("no operators")?;
         let address: SocketAddr = rest.split('/').next().unwrap_or_default().parse()?;
         Ok(([127, 0, 0, 1], address.port()).into())
     }
 
-    fn clients(&self) -> Result<SocketAddr> {
+    pub fn clients(&self) -> Result<SocketAddr> {
         Ok(([127, 0, 0, 1], address_in(&self.said())?.port()).into())
     }
 }
