@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use picohttp_host::{HttpServer, Request, Response, RunningServer, StartError};
+use picohttp_host::{HttpServer, Request, Response, Route, RunningServer, StartError, Tenant};
 use picohttp_tests::client::{Client, PATIENCE, get};
 use picohttp_tests::gate::{Gate, ask};
 use picohttp_tests::host::eventually;
@@ -36,20 +36,18 @@ fn a_server_that_stops_leaves_clients_to_whoever_else_has_its_socket() -> Result
 #[test]
 fn a_server_that_leaves_finishes_what_it_has_and_takes_nothing_more() -> Result<()> {
     let (gate, handler) = Gate::new();
-    let old = HttpServer::new(handler).port(0).start()?;
+    let tenant = Tenant::new("old")
+        .route(Route::new("/running", handler))
+        .route(Route::new("/...", |_: &Request<'_>, _: &mut Response| {}));
+    let old = HttpServer::of_tenants([tenant]).port(0).start()?;
     let address = old.address();
     let mut running = ask(address, "/running")?;
     gate.next()?;
-    let socket = old.listener()?;
+    let new = says("new", old.listener()?)?;
     let leaving = thread::spawn(move || old.leave(PATIENCE));
-    let new = says("new", socket)?;
-    eventually("the old one takes nothing more", || {
-        // What it does take waits at the gate.
-        gate.let_go(1).is_ok() && get(address, "/").is_ok_and(|answer| answer.text() == "new")
-    })?;
-    for _ in 0..20 {
-        assert_eq!(get(address, "/")?.text(), "new");
-    }
+    let is_new = |_| get(address, "/").is_ok_and(|answer| answer.text() == "new");
+    eventually("the old one takes nothing more", || (0..50).all(is_new))?;
+    gate.let_go(1)?;
     assert_eq!(running.answer()?.status, 200);
     assert_eq!(leaving.join().expect("no panic"), 0);
     new.stop(PATIENCE);
