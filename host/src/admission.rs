@@ -6,8 +6,9 @@
 //! over the line are refused at once, which is kinder than an answer that comes too late.
 //!
 //! Not all that have room run at once. A request that will take long is ready for a
-//! moment, until threads have looked at all sockets; and one of a tenant that has had more
-//! than its share of the processors ([`fairness`]) is for the [`background`].
+//! moment, until threads have looked at all sockets. So is any of a tenant that has had more
+//! than its share of the processors ([`fairness`]); and one that is both is for the
+//! [`background`].
 //!
 //! [`fairness`]: crate::fairness
 //! [`background`]: crate::background
@@ -15,9 +16,10 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use slab::Slab;
 
 use crate::account::Account;
@@ -31,15 +33,17 @@ use crate::tenant::Quota;
 const QUICK: Duration = Duration::from_micros(300);
 
 /// All lanes of a server.
-#[derive(Default)]
 pub(crate) struct Admission {
     state: Mutex<State>,
     /// How many requests wait for room, and how many have it and wait for a thread; known
     /// without the lock.
     waiting: AtomicUsize,
     ready: AtomicUsize,
-    /// Told when there may be something for a thread in the background.
-    behind: Condvar,
+    /// Those who have room and are for the background, and words to end. Threads there come by them without a
+    /// lock: one who had it, and no processor, would keep those waiting who go first.
+    behind: (Sender<Option<Connection>>, Receiver<Option<Connection>>),
+    /// How many threads in the background have nothing to do.
+    idle_behind: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -47,10 +51,8 @@ struct State {
     lanes: Slab<Room>,
     /// The lanes with a line of their own, in the order in which they are looked at.
     backlog: VecDeque<usize>,
-    /// Those who have room and wait for a thread, with their lanes.
+    /// Those who have room and wait for a thread in front, with their lanes.
     ready: VecDeque<(usize, Connection)>,
-    /// How many threads in the background have nothing to do.
-    idle_behind: usize,
     clock: Clock,
 }
 
@@ -99,7 +101,13 @@ pub(crate) enum Admitted {
 impl Admission {
     /// A tree with the outermost lane, which stays.
     pub(crate) fn new(quota: Quota) -> (Arc<Admission>, Lane) {
-        let admission = Arc::new(Admission::default());
+        let admission = Arc::new(Admission {
+            state: Mutex::default(),
+            waiting: AtomicUsize::new(0),
+            ready: AtomicUsize::new(0),
+            behind: unbounded(),
+            idle_behind: AtomicUsize::new(0),
+        });
         let outermost = admission.add(None, quota, None);
         (admission, outermost)
     }
@@ -149,7 +157,7 @@ impl Admission {
         if state.has_room(lane.key) {
             state.take_tokens(lane.key, now);
             state.each(lane.key, |room| room.running += 1);
-            if state.place(lane.key) == Place::Front && state.is_quick(lane.key) {
+            if state.is_due(lane.key) && state.is_quick(lane.key) {
                 return Admitted::Run(connection);
             }
             self.make_ready(&mut state, lane.key, connection);
@@ -184,57 +192,46 @@ impl Admission {
         self.promote(&mut state);
     }
 
-    /// Those who have room and wait for a thread; known without the lock.
+    /// How many have room and wait for a thread in front; known without the lock.
     pub(crate) fn ready(&self) -> usize {
         self.ready.load(Ordering::Relaxed)
     }
 
-    /// One that is for threads in this place; it must be run. Of several it is one of the
-    /// tenant that has had least.
-    pub(crate) fn next(&self, place: Place) -> Option<Connection> {
-        self.take_ready(&mut self.state(), place)
+    /// One that is ready, for a thread in front; it must be run. Of several it is one of the
+    /// tenant that has had least. Whoever has had more than its share is for an idle thread.
+    pub(crate) fn next(&self, idle: bool) -> Option<Connection> {
+        let mut state = self.state();
+        let keys = state.ready.iter().map(|&(key, _)| key).enumerate();
+        let (first, key) = keys.min_by_key(|&(_, key)| state.had(key))?;
+        if !idle && !state.is_due(key) {
+            return None;
+        }
+        let (_, connection) = state.ready.remove(first)?;
+        self.ready.fetch_sub(1, Ordering::Relaxed);
+        Some(connection)
     }
 
     /// Waits until there is one for the background, but no longer than `patience`.
     pub(crate) fn next_behind(&self, patience: Duration) -> Option<Connection> {
-        let mut state = self.state();
-        if let Some(connection) = self.take_ready(&mut state, Place::Background) {
-            return Some(connection);
-        }
-        state.idle_behind += 1;
-        let waited = self.behind.wait_timeout(state, patience);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        state.idle_behind = state.idle_behind.saturating_sub(1);
-        self.take_ready(&mut state, Place::Background)
-    }
-
-    /// Has everybody in the background look again.
-    pub(crate) fn stir(&self) {
-        self.behind.notify_all();
+        self.idle_behind.fetch_add(1, Ordering::Relaxed);
+        let connection = self.behind.1.recv_timeout(patience).ok().flatten();
+        self.idle_behind.fetch_sub(1, Ordering::Relaxed);
+        connection
     }
 
     /// Whether the background lacks a thread: there is something to do, and none is idle.
     pub(crate) fn lacks_thread(&self) -> bool {
-        let state = self.state();
-        let is_behind = |&(key, _): &(usize, Connection)| state.place(key) == Place::Background;
-        state.idle_behind == 0 && state.ready.iter().any(is_behind)
+        !self.behind.1.is_empty() && self.idle_behind.load(Ordering::Relaxed) == 0
     }
 
     fn make_ready(&self, state: &mut State, key: usize, connection: Connection) {
-        state.ready.push_back((key, connection));
-        self.ready.fetch_add(1, Ordering::Relaxed);
-        if state.idle_behind > 0 && state.place(key) == Place::Background {
-            self.behind.notify_one();
+        if state.place(key) == Place::Front {
+            state.ready.push_back((key, connection));
+            self.ready.fetch_add(1, Ordering::Relaxed);
+        } else {
+            // It cannot fail while there is a receiver, which is here.
+            let _ = self.behind.0.send(Some(connection));
         }
-    }
-
-    fn take_ready(&self, state: &mut State, place: Place) -> Option<Connection> {
-        let candidates = state.ready.iter().map(|&(key, _)| key).enumerate();
-        let suited = candidates.filter(|&(_, key)| state.place(key) == place);
-        let (first, _) = suited.min_by_key(|&(_, key)| state.had(key))?;
-        let (_, connection) = state.ready.remove(first)?;
-        self.ready.fetch_sub(1, Ordering::Relaxed);
-        Some(connection)
     }
 
     /// Gives room to those in line, as far as there is some.
@@ -250,11 +247,15 @@ impl Admission {
         self.take_all(&mut self.state(), |connection| connection.deadline <= now)
     }
 
-    /// Closes the connections that wait.
-    pub(crate) fn dismiss(&self) {
+    /// Closes the connections that wait, and has so many threads in the background end.
+    pub(crate) fn dismiss(&self, threads: usize) {
         let waiting = self.take_all(&mut self.state(), |_| true);
         // Outside of the lock: a connection may be the last to keep its lane.
         drop(waiting);
+        self.behind.1.try_iter().for_each(drop);
+        for _ in 0..threads {
+            let _ = self.behind.0.send(None);
+        }
     }
 
     fn take_all(
@@ -357,15 +358,20 @@ impl State {
         tenant.map_or(Duration::ZERO, |tenant| tenant.share.had())
     }
 
-    /// Where the lane's requests run: in the background if its tenant has had more than its
-    /// share, or owes for handlers that ran for long.
-    fn place(&self, key: usize) -> Place {
+    /// Whether the lane's tenant has had no more than its share, and owes nothing for
+    /// handlers that ran for long.
+    fn is_due(&self, key: usize) -> bool {
         let tenant = self.tenant(key).and_then(|key| self.lanes.get(key));
-        let is_front = tenant.is_none_or(|tenant| {
+        tenant.is_none_or(|tenant| {
             let owes = tenant.account.as_ref().is_some_and(|account| account.owes());
             self.clock.is_due(&tenant.share) && !owes
-        });
-        if is_front { Place::Front } else { Place::Background }
+        })
+    }
+
+    /// Where the lane's requests run. It is the background for those that are not due, unless
+    /// they take so little that the way there would be longer.
+    fn place(&self, key: usize) -> Place {
+        if self.is_quick(key) || self.is_due(key) { Place::Front } else { Place::Background }
     }
 
     /// Whether the lane's requests take so little that to let one wait is not worth it.

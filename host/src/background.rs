@@ -1,11 +1,20 @@
 //! Threads that let all others go first.
 //!
-//! Their time is what others leave, which the kernel gives them in fair parts
-//! (`SCHED_IDLE`, see sched(7)). No privilege is needed to retreat so, but one would be
-//! to return. Some threads do nothing else; and one whose handler runs for long retreats
-//! with it, ends when that is over, and is replaced.
+//! Their time is what others leave (`SCHED_IDLE`, see sched(7)). No privilege is needed to
+//! retreat so, but one would be to return. Some threads do nothing else; and one whose
+//! handler runs for long retreats with it, ends when that is over, and is replaced.
+//!
+//! As many of them as there are processors have a turn, the others wait for theirs: one
+//! that had a lock while many others had the processor before it would keep those waiting
+//! who go first. Who runs for long passes its turn on, so all have the same.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
+use std::time::Instant;
 
 use thread_priority::ThreadPriority;
 use thread_priority::unix::{
@@ -16,28 +25,135 @@ use thread_priority::unix::{
 use crate::admission::Place;
 
 thread_local! {
-    /// Where the present thread is, if it is one that may retreat: not one of somebody
-    /// else's, who did not ask for this.
-    static PLACE: Cell<Option<Place>> = const { Cell::new(None) };
+    /// The background that the present thread may retreat to. There is none for threads of
+    /// somebody else's, who did not ask for this.
+    static BACKGROUND: RefCell<Option<Arc<Background>>> = const { RefCell::new(None) };
+    static PLACE: Cell<Place> = const { Cell::new(Place::Front) };
+    static HAS_TURN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The turns of a server's threads in the background.
+#[derive(Debug)]
+pub(crate) struct Background {
+    turns: Mutex<Turns>,
+}
+
+#[derive(Debug)]
+struct Turns {
+    free: usize,
+    waiting: VecDeque<Waiter>,
+}
+
+/// A thread that waits for its turn.
+#[derive(Debug)]
+struct Waiter {
+    thread: Thread,
+    has_turn: Arc<AtomicBool>,
+}
+
+impl Background {
+    /// With as many turns as there are processors.
+    pub(crate) fn new() -> Background {
+        let free = thread::available_parallelism().map_or(1, NonZero::get);
+        Background { turns: Mutex::new(Turns { free, waiting: VecDeque::new() }) }
+    }
+
+    /// Waits for a turn until `deadline`. Says whether there was one.
+    fn take(&self, deadline: Instant) -> bool {
+        let mut turns = self.turns();
+        if turns.free > 0 {
+            turns.free -= 1;
+            return true;
+        }
+        let has_turn = Arc::new(AtomicBool::new(false));
+        let waiter = Waiter { thread: thread::current(), has_turn: Arc::clone(&has_turn) };
+        turns.waiting.push_back(waiter);
+        drop(turns);
+        while !has_turn.load(Ordering::Acquire) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let mut turns = self.turns();
+                turns.waiting.retain(|waiter| !Arc::ptr_eq(&waiter.has_turn, &has_turn));
+                // It may have come just now.
+                return has_turn.load(Ordering::Acquire);
+            }
+            thread::park_timeout(left);
+        }
+        true
+    }
+
+    /// Gives a turn to who has waited longest.
+    fn give(&self) {
+        let mut turns = self.turns();
+        match turns.waiting.pop_front() {
+            Some(waiter) => {
+                waiter.has_turn.store(true, Ordering::Release);
+                drop(turns);
+                waiter.thread.unpark();
+            }
+            None => turns.free += 1,
+        }
+    }
+
+    fn is_wanted(&self) -> bool {
+        !self.turns().waiting.is_empty()
+    }
+
+    fn turns(&self) -> MutexGuard<'_, Turns> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Lets the present thread retreat when it must. Who does this replaces it afterwards.
-pub(crate) fn enlist() {
-    PLACE.set(Some(Place::Front));
+pub(crate) fn enlist(background: &Arc<Background>) {
+    BACKGROUND.set(Some(Arc::clone(background)));
 }
 
 /// Lets all other threads go before this one from now on, if it may retreat.
 pub(crate) fn retreat() {
-    if PLACE.get() == Some(Place::Front) {
+    let may_retreat = BACKGROUND.with_borrow(Option::is_some);
+    if may_retreat && PLACE.get() == Place::Front {
         let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
         // If it fails, the thread goes on as it is, which is no worse than before.
         if set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle).is_ok() {
-            PLACE.set(Some(Place::Background));
+            PLACE.set(Place::Background);
         }
     }
 }
 
 /// Where the present thread is.
 pub(crate) fn place() -> Place {
-    PLACE.get().unwrap_or(Place::Front)
+    PLACE.get()
+}
+
+/// In the background, waits for a turn until `deadline`; one that it has already is passed
+/// on first, if anybody waits for it.
+pub(crate) fn take_turn(deadline: Instant) {
+    with_background(|background| {
+        if HAS_TURN.get() {
+            if !background.is_wanted() {
+                return;
+            }
+            background.give();
+        }
+        HAS_TURN.set(background.take(deadline));
+    });
+}
+
+/// In the background, gives up the turn.
+pub(crate) fn give_turn() {
+    with_background(|background| {
+        if HAS_TURN.replace(false) {
+            background.give();
+        }
+    });
+}
+
+fn with_background(act: impl FnOnce(&Background)) {
+    if PLACE.get() == Place::Background {
+        let background = BACKGROUND.with_borrow(Option::clone);
+        if let Some(background) = background {
+            act(&background);
+        }
+    }
 }

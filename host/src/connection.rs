@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::RequestId;
 use crate::catalog::Endpoint;
+use crate::exchange::Handled;
 use crate::http1::{CloseReason, Message, Receiver};
 use crate::transport::{Moved, Transport};
 
@@ -56,6 +57,8 @@ pub(crate) enum Stage {
     Admit(Message),
     /// Its request may run.
     Handle(Message),
+    /// Its handler has run, and the answer is ready.
+    Answer(Message, Handled),
     /// Its response is being sent.
     Send(Output),
     /// Its response is sent; what the client still sends is read and dropped. To close

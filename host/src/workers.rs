@@ -15,12 +15,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use rustls::ServerConfig;
 use slab::Slab;
 use tracing::{error, warn};
 
 use crate::admission::Place;
-use crate::background;
+use crate::background::{self, Background};
 use crate::catalog::CatalogError;
 use crate::connection::{Connection, Share, Stage, after};
 use crate::exchange;
@@ -88,6 +89,9 @@ pub(crate) struct Workers {
     exhausted: AtomicBool,
     /// The threads, by their numbers.
     threads: Mutex<BTreeMap<usize, JoinHandle<()>>>,
+    background: Arc<Background>,
+    /// Those that come from the background with their answers.
+    handed_over: (Sender<Connection>, Receiver<Connection>),
     /// Those in the background.
     behind: Mutex<Vec<JoinHandle<()>>>,
     /// The numbers of those that ended and must be replaced.
@@ -119,6 +123,8 @@ impl Workers {
             parked: Mutex::default(),
             exhausted: AtomicBool::new(false),
             threads: Mutex::default(),
+            background: Arc::new(Background::new()),
+            handed_over: unbounded(),
             behind: Mutex::default(),
             vacant: Mutex::default(),
             stopping: Mutex::default(),
@@ -269,10 +275,11 @@ impl Workers {
     /// as each is done with what it does.
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::Relaxed);
-        self.service.admission.dismiss();
+        let behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner).len();
+        self.service.admission.dismiss(behind);
         self.parked().clear();
+        self.handed_over.1.try_iter().for_each(drop);
         self.turns.end();
-        self.service.admission.stir();
         if let Err(error) = self.poller.wake_all() {
             error!(%error, "cannot wake the request threads");
         }
@@ -280,7 +287,7 @@ impl Workers {
 
     /// What a request thread does.
     fn work(self: &Arc<Self>, seat: Seat<'_>) {
-        background::enlist();
+        background::enlist(&self.background);
         // When it last had time for those who wait in line.
         let mut lined_up = Instant::now();
         while seat.take_turn() {
@@ -308,24 +315,21 @@ impl Workers {
                 self.poller.nudge();
             }
             if background::place() == Place::Background {
-                return;
+                return background::give_turn();
             }
         }
     }
 
     /// What a thread in the background does.
     fn work_behind(&self) {
-        background::enlist();
+        background::enlist(&self.background);
         background::retreat();
         let Some(seat) = self.turns.seat(self.watchman) else { return };
         while !self.ended.load(Ordering::Relaxed) {
-            match self.service.admission.next_behind(IDLE_BEHIND) {
-                Some(connection) => self.advance(connection, seat),
-                None => return,
-            }
-            if self.service.admission.ready() > 0 {
-                self.poller.nudge();
-            }
+            let Some(connection) = self.service.admission.next_behind(IDLE_BEHIND) else { return };
+            background::take_turn(connection.deadline);
+            self.advance(connection, seat);
+            background::give_turn();
         }
     }
 
@@ -333,17 +337,22 @@ impl Workers {
     /// soon when there are too many; but only for so long.
     fn next_work(&self, lined_up: &mut Instant) -> io::Result<Work> {
         let admission = &self.service.admission;
+        if let Ok(connection) = self.handed_over.1.try_recv() {
+            return Ok(Work::Connection(connection));
+        }
         if admission.ready() > 0 {
-            if lined_up.elapsed() < SOCKETS_IN_A_ROW
-                && let Some(event) = self.poller.look()?
-            {
+            if lined_up.elapsed() >= SOCKETS_IN_A_ROW {
+                if let Some(connection) = admission.next(false) {
+                    return Ok(Work::Waited(connection));
+                }
+                *lined_up = Instant::now();
+            }
+            if let Some(event) = self.poller.look()? {
                 return Ok(self.work_of(event));
             }
-            if let Some(connection) = admission.next(Place::Front) {
+            if let Some(connection) = admission.next(true) {
                 return Ok(Work::Waited(connection));
             }
-            // The others are for the background, or will be looked for at the next nudge.
-            *lined_up = Instant::now();
         }
         Ok(self.work_of(self.poller.wait()?))
     }
@@ -417,9 +426,19 @@ impl Workers {
     }
 
     fn advance(&self, connection: Connection, seat: Seat<'_>) {
-        exchange::advance(connection, &self.service, seat, |connection, interest| {
-            self.park(connection, interest);
-        });
+        exchange::advance(connection, &self.service, seat, self.parking());
+    }
+
+    /// What becomes of a connection that must wait.
+    fn parking(&self) -> impl Fn(Connection, Option<Interest>) {
+        |connection, interest| match interest {
+            Some(interest) => self.park(connection, interest),
+            None => {
+                // It cannot fail while there is a receiver, which is here.
+                let _ = self.handed_over.0.send(connection);
+                self.poller.nudge();
+            }
+        }
     }
 
     /// Leaves a connection to the poller until its socket is ready. If that fails, there
@@ -453,11 +472,10 @@ impl Workers {
             thread::sleep(pause);
             pause = if self.turns.look() { LOOK } else { IDLE_LOOK };
             if self.service.admission.ready() > 0 {
-                // Where a request may run changes with time.
+                // All who could run them may have begun to wait for sockets just before.
                 self.poller.nudge();
-                self.service.admission.stir();
-                self.fill_background();
             }
+            self.fill_background();
             self.fill_vacant();
             if swept.elapsed() >= SWEEP {
                 swept = Instant::now();
@@ -497,9 +515,7 @@ impl Workers {
         let mut expired = self.take_expired();
         expired.extend(self.service.admission.take_expired(Instant::now()));
         for connection in expired {
-            exchange::expire(connection, &self.service, seat, |connection, interest| {
-                self.park(connection, interest);
-            });
+            exchange::expire(connection, &self.service, seat, self.parking());
         }
     }
 

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 use super::send::begin_sending;
+use crate::admission::Place;
 use crate::answer::{Answer, Asked};
+use crate::background;
 use crate::catalog::Endpoint;
 use crate::connection::Connection;
 use crate::http1::{self, Head, Message};
@@ -16,12 +18,14 @@ use crate::service::Service;
 use crate::{Call, Cost, Fault, Reason, Request, RequestId, Response};
 
 /// What handling a request came to.
-pub(super) struct Handled {
+pub(crate) struct Handled {
     answer: Answer,
     /// Whether the client may be sending what nobody will read.
     unread: bool,
     /// How long it kept a processor busy.
     pub(super) busy: Duration,
+    /// Where it ran.
+    pub(super) place: Place,
     /// When it was done.
     pub(super) ended: Instant,
 }
@@ -39,7 +43,8 @@ pub(super) fn handle(
         Ok(head) => head,
         Err(error) => {
             let answer = Answer::refusal(error, connection.head_only());
-            return Handled { answer, unread: true, busy: Duration::ZERO, ended: started };
+            let (busy, place) = (Duration::ZERO, Place::Front);
+            return Handled { answer, unread: true, busy, place, ended: started };
         }
     };
     let close = service.close_reason(&head, connection.answered);
@@ -110,7 +115,7 @@ pub(super) fn handle(
     let may_have_body =
         message.body.is_none() && !matches!(method, "GET" | "HEAD" | "DELETE" | "OPTIONS");
     let unread = may_have_body || connection.input.len() > message.length();
-    Handled { answer, unread, busy, ended }
+    Handled { answer, unread, busy, place: background::place(), ended }
 }
 
 /// Begins to send the answer of a request that came whole.

@@ -22,6 +22,7 @@ use crate::poller::Interest;
 use crate::service::Service;
 use crate::turns::Seat;
 
+pub(crate) use handle::Handled;
 use handle::{finish, handle};
 use receive::receive;
 use refuse::{refuse_overload, refuse_slow};
@@ -33,6 +34,8 @@ enum Step {
     Next,
     /// The socket must be waited for.
     Wait(Interest),
+    /// Another thread must go on.
+    HandOver,
     /// The connection is over.
     Close(CloseReason),
 }
@@ -41,13 +44,13 @@ enum Step {
 /// turn.
 const REQUESTS_IN_A_ROW: Duration = Duration::from_micros(500);
 
-/// Takes a connection as far as it goes. If it must wait for its socket it is given to
-/// `park`; a handler that takes long costs the thread its turn.
+/// Takes a connection as far as it goes. If it must wait, for its socket or only for another
+/// thread, it is given to `park`; a handler that takes long costs the thread its turn.
 pub(crate) fn advance(
     mut connection: Connection,
     service: &Service,
     seat: Seat<'_>,
-    park: impl Fn(Connection, Interest),
+    park: impl Fn(Connection, Option<Interest>),
 ) {
     let mut handled = false;
     let began = Instant::now();
@@ -81,25 +84,30 @@ pub(crate) fn advance(
                 Step::Next
             }
             Stage::Handle(message) => {
-                let result = seat.risk_turn(|| handle(&connection, &message, Ok(()), service));
-                let place = background::place();
-                if let Some(endpoint) = connection.endpoint.take() {
-                    service.admission.leave(&endpoint.lane, result.busy, place, result.ended);
-                }
-                handled = true;
-                finish(&mut connection, &message, result, service);
-                match place {
+                let handled = seat.risk_turn(|| handle(&connection, &message, Ok(()), service));
+                connection.stage = Stage::Answer(message, handled);
+                match background::place() {
                     Place::Front => Step::Next,
                     // Nothing but the handler has to do with what others leave.
-                    Place::Background => Step::Wait(Interest::Writable),
+                    Place::Background => Step::HandOver,
                 }
+            }
+            Stage::Answer(message, answered) => {
+                if let Some(endpoint) = connection.endpoint.take() {
+                    let Handled { busy, place, ended, .. } = answered;
+                    service.admission.leave(&endpoint.lane, busy, place, ended);
+                }
+                handled = true;
+                finish(&mut connection, &message, answered, service);
+                Step::Next
             }
             Stage::Send(output) => send(&mut connection, output, service),
             Stage::Drain => drain(&mut connection),
         };
         match step {
             Step::Next => {}
-            Step::Wait(interest) => return park(connection, interest),
+            Step::Wait(interest) => return park(connection, Some(interest)),
+            Step::HandOver => return park(connection, None),
             Step::Close(reason) => return close(&connection, reason, service),
         }
     }
@@ -121,7 +129,7 @@ pub(crate) fn expire(
     mut connection: Connection,
     service: &Service,
     seat: Seat<'_>,
-    park: impl Fn(Connection, Interest),
+    park: impl Fn(Connection, Option<Interest>),
 ) {
     let reason = match connection.stage {
         Stage::Receive(_) if !connection.input.is_empty() => {

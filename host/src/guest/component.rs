@@ -201,6 +201,7 @@ fn at_tick(mut store: StoreContextMut<'_, State>) -> Result<UpdateDeadline> {
         if !state.meter.origin.account.has_credit(TICK) {
             background::retreat();
         }
+        background::take_turn(state.deadline);
     }
     Ok(UpdateDeadline::Continue(1))
 }

@@ -15,7 +15,7 @@ use wasmtime_wasi::runtime::in_tokio;
 use wasmtime_wasi_io::bindings::wasi::io::poll as unbounded;
 
 use super::state::State;
-use crate::turns;
+use crate::{background, turns};
 
 /// How many pollables one call may wait for.
 const MAX_POLLABLES: usize = 1000;
@@ -62,6 +62,7 @@ impl Wait<'_> {
                 let polled = patient.as_mut().poll(context);
                 if polled.is_pending() {
                     turns::give_up();
+                    background::give_turn();
                 }
                 polled
             });
@@ -71,6 +72,7 @@ impl Wait<'_> {
             }
         });
         **waited += began.elapsed();
+        background::take_turn(*deadline);
         result
     }
 }
