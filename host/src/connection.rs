@@ -84,6 +84,8 @@ pub(crate) struct Output {
 pub(crate) enum Then {
     /// Another request on the same connection.
     NextRequest,
+    /// Another, but not at once: its client was told to try again later.
+    LaterRequest,
     /// The end.
     Close(CloseReason),
     /// The end, once the client has stopped sending.
@@ -177,7 +179,9 @@ impl Connection {
             let data = output.data.get(output.sent.saturating_sub(output.head.len())..);
             let data = data.unwrap_or_default();
             if head.is_empty() && data.is_empty() {
-                return self.transport.flush(!matches!(output.then, Then::NextRequest));
+                return self
+                    .transport
+                    .flush(matches!(output.then, Then::Close(_) | Then::Drain(_)));
             }
             let mut sent = 0;
             let moved = self.transport.write(head, data, &mut sent)?;

@@ -6,7 +6,7 @@
 //! thread. One thread more, the watchman, moves turns away from slow handlers and ends
 //! connections that are past their deadlines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +24,7 @@ use crate::admission::Place;
 use crate::background::{self, Background};
 use crate::catalog::CatalogError;
 use crate::connection::{Connection, Share, Stage, after};
-use crate::exchange;
+use crate::exchange::{self, Until};
 use crate::listener::{AcceptError, Listener};
 use crate::poller::{Event, Interest, Poller};
 use crate::service::Service;
@@ -50,6 +50,9 @@ const SWEEP: Duration = Duration::from_millis(100);
 
 /// How often the watchman looks at the threads while no handler runs.
 const IDLE_LOOK: Duration = Duration::from_millis(5);
+
+/// How long a client that was told to try again in a second is not listened to.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a client that was accepted before the server stopped may take to begin its
 /// request.
@@ -84,6 +87,8 @@ pub(crate) struct Workers {
     watchman: usize,
     /// Connections that wait for their sockets, by their keys.
     parked: Mutex<Slab<Connection>>,
+    /// Connections that are not listened to for a while, and since when.
+    paused: Mutex<VecDeque<(Instant, Connection)>>,
     /// Whether there was no descriptor for a client. The listener is not watched then,
     /// until the watchman tries again.
     exhausted: AtomicBool,
@@ -121,6 +126,7 @@ impl Workers {
             turns: Arc::new(Turns::new(count.saturating_add(1))),
             watchman: count,
             parked: Mutex::default(),
+            paused: Mutex::default(),
             exhausted: AtomicBool::new(false),
             threads: Mutex::default(),
             background: Arc::new(Background::new()),
@@ -278,6 +284,7 @@ impl Workers {
         let behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner).len();
         self.service.admission.dismiss(behind);
         self.parked().clear();
+        self.paused().clear();
         self.handed_over.1.try_iter().for_each(drop);
         self.turns.end();
         if let Err(error) = self.poller.wake_all() {
@@ -430,14 +437,15 @@ impl Workers {
     }
 
     /// What becomes of a connection that must wait.
-    fn parking(&self) -> impl Fn(Connection, Option<Interest>) {
-        |connection, interest| match interest {
-            Some(interest) => self.park(connection, interest),
-            None => {
+    fn parking(&self) -> impl Fn(Connection, Until) {
+        |connection, until| match until {
+            Until::Ready(interest) => self.park(connection, interest),
+            Until::Taken => {
                 // It cannot fail while there is a receiver, which is here.
                 let _ = self.handed_over.0.send(connection);
                 self.poller.nudge();
             }
+            Until::Later => self.paused().push_back((Instant::now(), connection)),
         }
     }
 
@@ -512,11 +520,37 @@ impl Workers {
         {
             error!(%error, "cannot wait for clients");
         }
+        self.end_pauses();
         let mut expired = self.take_expired();
         expired.extend(self.service.admission.take_expired(Instant::now()));
         for connection in expired {
             exchange::expire(connection, &self.service, seat, self.parking());
         }
+    }
+
+    /// Goes on with connections whose clients were told to try again later. They are not
+    /// listened to for a while, or those who try at once would take all there is.
+    fn end_pauses(&self) {
+        loop {
+            let over = {
+                let mut paused = self.paused();
+                let is_over = paused.front().is_some_and(|(since, _)| since.elapsed() >= PAUSE);
+                if is_over { paused.pop_front() } else { None }
+            };
+            match over {
+                // What it has sent in the meantime may be here already, or be waiting.
+                Some((_, connection)) => {
+                    let begun = !connection.input.is_empty();
+                    let interest = if begun { Interest::Writable } else { Interest::Readable };
+                    self.park(connection, interest);
+                }
+                None => return,
+            }
+        }
+    }
+
+    fn paused(&self) -> MutexGuard<'_, VecDeque<(Instant, Connection)>> {
+        self.paused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the parked connections whose time is over. When the server stops, that is

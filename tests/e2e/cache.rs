@@ -196,7 +196,12 @@ fn engines_that_compile_alike_share_entries() -> Result<()> {
     let fixture = Fixture::new()?;
     let fill = bytes("fill")?;
     let load = |max_memory, allocation| {
-        let options = EngineOptions { instances: 1, max_memory, allocation: Some(allocation) };
+        let options = EngineOptions {
+            instances: 1,
+            max_memory,
+            allocation: Some(allocation),
+            ..EngineOptions::default()
+        };
         let engine = new_engine(options)?;
         let sandbox = Sandbox { max_memory, ..Sandbox::default() };
         let loaded = Component::from_bytes(&engine, "fill", &fill, sandbox, &fixture.cache);

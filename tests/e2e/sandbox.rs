@@ -180,6 +180,7 @@ fn reached(guest: &str, allocation: Allocation) -> Result<u16> {
         instances: 1,
         max_memory: 32 << 20,
         allocation: Some(allocation),
+        ..EngineOptions::default()
     })?;
     let sandbox = Sandbox { max_memory: 16 << 20, ..Sandbox::default() };
     Ok(get(&load_into(&engine, guest, sandbox)?, "/")?.status)
@@ -236,6 +237,7 @@ fn a_guest_whose_parts_begin_with_too_much_is_out_of_memory() -> Result<()> {
             instances: 2,
             max_memory: 1 << 20,
             allocation: Some(allocation),
+            ..EngineOptions::default()
         })?;
         let sandbox = Sandbox { max_memory: 3 << 16, ..Sandbox::default() };
         let fault = get(&load_into(&engine, "many_memories", sandbox)?, "/");

@@ -36,21 +36,32 @@ enum Step {
     Wait(Interest),
     /// Another thread must go on.
     HandOver,
+    /// Nobody need go on before a while.
+    Pause,
     /// The connection is over.
     Close(CloseReason),
+}
+
+/// What a connection waits for.
+pub(crate) enum Until {
+    /// Its socket.
+    Ready(Interest),
+    /// Another thread.
+    Taken,
+    /// A while to be over.
+    Later,
 }
 
 /// How long requests of one connection are handled in a row before others have their
 /// turn.
 const REQUESTS_IN_A_ROW: Duration = Duration::from_micros(500);
 
-/// Takes a connection as far as it goes. If it must wait, for its socket or only for another
-/// thread, it is given to `park`; a handler that takes long costs the thread its turn.
+/// Takes a connection as far as it goes. If it must wait it is given to `park`; a handler that takes long costs the thread its turn.
 pub(crate) fn advance(
     mut connection: Connection,
     service: &Service,
     seat: Seat<'_>,
-    park: impl Fn(Connection, Option<Interest>),
+    park: impl Fn(Connection, Until),
 ) {
     let mut handled = false;
     let began = Instant::now();
@@ -106,8 +117,9 @@ pub(crate) fn advance(
         };
         match step {
             Step::Next => {}
-            Step::Wait(interest) => return park(connection, Some(interest)),
-            Step::HandOver => return park(connection, None),
+            Step::Wait(interest) => return park(connection, Until::Ready(interest)),
+            Step::HandOver => return park(connection, Until::Taken),
+            Step::Pause => return park(connection, Until::Later),
             Step::Close(reason) => return close(&connection, reason, service),
         }
     }
@@ -129,7 +141,7 @@ pub(crate) fn expire(
     mut connection: Connection,
     service: &Service,
     seat: Seat<'_>,
-    park: impl Fn(Connection, Option<Interest>),
+    park: impl Fn(Connection, Until),
 ) {
     let reason = match connection.stage {
         Stage::Receive(_) if !connection.input.is_empty() => {

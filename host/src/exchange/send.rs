@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Step;
+use crate::Reason;
 use crate::answer::Answer;
 use crate::connection::{Connection, Output, Stage, Then};
 use crate::http1::{CloseReason, Receiver};
@@ -20,8 +21,9 @@ pub(super) fn begin_sending(
     unread: bool,
     service: &Service,
 ) {
-    let Answer { head, data, close, .. } = answer;
+    let Answer { reason, head, data, close, .. } = answer;
     let then = match close {
+        None if reason == Reason::Overloaded => Then::LaterRequest,
         None => Then::NextRequest,
         Some(reason) if unread => Then::Drain(reason),
         Some(reason) => Then::Close(reason),
@@ -58,13 +60,13 @@ pub(super) fn send(connection: &mut Connection, mut output: Output, service: &Se
     }
     connection.hold(0);
     match output.then {
-        Then::NextRequest => {
+        Then::NextRequest | Then::LaterRequest => {
             connection.id = service.next_id();
             let idle = service.bounds.keep_alive.unwrap_or_default().idle;
             let begun = !connection.input.is_empty();
             connection.begin_request(if begun { service.bounds.timeouts.head } else { idle });
             connection.stage = Stage::Receive(Receiver::default());
-            Step::Next
+            if matches!(output.then, Then::LaterRequest) { Step::Pause } else { Step::Next }
         }
         Then::Close(reason) => Step::Close(reason),
         Then::Drain(reason) => {

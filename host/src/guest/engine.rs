@@ -39,6 +39,10 @@ const MAX_MEMORY_SIZE: usize = 1 << 32;
 /// How much of a linear memory stays resident when its slot is free.
 const KEEP_RESIDENT: usize = 1 << 20;
 
+/// How many places there are beyond those that can be in use at once. Each reserves 8 GiB of
+/// addresses, of which there are 128 TiB.
+const MAX_SPARE: u32 = 4096;
+
 /// How deep a guest's stack may be. Request threads have four times as much.
 const WASM_STACK: usize = 512 << 10;
 
@@ -48,6 +52,9 @@ pub struct EngineOptions {
     /// How many instances may live at once: the server's
     /// [`max_concurrent_requests`](crate::HttpServer::max_concurrent_requests).
     pub instances: u32,
+    /// How many components there will be, as far as is known. A component is instantiated
+    /// fastest where it was before, and with so many places each can keep one.
+    pub components: u32,
     /// The largest memory that any one instance may have, in bytes.
     pub max_memory: usize,
     /// How instance slots are allocated; `None` probes for the fastest way that this
@@ -56,9 +63,9 @@ pub struct EngineOptions {
 }
 
 impl Default for EngineOptions {
-    /// Room for 64 instances of 64 MiB.
+    /// Room for 64 instances of 64 MiB, of one component.
     fn default() -> Self {
-        EngineOptions { instances: 64, max_memory: 64 << 20, allocation: None }
+        EngineOptions { instances: 64, components: 1, max_memory: 64 << 20, allocation: None }
     }
 }
 
@@ -138,9 +145,13 @@ impl Engine {
 /// kernel), and trying is the one test that covers them all.
 fn probe(options: &EngineOptions) -> Result<(wasmtime::Engine, Allocation)> {
     for allocation in [Allocation::PoolingPagemap, Allocation::Pooling] {
-        match wasmtime::Engine::new(&config(options, allocation)) {
-            Ok(engine) => return Ok((engine, allocation)),
-            Err(error) => debug!(%allocation, %error, "not available here"),
+        // Places to spare are only for speed.
+        for components in [options.components, 1] {
+            let options = EngineOptions { components, ..*options };
+            match wasmtime::Engine::new(&config(&options, allocation)) {
+                Ok(engine) => return Ok((engine, allocation)),
+                Err(error) => debug!(%allocation, components, %error, "not available here"),
+            }
         }
     }
     let engine = wasmtime::Engine::new(&config(options, Allocation::OnDemand))?;
@@ -167,7 +178,9 @@ fn config(options: &EngineOptions, allocation: Allocation) -> Config {
 }
 
 fn pool(options: &EngineOptions, allocation: Allocation) -> PoolingAllocationConfig {
-    let instances = options.instances.max(1);
+    // The pool does not always find a component's own place among few that are free.
+    let spare = options.components.saturating_sub(1).saturating_mul(2).min(MAX_SPARE);
+    let instances = options.instances.max(1).saturating_add(spare);
     let pagemap = allocation == Allocation::PoolingPagemap;
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)

@@ -9,6 +9,7 @@ mod descriptors;
 mod overload;
 mod resets;
 mod connections;
+mod handlers;
 mod neighbours;
 
 use anyhow::Result;
@@ -73,6 +74,11 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "connections",
         about: "1 to 4096 persistent connections, all of them busy",
         run: connections::run,
+    },
+    Scenario {
+        name: "handlers",
+        about: "1 to 1000 different handlers, asked in turn",
+        run: handlers::run,
     },
     Scenario {
         name: "neighbours",

@@ -14,6 +14,7 @@ mod server;
 mod sockets;
 mod watch;
 
+use std::collections::HashSet;
 use std::io::{Write, stderr};
 use std::process::{ExitCode, exit};
 use std::sync::Arc;
@@ -140,11 +141,18 @@ const MAX_MEMORY: usize = 4 << 30;
 fn engine(plan: &Plan) -> Result<Engine> {
     let options = EngineOptions {
         instances: u32::try_from(plan.server.max_concurrent_requests).unwrap_or(u32::MAX),
+        components: u32::try_from(sources(plan)).unwrap_or(u32::MAX),
         // Each route has a bound of its own, and room that is only reserved costs nothing.
         max_memory: MAX_MEMORY,
         ..EngineOptions::default()
     };
     Engine::new(&options).map_err(|error| anyhow!("cannot start the engine: {error:#}"))
+}
+
+/// How many different handlers there are.
+fn sources(plan: &Plan) -> usize {
+    let routes = plan.tenants.iter().flat_map(|tenant| &tenant.routes);
+    routes.map(|route| &route.source).collect::<HashSet<_>>().len()
 }
 
 fn cache_of(plan: &Plan) -> Cache {
