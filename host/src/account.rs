@@ -25,6 +25,8 @@ pub(crate) struct Account {
     dropped: AtomicU64,
     /// The last that it had to do with, if somebody may want to see it.
     journal: OnceLock<Journal>,
+    /// When it was last said that something did not reach the log.
+    told: Mutex<Option<Instant>>,
     credit: Mutex<Allowance>,
     /// Whether the credit has been used up, and may still be.
     owed: AtomicBool,
@@ -42,6 +44,7 @@ impl Account {
             log_rate: AtomicUsize::new(usize::MAX),
             dropped: AtomicU64::new(0),
             journal: OnceLock::new(),
+            told: Mutex::default(),
             credit: Mutex::default(),
             owed: AtomicBool::new(false),
             alone: AtomicBool::new(true),
@@ -80,10 +83,20 @@ impl Account {
         self.memory.load(Ordering::Relaxed)
     }
 
+    /// Whether it may be said that something did not reach the log: once a second.
+    pub(crate) fn may_tell_dropped(&self) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = told.is_none_or(|told| told.elapsed() >= Duration::from_secs(1));
+        if may {
+            *told = Some(Instant::now());
+        }
+        may
+    }
+
     /// Whether so many bytes more may reach the log.
     pub(crate) fn may_log(&self, bytes: usize) -> bool {
         let rate = self.log_rate.load(Ordering::Relaxed);
-        rate == usize::MAX || take(&self.log, bytes as f64, rate as f64, rate as f64, true)
+        rate == usize::MAX || take(&self.log, bytes as f64, rate as f64, rate as f64)
     }
 
     /// Counts bytes that did not reach the log.
@@ -106,11 +119,13 @@ impl Account {
         self.journal.get()
     }
 
-    /// Whether long handlers have used up what they may have like anyone's.
+    /// Whether long handlers have used up what they may have like anyone's. Waits for no
+    /// lock: who has it may have no processor.
     pub(crate) fn owes(&self) -> bool {
-        // The bit spares the lock where nobody owes.
         self.owed.load(Ordering::Relaxed) && {
-            let owes = !take(&self.credit, LEAST_CREDIT, CREDIT, MOST_CREDIT, false);
+            let credit = self.credit.try_lock();
+            let owes =
+                credit.map_or(true, |mut credit| !credit.has(LEAST_CREDIT, CREDIT, MOST_CREDIT));
             self.owed.store(owes, Ordering::Relaxed);
             owes
         }
@@ -120,7 +135,7 @@ impl Account {
     /// nobody else, it may.
     pub(crate) fn has_credit(&self, time: Duration) -> bool {
         let has_credit = self.alone.load(Ordering::Relaxed)
-            || take(&self.credit, time.as_nanos() as f64, CREDIT, MOST_CREDIT, true);
+            || take(&self.credit, time.as_nanos() as f64, CREDIT, MOST_CREDIT);
         if !has_credit {
             self.owed.store(true, Ordering::Relaxed);
         }
@@ -138,22 +153,23 @@ struct Allowance {
     at: Option<Instant>,
 }
 
-/// Whether there is `amount`, given how much comes in a second and how much there can be.
-/// Takes it then, if `really`.
-fn take(
-    allowance: &Mutex<Allowance>,
-    amount: f64,
-    per_second: f64,
-    most: f64,
-    really: bool,
-) -> bool {
+impl Allowance {
+    /// Whether there is `amount`, given how much comes in a second and how much there can
+    /// be.
+    fn has(&mut self, amount: f64, per_second: f64, most: f64) -> bool {
+        let now = Instant::now();
+        let more = self.at.map(|at| now.saturating_duration_since(at).as_secs_f64() * per_second);
+        self.left = more.map_or(most, |more| most.min(self.left + more));
+        self.at = Some(now);
+        amount <= self.left
+    }
+}
+
+/// Takes `amount` if there is so much.
+fn take(allowance: &Mutex<Allowance>, amount: f64, per_second: f64, most: f64) -> bool {
     let mut allowance = allowance.lock().unwrap_or_else(PoisonError::into_inner);
-    let now = Instant::now();
-    let more = allowance.at.map(|at| now.saturating_duration_since(at).as_secs_f64() * per_second);
-    allowance.left = more.map_or(most, |more| most.min(allowance.left + more));
-    allowance.at = Some(now);
-    let enough = amount <= allowance.left;
-    if enough && really {
+    let enough = allowance.has(amount, per_second, most);
+    if enough {
         allowance.left -= amount;
     }
     enough

@@ -202,7 +202,8 @@ impl Admission {
     pub(crate) fn next(&self, idle: bool) -> Option<Connection> {
         let mut state = self.state();
         let keys = state.ready.iter().map(|&(key, _)| key).enumerate();
-        let (first, key) = keys.min_by_key(|&(_, key)| state.had(key))?;
+        let order = |&(_, key): &(usize, usize)| (!state.is_due(key), state.had(key));
+        let (first, key) = keys.min_by_key(order)?;
         if !idle && !state.is_due(key) {
             return None;
         }

@@ -19,7 +19,7 @@ use std::time::Instant;
 use thread_priority::ThreadPriority;
 use thread_priority::unix::{
     NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy,
-    thread_native_id,
+    thread_native_id, thread_schedule_policy,
 };
 
 use crate::admission::Place;
@@ -114,8 +114,10 @@ pub(crate) fn retreat() {
     let may_retreat = BACKGROUND.with_borrow(Option::is_some);
     if may_retreat && PLACE.get() == Place::Front {
         let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-        // If it fails, the thread goes on as it is, which is no worse than before.
-        if set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle).is_ok() {
+        let set = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
+        // Of a process with a nice value, half of it fails, and the policy has changed. If it
+        // has not, the thread goes on as it is, which is no worse than before.
+        if set.is_ok() || thread_schedule_policy().is_ok_and(|policy| policy == idle) {
             PLACE.set(Place::Background);
         }
     }

@@ -207,6 +207,13 @@ impl Connection {
         self.input.shrink_to_fit();
     }
 
+    /// Gives back memory that only a large request had use for.
+    pub(crate) fn shrink_large(&mut self) {
+        if self.input.capacity() > READ_MAX {
+            self.shrink();
+        }
+    }
+
     /// Whether the request asks for a head alone, as far as can be told of one that was
     /// not read.
     pub(crate) fn head_only(&self) -> bool {

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+/// How long a host's name can be (RFC 1035 section 2.3.4).
+const MAX_NAME: usize = 253;
+
 /// What belongs to hosts, found by name.
 #[derive(Debug)]
 pub(crate) struct Hosts<T> {
@@ -48,6 +51,9 @@ impl<T: Copy> Hosts<T> {
     /// Whose a host is: that of the longest name that fits.
     pub(crate) fn find(&self, host: &str) -> Option<T> {
         let host = normal_form(host);
+        if host.len() > MAX_NAME {
+            return self.others;
+        }
         if let Some(&owner) = self.exact.get(&*host) {
             return Some(owner);
         }

@@ -254,7 +254,9 @@ impl Workers {
         }
         if self.begin_to_stop() {
             while let Ok(connection) = self.accept() {
-                self.park(connection, Interest::Readable);
+                if let Some(connection) = connection {
+                    self.park(connection, Interest::Readable);
+                }
             }
             self.turn_away();
             self.listener.stop();
@@ -298,7 +300,10 @@ impl Workers {
         // When it last had time for those who wait in line.
         let mut lined_up = Instant::now();
         while seat.take_turn() {
-            while seat.has_turn() && !self.ended.load(Ordering::Relaxed) {
+            while seat.has_turn()
+                && background::place() == Place::Front
+                && !self.ended.load(Ordering::Relaxed)
+            {
                 match self.next_work(&mut lined_up) {
                     Ok(Work::Clients) => self.take_clients(seat),
                     Ok(Work::Connection(connection)) => self.advance(connection, seat),
@@ -381,7 +386,8 @@ impl Workers {
     fn take_clients(&self, seat: Seat<'_>) {
         for _ in 0..BURST {
             match self.accept() {
-                Ok(connection) => self.advance(connection, seat),
+                Ok(Some(connection)) => self.advance(connection, seat),
+                Ok(None) => {}
                 Err(AcceptError::Empty) => return,
                 Err(AcceptError::Stopped) => return self.turn_away(),
                 Err(AcceptError::Exhausted(error)) => {
@@ -405,31 +411,30 @@ impl Workers {
         let _ = self.poller.unwatch(&self.listener);
     }
 
-    fn accept(&self) -> Result<Connection, AcceptError> {
+    /// The next client, unless there are too many of them.
+    fn accept(&self) -> Result<Option<Connection>, AcceptError> {
         let _accepting = self.listener.enter()?;
-        loop {
-            let socket = self.listener.accept()?;
-            // One that is closed at once knows to come again; one that waits does not know.
-            if self.service.is_crowded() {
-                continue;
-            }
-            let transport = match Transport::new(socket, self.tls.load_full()) {
-                Ok(transport) => transport,
-                Err(error) => {
-                    warn!(%error, "cannot speak TLS with a client");
-                    continue;
-                }
-            };
-            let now = Instant::now();
-            let deadline = after(now, self.service.bounds.timeouts.head);
-            let share = Share::of(&self.service.load);
-            let mut connection =
-                Connection::new(transport, self.service.next_id(), now, deadline, share);
-            if self.service.tells_clients() {
-                connection.learn_client();
-            }
-            return Ok(connection);
+        let socket = self.listener.accept()?;
+        // One that is closed at once knows to come again; one that waits does not know.
+        if self.service.is_crowded() {
+            return Ok(None);
         }
+        let transport = match Transport::new(socket, self.tls.load_full()) {
+            Ok(transport) => transport,
+            Err(error) => {
+                warn!(%error, "cannot speak TLS with a client");
+                return Ok(None);
+            }
+        };
+        let now = Instant::now();
+        let deadline = after(now, self.service.bounds.timeouts.head);
+        let share = Share::of(&self.service.load);
+        let mut connection =
+            Connection::new(transport, self.service.next_id(), now, deadline, share);
+        if self.service.tells_clients() {
+            connection.learn_client();
+        }
+        Ok(Some(connection))
     }
 
     fn advance(&self, connection: Connection, seat: Seat<'_>) {
@@ -473,7 +478,7 @@ impl Workers {
     }
 
     /// What the watchman does.
-    fn keep_watch(self: &Arc<Self>, seat: Seat<'_>) {
+    fn keep_watch(self: &Arc<Self>, _: Seat<'_>) {
         let mut swept = Instant::now();
         let mut pause = LOOK;
         while !self.ended.load(Ordering::Relaxed) {
@@ -487,7 +492,7 @@ impl Workers {
             self.fill_vacant();
             if swept.elapsed() >= SWEEP {
                 swept = Instant::now();
-                self.sweep(seat);
+                self.sweep();
             }
         }
     }
@@ -513,7 +518,7 @@ impl Workers {
         }
     }
 
-    fn sweep(&self, seat: Seat<'_>) {
+    fn sweep(&self) {
         if self.exhausted.swap(false, Ordering::Acquire)
             && let Err(error) = self.poller.watch(&self.listener, LISTENER)
             && error.kind() != io::ErrorKind::AlreadyExists
@@ -524,7 +529,7 @@ impl Workers {
         let mut expired = self.take_expired();
         expired.extend(self.service.admission.take_expired(Instant::now()));
         for connection in expired {
-            exchange::expire(connection, &self.service, seat, self.parking());
+            exchange::expire(connection, &self.service, self.parking());
         }
     }
 

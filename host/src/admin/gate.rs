@@ -84,6 +84,25 @@ impl Gate {
     }
 }
 
+/// What the names of all such cookies begin with. Cookies are not told apart by ports: a
+/// browser sends those of this listener to tenants on the same host, too.
+const COOKIE: &str = "picohttp_admin_";
+
+/// The places of headers that have an operator's cookie, and what they are without it.
+pub(crate) fn without_cookies(headers: &[(&str, &str)]) -> Vec<(usize, String)> {
+    let has_one = |(name, value): &(&str, &str)| {
+        name.eq_ignore_ascii_case("cookie") && value.contains(COOKIE)
+    };
+    let found = headers.iter().enumerate().filter(|(_, header)| has_one(header));
+    found
+        .map(|(place, (_, value))| {
+            let cookies = value.split(';').map(str::trim);
+            let others = cookies.filter(|cookie| !cookie.starts_with(COOKIE));
+            (place, others.collect::<Vec<_>>().join("; "))
+        })
+        .collect()
+}
+
 impl Cookie {
     /// Of the token, so that it is good for as long as the token is, and is not the token.
     fn new(address: SocketAddr, token: &str) -> Cookie {
@@ -93,7 +112,7 @@ impl Cookie {
             .finalize()
             .into();
         let value = value.map(|byte| format!("{byte:02x}")).concat();
-        Cookie { name: format!("picohttp_admin_{}", address.port()), value }
+        Cookie { name: format!("{COOKIE}{}", address.port()), value }
     }
 
     fn header(&self) -> String {
@@ -167,6 +186,13 @@ mod tests {
         assert_eq!(with(&cookie[..cookie.len() - 1]), Verdict::NoToken);
         assert_eq!(judge(&gate, "/?token=", &[]), Verdict::NoToken);
         assert_eq!(judge(&gate, "/?token=s3", &[]), Verdict::NoToken);
+    }
+
+    #[test]
+    fn tenants_get_no_operators_cookie() {
+        let headers = [("a", "picohttp_admin_1=2"), ("COOKIE", "a=b; picohttp_admin_1=2;c=d")];
+        assert_eq!(without_cookies(&headers), [(1, "a=b; c=d".to_owned())]);
+        assert_eq!(without_cookies(&[("cookie", "a=b")]), []);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod pages;
 mod policy;
 mod status;
 
+pub(crate) use gate::without_cookies;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

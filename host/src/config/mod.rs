@@ -11,12 +11,14 @@
 //! also be made by hand; nothing but reading checks its numbers.
 //!
 //! ```
+//! use picohttp_host::Source;
 //! use picohttp_host::config::{Plan, RoutePlan, ServerPlan, TenantPlan};
 //!
 //! let server = ServerPlan { max_concurrent_requests: 16, ..ServerPlan::default() };
-//! let hello = RoutePlan { max_memory: 8 << 20, ..RoutePlan::new("/...", "hello.wasm") };
+//! let source = Source::at("hello.wasm");
+//! let hello = RoutePlan { max_memory: 8 << 20, ..RoutePlan::new("/...", source) };
 //! let tenant = TenantPlan::new("hello", &server, vec![hello]);
-//! let plan = Plan { server, tenants: vec![tenant] };
+//! let plan = Plan { server, tenants: vec![tenant], ..Plan::default() };
 //! ```
 
 mod plan;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 use super::send::begin_sending;
+use crate::admin;
 use crate::admission::Place;
 use crate::answer::{Answer, Asked};
 use crate::background;
@@ -16,6 +17,9 @@ use crate::record::{Record, Words};
 use crate::request_id;
 use crate::service::Service;
 use crate::{Call, Cost, Fault, Reason, Request, RequestId, Response};
+
+/// What a record of a fault takes of a tenant's log, as a rule, in bytes.
+const FAULT_RECORD: usize = 512;
 
 /// What handling a request came to.
 pub(crate) struct Handled {
@@ -49,6 +53,12 @@ pub(super) fn handle(
     };
     let close = service.close_reason(&head, connection.answered);
     let Head { method, target, protocol, mut headers } = head;
+    let own_cookies = admin::without_cookies(&headers);
+    for (place, cookies) in &own_cookies {
+        if let Some((_, value)) = headers.get_mut(*place) {
+            *value = cookies;
+        }
+    }
     let id = connection.id;
     let own_id;
     let request_id = if service.bounds.request_ids {
@@ -85,7 +95,8 @@ pub(super) fn handle(
         let answer = Answer::fault(&fault, asked);
         // Of those that were not even begun, the access log and the metrics tell.
         let begun = !matches!(answer.reason, Reason::NoRoute | Reason::Overloaded);
-        if let Some(endpoint) = endpoint.filter(|_| begun) {
+        let may_log = |endpoint: &&Endpoint| endpoint.origin.account.may_log(FAULT_RECORD);
+        if let Some(endpoint) = endpoint.filter(|_| begun).filter(may_log) {
             let (method, target) = (excerpt(method), excerpt(target));
             let (tenant, route) = (endpoint.origin.tenant(), endpoint.origin.route());
             warn!(request = %id, tenant, route, method, target, status = answer.status, reason = %answer.reason, "{fault}");
@@ -128,6 +139,7 @@ pub(super) fn finish(
     // What is behind the request belongs to the next one.
     let length = message.length().min(connection.input.len());
     connection.input.drain(..length);
+    connection.shrink_large();
     begin_sending(connection, handled.answer, handled.unread, service);
 }
 

@@ -136,21 +136,21 @@ fn give_way(connection: &mut Connection, service: &Service) -> Interest {
 }
 
 /// Ends a connection whose stage has lasted too long. A client that was in the middle
-/// of its request, or in line with it, is told so.
+/// of its request, or in line with it, is told so, by another thread: the one that looks at
+/// the clock must not wait for anything else.
 pub(crate) fn expire(
     mut connection: Connection,
     service: &Service,
-    seat: Seat<'_>,
     park: impl Fn(Connection, Until),
 ) {
     let reason = match connection.stage {
         Stage::Receive(_) if !connection.input.is_empty() => {
             refuse_slow(&mut connection, service);
-            return advance(connection, service, seat, park);
+            return park(connection, Until::Taken);
         }
         Stage::Handle(_) => {
             refuse_overload(&mut connection, service);
-            return advance(connection, service, seat, park);
+            return park(connection, Until::Taken);
         }
         Stage::Receive(_) => CloseReason::Idle,
         _ => CloseReason::SlowResponse,

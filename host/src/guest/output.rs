@@ -109,6 +109,9 @@ impl Output {
         }
         if lines.dropped > 0 {
             self.origin.account.count_dropped(lines.dropped);
+            if !self.origin.account.may_tell_dropped() {
+                return;
+            }
             warn!(
                 target: "guest",
                 tenant = self.origin.tenant(),

@@ -47,7 +47,9 @@ impl Restarter {
         let mut args = env::args_os();
         let name = args.next().context("the program was started without a name")?;
         Ok(Restarter {
-            program: find(&name).context("the program is not where it was started from")?,
+            program: find(&name)
+                .or_else(|| env::current_exe().ok())
+                .context("the program is not where it was started from")?,
             name,
             args: args.collect(),
             busy: Arc::default(),
