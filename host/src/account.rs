@@ -25,8 +25,8 @@ pub(crate) struct Account {
     dropped: AtomicU64,
     /// The last that it had to do with, if somebody may want to see it.
     journal: OnceLock<Journal>,
-    /// When it was last said that something did not reach the log.
-    told: Mutex<Option<Instant>>,
+    /// When it was last said that something of the two streams did not reach the log.
+    told: [Mutex<Option<Instant>>; 2],
     credit: Mutex<Allowance>,
     /// Whether the credit has been used up, and may still be.
     owed: AtomicBool,
@@ -44,7 +44,7 @@ impl Account {
             log_rate: AtomicUsize::new(usize::MAX),
             dropped: AtomicU64::new(0),
             journal: OnceLock::new(),
-            told: Mutex::default(),
+            told: Default::default(),
             credit: Mutex::default(),
             owed: AtomicBool::new(false),
             alone: AtomicBool::new(true),
@@ -83,9 +83,12 @@ impl Account {
         self.memory.load(Ordering::Relaxed)
     }
 
-    /// Whether it may be said that something did not reach the log: once a second.
-    pub(crate) fn may_tell_dropped(&self) -> bool {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Whether it may be said that something of a stream did not reach the log: once a
+    /// second.
+    pub(crate) fn may_tell_dropped(&self, stream: &str) -> bool {
+        let [out, err] = &self.told;
+        let told = if stream == "stderr" { err } else { out };
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
         let may = told.is_none_or(|told| told.elapsed() >= Duration::from_secs(1));
         if may {
             *told = Some(Instant::now());

@@ -37,7 +37,7 @@ use crate::{Cache, CatalogError, Handler, KeepAlive, Quota, Route, Tenant, Timeo
 /// assert!(answer.ends_with("Hello world!"));
 ///
 /// server.stop(std::time::Duration::from_secs(1));
-/// # Ok::<(), std::io::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct HttpServer {
     tenants: Vec<Tenant>,

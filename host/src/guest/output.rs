@@ -109,7 +109,7 @@ impl Output {
         }
         if lines.dropped > 0 {
             self.origin.account.count_dropped(lines.dropped);
-            if !self.origin.account.may_tell_dropped() {
+            if !self.origin.account.may_tell_dropped(self.stream) {
                 return;
             }
             warn!(
