@@ -14,7 +14,11 @@ use picohttp_tests::host::eventually;
 /// The command, yet without arguments. What it compiles is kept for no other test.
 pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
-    command.arg("--no-cache").env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+        .arg("--no-cache")
+        .env_remove("RUST_LOG")
+        .env_remove("CARGO_TARGET_DIR")
+        .stdin(Stdio::null());
     command
 }
 
