@@ -53,6 +53,9 @@ struct State {
     backlog: VecDeque<usize>,
     /// Those who have room and wait for a thread in front, with their lanes.
     ready: VecDeque<(usize, Connection)>,
+    /// How many have room and are for the background, or run there, and how many may.
+    behind: usize,
+    most_behind: usize,
     clock: Clock,
 }
 
@@ -108,6 +111,7 @@ impl Admission {
             behind: unbounded(),
             idle_behind: AtomicUsize::new(0),
         });
+        admission.state().most_behind = (quota.max_concurrent_requests / 2).max(1);
         let outermost = admission.add(None, quota, None);
         (admission, outermost)
     }
@@ -180,8 +184,17 @@ impl Admission {
 
     /// Ends a run that has kept a processor busy for so long, and gives its room to the
     /// next in line. What was done in the background has been had from nobody.
-    pub(crate) fn leave(&self, lane: &Lane, busy: Duration, place: Place, now: Instant) {
+    pub(crate) fn leave(
+        &self,
+        connection: &mut Connection,
+        lane: &Lane,
+        (busy, place): (Duration, Place),
+        now: Instant,
+    ) {
         let mut state = self.state();
+        if mem::take(&mut connection.is_behind) {
+            state.behind = state.behind.saturating_sub(1);
+        }
         if let Some(room) = state.lanes.get_mut(lane.key) {
             room.pace = (room.pace * 7 + busy) / 8;
         }
@@ -225,11 +238,13 @@ impl Admission {
         !self.behind.1.is_empty() && self.idle_behind.load(Ordering::Relaxed) == 0
     }
 
-    fn make_ready(&self, state: &mut State, key: usize, connection: Connection) {
+    fn make_ready(&self, state: &mut State, key: usize, mut connection: Connection) {
         if state.place(key) == Place::Front {
             state.ready.push_back((key, connection));
             self.ready.fetch_add(1, Ordering::Relaxed);
         } else {
+            state.behind += 1;
+            connection.is_behind = true;
             // It cannot fail while there is a receiver, which is here.
             let _ = self.behind.0.send(Some(connection));
         }
@@ -315,7 +330,9 @@ impl State {
     }
 
     fn has_room(&self, key: usize) -> bool {
-        self.chain(key).all(|room| room.running < room.quota.max_concurrent_requests)
+        // Who goes last must not have all the room for as long as that takes.
+        (self.behind < self.most_behind || self.place(key) == Place::Front)
+            && self.chain(key).all(|room| room.running < room.quota.max_concurrent_requests)
     }
 
     fn can_wait(&self, key: usize) -> bool {

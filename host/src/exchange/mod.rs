@@ -106,7 +106,8 @@ pub(crate) fn advance(
             Stage::Answer(message, answered) => {
                 if let Some(endpoint) = connection.endpoint.take() {
                     let Handled { busy, place, ended, .. } = answered;
-                    service.admission.leave(&endpoint.lane, busy, place, ended);
+                    let took = (busy, place);
+                    service.admission.leave(&mut connection, &endpoint.lane, took, ended);
                 }
                 handled = true;
                 finish(&mut connection, &message, answered, service);
