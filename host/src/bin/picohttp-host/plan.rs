@@ -2,6 +2,7 @@
 
 use std::env::current_dir;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use picohttp_host::config::{
@@ -17,9 +18,7 @@ pub fn of(options: &Serve) -> Result<Plan> {
         Some(file) => Plan::read(file)?,
         None => single(options)?,
     };
-    if options.watch {
-        refuse_writable(&plan)?;
-    }
+    refuse_writable(&plan, options.watch)?;
     Ok(plan)
 }
 
@@ -96,21 +95,28 @@ fn access_log(options: &Serve) -> Option<AccessLog> {
 }
 
 /// A handler that could change what handlers are built from could have anything built
-/// and run.
-fn refuse_writable(plan: &Plan) -> Result<()> {
+/// and run, and one that could change the configuration could grant itself anything.
+/// Components count only if they are watched: a handler may put others in its own place.
+fn refuse_writable(plan: &Plan, watched: bool) -> Result<()> {
     let routes = || plan.tenants.iter().flat_map(|tenant| &tenant.routes);
     let writable = || {
         let folders = routes().flat_map(|route| &route.directories);
         folders.filter(|folder| folder.writable).map(|folder| &folder.host)
     };
-    for source in routes().filter_map(|route| route.source.path()) {
-        let source = source.canonicalize().unwrap_or_else(|_| source.to_owned());
-        if let Some(folder) =
-            writable().find(|&folder| source.starts_with(folder) || folder.starts_with(&source))
-        {
+    let counts = |source: &&Source| watched || matches!(source, Source::Folder(_));
+    let sources = routes().map(|route| &route.source).filter(counts).filter_map(Source::path);
+    let configuration = plan.files.iter().chain(&plan.folders).map(PathBuf::as_path);
+    for path in sources.chain(configuration) {
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let is_project = path.join("Cargo.toml").is_file();
+        let within = |folder: &Path| is_project && folder.starts_with(&path);
+        let reaches = |folder: &&PathBuf| path.starts_with(folder) || within(folder);
+        if let Some(folder) = writable().find(reaches) {
             bail!(
-                "--watch would build what the handler may write in {}; grant it another folder",
-                folder.display()
+                "a handler may write in {}, and {} is read again when it changes or at SIGHUP; \
+                 grant it another folder",
+                folder.display(),
+                path.display()
             );
         }
     }
