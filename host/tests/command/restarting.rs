@@ -163,6 +163,7 @@ fn a_restart_takes_the_operators_socket_along() -> Result<()> {
     let mut command = command();
     command.arg(plugin("hello")?).args(["--admin-addr", "127.0.0.1:0"]);
     let mut host = Running::start(&mut command)?;
+    host.wait_for("Operators look at")?;
     let log = host.log();
     let (_, rest) = log.split_once("Operators look at http://").context("no operators")?;
     let operators: SocketAddr = rest.split('/').next().unwrap_or_default().parse()?;
