@@ -12,6 +12,9 @@ use crate::journal::Journal;
 const CREDIT: f64 = 0.02 * 1e9;
 const MOST_CREDIT: f64 = 0.05 * 1e9;
 
+/// How much credit a tenant must have left to owe nothing, in nanoseconds.
+const LEAST_CREDIT: f64 = 0.01 * 1e9;
+
 /// One tenant's account.
 #[derive(Debug)]
 pub(crate) struct Account {
@@ -145,9 +148,6 @@ impl Account {
         has_credit
     }
 }
-
-/// How much credit a tenant must have left to owe nothing, in nanoseconds.
-const LEAST_CREDIT: f64 = 0.01 * 1e9;
 
 /// Something of which there is more as time goes by.
 #[derive(Debug, Default)]

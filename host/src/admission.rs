@@ -39,8 +39,9 @@ pub(crate) struct Admission {
     /// without the lock.
     waiting: AtomicUsize,
     ready: AtomicUsize,
-    /// Those who have room and are for the background, and words to end. Threads there come by them without a
-    /// lock: one who had it, and no processor, would keep those waiting who go first.
+    /// Those who have room and are for the background, and words to end. Threads there come
+    /// by them without the lock of the lanes: one who had that, and no processor, would keep
+    /// those waiting who go first.
     behind: (Sender<Option<Connection>>, Receiver<Option<Connection>>),
     /// How many threads in the background have nothing to do.
     idle_behind: AtomicUsize,
