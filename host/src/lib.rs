@@ -20,8 +20,9 @@
 //!
 //! [`exchange`] tells it whole. In the order that a request meets them:
 //!
-//! - [`server`] puts it all together; [`workers`] are the threads, and [`turns`] decide
-//!   how many of them are at work. What all requests have in common is a [`service`].
+//! - [`server`] puts it all together, and [`running`] is what came of it. [`workers`] are
+//!   the threads, and [`turns`] decide how many of them are at work. What all requests have
+//!   in common is a [`service`].
 //! - [`listener`] accepts a client; its [`connection`] is parked with the [`poller`]
 //!   whenever it is slow. Its bytes go through a [`transport`], plain or a TLS
 //!   [`session`].
@@ -74,6 +75,8 @@
 #![allow(rustdoc::private_intra_doc_links, reason = "the map is for those who read the code")]
 
 mod server;
+mod start_error;
+mod running;
 mod workers;
 mod listener;
 mod turns;
@@ -118,8 +121,10 @@ pub use handler::{Call, Cost, Handler, Origin, Outcome, Request, RequestId, Resp
 pub use outcome::{Fault, Reason};
 pub use paths::PathError;
 pub use rate::Rate;
-pub use server::{HttpServer, RunningServer, StartError};
+pub use running::RunningServer;
+pub use server::HttpServer;
 pub use service::{KeepAlive, Timeouts};
 pub use source::{Source, SourceError};
+pub use start_error::StartError;
 pub use tenant::{Quota, Route, Tenant};
 pub use tls::{Tls, TlsError};

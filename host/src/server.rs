@@ -1,21 +1,19 @@
 //! A server: an address, a handler and the threads that bring them together.
 
-use std::fmt;
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::access_log::Log;
 use crate::admin::Admin;
 use crate::config::AccessLog;
-use crate::connection::after;
 use crate::listener::Listener;
 use crate::metrics::Metrics;
 use crate::service::{Bounds, Records, Service};
 use crate::workers::Workers;
-use crate::{Cache, CatalogError, Handler, KeepAlive, Quota, Route, Tenant, Timeouts, Tls, http1};
+use crate::{
+    Cache, Handler, KeepAlive, Quota, Route, RunningServer, StartError, Tenant, Timeouts, Tls,
+    http1,
+};
 
 /// A server that has not been started yet.
 ///
@@ -254,7 +252,7 @@ impl HttpServer {
             workers.end();
             StartError::Threads(error)
         })?;
-        Ok(RunningServer { workers, admin, admin_listener })
+        Ok(RunningServer::new(workers, admin, admin_listener))
     }
 
     /// Starts the server and waits for it, which is for ever unless its threads die.
@@ -265,175 +263,5 @@ impl HttpServer {
     pub fn serve(self) -> Result<(), StartError> {
         self.start()?.join();
         Ok(())
-    }
-}
-
-/// Why a server does not start.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The tenants cannot be served together.
-    Catalog(CatalogError),
-    /// None of the addresses can be listened on; this is what is wrong with the last.
-    Listen(io::Error),
-    /// The address for operators cannot be listened on.
-    Admin(io::Error),
-    /// The access log cannot be opened.
-    AccessLog(io::Error),
-    /// The system has no threads or descriptors left.
-    Threads(io::Error),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StartError::Catalog(error) => error.fmt(f),
-            StartError::Listen(error) => write!(f, "cannot listen: {error}"),
-            StartError::Admin(error) => write!(f, "cannot listen for operators: {error}"),
-            StartError::AccessLog(error) => write!(f, "cannot open the access log: {error}"),
-            StartError::Threads(error) => write!(f, "cannot start the request threads: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
-
-/// A server that runs until it is stopped. Dropping it leaves it running.
-pub struct RunningServer {
-    workers: Arc<Workers>,
-    admin: Option<Admin>,
-    admin_listener: Option<TcpListener>,
-}
-
-/// How long the last lines of the access log may take to be written.
-const LOG_GRACE: Duration = Duration::from_secs(1);
-
-/// How often a stopping server looks whether its last connection is gone.
-const STOP_CHECK: Duration = Duration::from_millis(2);
-
-impl RunningServer {
-    /// The address that clients can connect to, with its real port.
-    pub fn address(&self) -> SocketAddr {
-        self.workers.address()
-    }
-
-    /// Serves other tenants from now on, without a pause: requests that have begun keep
-    /// the handlers they were for. A tenant, and a route of one, goes on as the one with
-    /// the same name before it: who runs or waits still counts.
-    ///
-    /// # Errors
-    ///
-    /// [`CatalogError`]; nothing has changed then.
-    pub fn replace(&self, tenants: impl IntoIterator<Item = Tenant>) -> Result<(), CatalogError> {
-        self.workers.replace(tenants.into_iter().collect())
-    }
-
-    /// Shows clients that connect from now on another certificate. Those that are here
-    /// keep their sessions. A server that spoke plain HTTP speaks TLS from now on.
-    pub fn replace_tls(&self, tls: Tls) {
-        self.workers.replace_tls(tls);
-    }
-
-    /// The address that operators can connect to, with its real port.
-    pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin.as_ref().map(Admin::address)
-    }
-
-    /// The listening socket, for somebody else to accept clients from it, too.
-    ///
-    /// # Errors
-    ///
-    /// The system's: no descriptor is left.
-    pub fn listener(&self) -> io::Result<TcpListener> {
-        self.workers.listener()
-    }
-
-    /// The listening socket for operators, likewise.
-    ///
-    /// # Errors
-    ///
-    /// The system's: no descriptor is left.
-    pub fn admin_listener(&self) -> io::Result<Option<TcpListener>> {
-        self.admin_listener.as_ref().map(TcpListener::try_clone).transpose()
-    }
-
-    /// Opens the file of the access log again by its name, as after a rotation.
-    ///
-    /// # Errors
-    ///
-    /// The system's; the log goes on in the file that it has.
-    pub fn reopen_access_log(&self) -> io::Result<()> {
-        self.workers.service().access_log.as_ref().map_or(Ok(()), Log::reopen)
-    }
-
-    /// Has the metrics count that others were to be served and could not even be made.
-    pub fn count_failed_reload(&self) {
-        self.workers.service().metrics.reloads.count_failed();
-    }
-
-    /// How many connections are open.
-    pub fn connections(&self) -> usize {
-        self.workers.connections()
-    }
-
-    /// How many complete requests wait in line for others to end.
-    pub fn waiting(&self) -> usize {
-        self.workers.waiting()
-    }
-
-    /// Refuses new clients, serves those that are here for at most `timeout`, and ends.
-    /// Returns how many connections were cut off.
-    ///
-    /// A handler that still runs then is not waited for; its own deadline ends it.
-    pub fn stop(&self, timeout: Duration) -> usize {
-        self.workers.stop();
-        let cut = self.drain(timeout);
-        if let Some(admin) = &self.admin {
-            admin.end();
-        }
-        if cut == 0 {
-            self.join();
-        }
-        self.finish_log();
-        cut
-    }
-
-    /// As [`RunningServer::stop`], but new clients are left to whoever else has the
-    /// listening socket: none is refused. Operators are listened to until the process
-    /// ends, as their socket is somebody else's, too.
-    pub fn leave(&self, timeout: Duration) -> usize {
-        self.workers.leave();
-        let cut = self.drain(timeout);
-        if cut == 0 {
-            self.workers.join();
-        }
-        self.finish_log();
-        cut
-    }
-
-    /// Serves those who are here for at most `timeout`. Returns how many were cut off.
-    fn drain(&self, timeout: Duration) -> usize {
-        let deadline = after(Instant::now(), timeout);
-        while self.workers.is_busy() && Instant::now() < deadline {
-            thread::sleep(STOP_CHECK);
-        }
-        let cut = self.connections();
-        self.workers.end();
-        cut
-    }
-
-    fn finish_log(&self) {
-        if let Some(log) = &self.workers.service().access_log {
-            log.finish(LOG_GRACE);
-        }
-    }
-
-    /// Waits until the server's threads have ended.
-    pub fn join(&self) {
-        self.workers.join();
-        if let Some(admin) = &self.admin {
-            admin.end();
-            admin.join();
-        }
     }
 }

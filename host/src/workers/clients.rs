@@ -1,0 +1,73 @@
+//! New clients: accepted in bursts, turned away when there are too many or no descriptors.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use tracing::warn;
+
+use super::Workers;
+use crate::connection::{Connection, Share, after};
+use crate::listener::AcceptError;
+use crate::transport::Transport;
+use crate::turns::Seat;
+
+/// How many clients a thread takes from the backlog before it asks the poller whether
+/// others wait.
+const BURST: usize = 16;
+
+impl Workers {
+    /// Serves clients that wait to be accepted, some of them if they are many.
+    pub(super) fn take_clients(&self, seat: Seat<'_>) {
+        for _ in 0..BURST {
+            match self.accept() {
+                Ok(Some(connection)) => self.advance(connection, seat),
+                Ok(None) => {}
+                Err(AcceptError::Empty) => return,
+                Err(AcceptError::Stopped) => return self.turn_away(),
+                Err(AcceptError::Exhausted(error)) => {
+                    self.turn_away();
+                    // Only now: who finds this set may watch the listener again.
+                    if !self.exhausted.swap(true, Ordering::Release) {
+                        warn!(%error, "cannot accept clients; trying again");
+                    }
+                    return;
+                }
+            }
+            if !seat.has_turn() {
+                return;
+            }
+        }
+    }
+
+    /// Stops watching the listener, which would end every wait at once.
+    pub(super) fn turn_away(&self) {
+        // Another thread may have been first.
+        let _ = self.poller.unwatch(&self.listener);
+    }
+
+    /// The next client, unless there are too many of them.
+    pub(super) fn accept(&self) -> Result<Option<Connection>, AcceptError> {
+        let _accepting = self.listener.enter()?;
+        let socket = self.listener.accept()?;
+        // One that is closed at once knows to come again; one that waits does not know.
+        if self.service.is_crowded() {
+            return Ok(None);
+        }
+        let transport = match Transport::new(socket, self.tls.load_full()) {
+            Ok(transport) => transport,
+            Err(error) => {
+                warn!(%error, "cannot speak TLS with a client");
+                return Ok(None);
+            }
+        };
+        let now = Instant::now();
+        let deadline = after(now, self.service.bounds.timeouts.head);
+        let share = Share::of(&self.service.load);
+        let mut connection =
+            Connection::new(transport, self.service.next_id(), now, deadline, share);
+        if self.service.tells_clients() {
+            connection.learn_client();
+        }
+        Ok(Some(connection))
+    }
+}

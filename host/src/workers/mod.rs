@@ -1,0 +1,273 @@
+//! The request threads, and the connections that wait for them.
+//!
+//! Every thread does the same: when it has a turn, it takes whichever comes first, a
+//! new client or a parked connection whose socket is ready, and advances it as far as
+//! it goes. A client that is slow or idle is parked with the poller and costs no
+//! thread. One thread more, the watchman, moves turns away from slow handlers and ends
+//! connections that are past their deadlines.
+
+mod clients;
+mod parking;
+mod watchman;
+mod work;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use rustls::ServerConfig;
+use slab::Slab;
+use tracing::error;
+
+use crate::admission::Place;
+use crate::background::{self, Background};
+use crate::catalog::CatalogError;
+use crate::connection::Connection;
+use crate::listener::Listener;
+use crate::poller::{Interest, Poller};
+use crate::service::Service;
+use crate::turns::{Seat, Turns};
+use crate::{Tenant, Tls};
+
+/// How much stack a request thread has: four times a guest's.
+const STACK: usize = 2 << 20;
+
+/// How often parked connections are looked through for those past their deadlines.
+const SWEEP: Duration = Duration::from_millis(100);
+
+/// The poller's key for the listener; those of connections start at 0.
+const LISTENER: u64 = u64::MAX / 2;
+
+/// All that the threads share.
+pub(crate) struct Workers {
+    service: Arc<Service>,
+    listener: Listener,
+    /// What new clients must speak, if it is not plain HTTP.
+    tls: ArcSwapOption<ServerConfig>,
+    poller: Poller,
+    turns: Arc<Turns>,
+    /// The number of a seat that never has a turn: the watchman's.
+    watchman: usize,
+    /// Connections that wait for their sockets, by their keys.
+    parked: Mutex<Slab<Connection>>,
+    /// Connections that are not listened to for a while, and since when.
+    paused: Mutex<VecDeque<(Instant, Connection)>>,
+    /// Whether there was no descriptor for a client. The listener is not watched then,
+    /// until the watchman tries again.
+    exhausted: AtomicBool,
+    /// The threads, by their numbers.
+    threads: Mutex<BTreeMap<usize, JoinHandle<()>>>,
+    background: Arc<Background>,
+    /// Those that come from the background with their answers.
+    handed_over: (Sender<Connection>, Receiver<Connection>),
+    /// Those in the background.
+    behind: Mutex<Vec<JoinHandle<()>>>,
+    /// The numbers of those that ended and must be replaced.
+    vacant: Mutex<Vec<usize>>,
+    /// Set when the server begins to stop.
+    stopping: Mutex<Option<Instant>>,
+    /// Set when the threads are to end.
+    ended: AtomicBool,
+}
+
+impl Workers {
+    /// Starts the threads for so many handlers at once. None is started later but in the
+    /// place of one that has retreated to the background.
+    pub(crate) fn start(
+        service: Arc<Service>,
+        listener: Listener,
+        tls: Option<Tls>,
+        max_running: usize,
+    ) -> io::Result<Arc<Workers>> {
+        // One more than can be running handlers: somebody must always be free to say no.
+        let count = max_running.saturating_add(1);
+        let workers = Arc::new(Workers {
+            service,
+            listener,
+            tls: ArcSwapOption::new(tls.map(Tls::config)),
+            poller: Poller::new()?,
+            turns: Arc::new(Turns::new(count.saturating_add(1))),
+            watchman: count,
+            parked: Mutex::default(),
+            paused: Mutex::default(),
+            exhausted: AtomicBool::new(false),
+            threads: Mutex::default(),
+            background: Arc::new(Background::new()),
+            handed_over: unbounded(),
+            behind: Mutex::default(),
+            vacant: Mutex::default(),
+            stopping: Mutex::default(),
+            ended: AtomicBool::new(false),
+        });
+        workers.poller.watch(&workers.listener, LISTENER)?;
+        let started = (0..count)
+            .try_for_each(|number| workers.seat(number))
+            .and_then(|()| workers.spawn("watchman".to_owned(), count, Workers::keep_watch));
+        match started {
+            Ok(()) => Ok(workers),
+            Err(error) => {
+                workers.end();
+                Err(error)
+            }
+        }
+    }
+
+    /// Starts the request thread with this number.
+    fn seat(self: &Arc<Self>, number: usize) -> io::Result<()> {
+        self.spawn(format!("request-{number}"), number, Workers::work)
+    }
+
+    fn spawn(
+        self: &Arc<Self>,
+        name: String,
+        number: usize,
+        run: fn(&Arc<Workers>, Seat<'_>),
+    ) -> io::Result<()> {
+        let workers = Arc::clone(self);
+        let thread = thread::Builder::new().name(name).stack_size(STACK).spawn(move || {
+            workers.turns.sit(number);
+            if let Some(seat) = workers.turns.seat(number) {
+                run(&workers, seat);
+            }
+            if background::place() == Place::Background {
+                workers.vacant().push(number);
+            }
+        })?;
+        self.threads().insert(number, thread);
+        Ok(())
+    }
+
+    /// Starts a thread in the background, for as long as there is something to do.
+    fn spawn_behind(self: &Arc<Self>) -> io::Result<()> {
+        let workers = Arc::clone(self);
+        let name = "background".to_owned();
+        let thread = thread::Builder::new()
+            .name(name)
+            .stack_size(STACK)
+            .spawn(move || workers.work_behind())?;
+        let mut behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
+        behind.retain(|thread| !thread.is_finished());
+        behind.push(thread);
+        Ok(())
+    }
+
+    /// Waits until all threads have ended.
+    pub(crate) fn join(&self) {
+        loop {
+            let thread = self.threads().pop_first();
+            match thread {
+                // One that panicked has nothing more to say.
+                Some((_, thread)) => drop(thread.join()),
+                None => break,
+            }
+        }
+        let behind =
+            std::mem::take(&mut *self.behind.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in behind {
+            drop(thread.join());
+        }
+    }
+
+    /// The address that clients can connect to.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.listener.address()
+    }
+
+    /// Serves other tenants from now on.
+    pub(crate) fn replace(&self, tenants: Vec<Tenant>) -> Result<(), CatalogError> {
+        self.service.replace(tenants)
+    }
+
+    /// Speaks TLS like this with clients that come from now on.
+    pub(crate) fn replace_tls(&self, tls: Tls) {
+        self.tls.store(Some(tls.config()));
+    }
+
+    /// What all requests have in common.
+    pub(crate) fn service(&self) -> &Arc<Service> {
+        &self.service
+    }
+
+    /// How many requests wait in line.
+    pub(crate) fn waiting(&self) -> usize {
+        self.service.admission.waiting()
+    }
+
+    /// How many connections are open.
+    pub(crate) fn connections(&self) -> usize {
+        self.service.load.connections()
+    }
+
+    /// The same listening socket, for somebody else to accept from.
+    pub(crate) fn listener(&self) -> io::Result<TcpListener> {
+        self.listener.duplicate()
+    }
+
+    /// Whether clients are here, or about to be.
+    pub(crate) fn is_busy(&self) -> bool {
+        // In this order: one that is accepted is counted before that is over.
+        self.listener.is_accepting() || self.connections() > 0
+    }
+
+    /// Refuses new clients, or leaves them to others if the socket is theirs, too. Those
+    /// that are already here are served.
+    pub(crate) fn stop(&self) {
+        if self.listener.is_shared() {
+            return self.leave();
+        }
+        if self.begin_to_stop() {
+            while let Ok(connection) = self.accept() {
+                if let Some(connection) = connection {
+                    self.park(connection, Interest::Readable);
+                }
+            }
+            self.turn_away();
+            self.listener.stop();
+        }
+    }
+
+    /// Leaves new clients to others who accept from the same socket. Those that are
+    /// already here are served.
+    pub(crate) fn leave(&self) {
+        if self.begin_to_stop() {
+            self.listener.leave();
+            self.turn_away();
+        }
+    }
+
+    /// Returns whether this was the beginning.
+    fn begin_to_stop(&self) -> bool {
+        self.service.stopping.store(true, Ordering::Relaxed);
+        let mut stopping = self.stopping.lock().unwrap_or_else(PoisonError::into_inner);
+        stopping.replace(Instant::now()).is_none()
+    }
+
+    /// Closes the connections that no thread is busy with, and ends the threads as soon
+    /// as each is done with what it does.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+        let behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner).len();
+        self.service.admission.dismiss(behind);
+        self.parked().clear();
+        self.paused().clear();
+        self.handed_over.1.try_iter().for_each(drop);
+        self.turns.end();
+        if let Err(error) = self.poller.wake_all() {
+            error!(%error, "cannot wake the request threads");
+        }
+    }
+
+    fn threads(&self) -> MutexGuard<'_, BTreeMap<usize, JoinHandle<()>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn vacant(&self) -> MutexGuard<'_, Vec<usize>> {
+        self.vacant.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,125 @@
+//! The thread that looks at the clock for all others: at their turns, at deadlines, and at
+//! threads that are missing.
+
+use std::io;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tracing::error;
+
+use super::{LISTENER, SWEEP, Workers};
+use crate::connection::{Connection, Stage, after};
+use crate::exchange;
+use crate::poller::Interest;
+use crate::turns::{LOOK, Seat};
+
+/// How often the watchman looks at the threads while no handler runs.
+const IDLE_LOOK: Duration = Duration::from_millis(5);
+
+/// How long a client that was told to try again in a second is not listened to.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a client that was accepted before the server stopped may take to begin its
+/// request.
+const STOP_GRACE: Duration = Duration::from_millis(300);
+
+impl Workers {
+    /// What the watchman does.
+    pub(super) fn keep_watch(self: &Arc<Self>, _: Seat<'_>) {
+        let mut swept = Instant::now();
+        let mut pause = LOOK;
+        while !self.ended.load(Ordering::Relaxed) {
+            thread::sleep(pause);
+            pause = if self.turns.look() { LOOK } else { IDLE_LOOK };
+            if self.service.admission.ready() > 0 {
+                // All who could run them may have begun to wait for sockets just before.
+                self.poller.nudge();
+            }
+            self.fill_background();
+            self.fill_vacant();
+            if swept.elapsed() >= SWEEP {
+                swept = Instant::now();
+                self.sweep();
+            }
+        }
+    }
+
+    /// Starts a thread in the background if there is something to do and all others are
+    /// busy. If there can be none now, there may be later.
+    fn fill_background(self: &Arc<Self>) {
+        if self.service.admission.lacks_thread()
+            && let Err(error) = self.spawn_behind()
+        {
+            error!(%error, "cannot start a thread in the background");
+        }
+    }
+
+    /// Starts threads in the place of those that ended. If there can be none now, there
+    /// may be later.
+    fn fill_vacant(self: &Arc<Self>) {
+        while let Some(number) = self.vacant().pop() {
+            if let Err(error) = self.seat(number) {
+                error!(%error, "cannot replace a request thread");
+                return self.vacant().push(number);
+            }
+        }
+    }
+
+    fn sweep(&self) {
+        if self.exhausted.swap(false, Ordering::Acquire)
+            && let Err(error) = self.poller.watch(&self.listener, LISTENER)
+            && error.kind() != io::ErrorKind::AlreadyExists
+        {
+            error!(%error, "cannot wait for clients");
+        }
+        self.end_pauses();
+        let mut expired = self.take_expired();
+        expired.extend(self.service.admission.take_expired(Instant::now()));
+        for connection in expired {
+            exchange::expire(connection, &self.service, self.parking());
+        }
+    }
+
+    /// Goes on with connections whose clients were told to try again later. They are not
+    /// listened to for a while, or those who try at once would take all there is.
+    fn end_pauses(&self) {
+        loop {
+            let over = {
+                let mut paused = self.paused();
+                let is_over = paused.front().is_some_and(|(since, _)| since.elapsed() >= PAUSE);
+                if is_over { paused.pop_front() } else { None }
+            };
+            match over {
+                // What it has sent in the meantime may be here already, or be waiting.
+                Some((_, connection)) => {
+                    let begun = !connection.input.is_empty();
+                    let interest = if begun { Interest::Writable } else { Interest::Readable };
+                    self.park(connection, interest);
+                }
+                None => return,
+            }
+        }
+    }
+
+    /// Takes the parked connections whose time is over. When the server stops, that is
+    /// soon for those that have not begun a request.
+    fn take_expired(&self) -> Vec<Connection> {
+        let stopping = *self.stopping.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let idle_is_over = stopping.is_some_and(|since| now > after(since, STOP_GRACE));
+        let is_idle = |connection: &Connection| {
+            matches!(connection.stage, Stage::Receive(_)) && connection.input.is_empty()
+        };
+        let mut parked = self.parked();
+        let expired: Vec<usize> = parked
+            .iter()
+            .filter(|(_, connection)| {
+                connection.deadline <= now || idle_is_over && is_idle(connection)
+            })
+            .map(|(key, _)| key)
+            .collect();
+        expired.into_iter().filter_map(|key| parked.try_remove(key)).collect()
+    }
+}

@@ -1,0 +1,131 @@
+//! What a request thread does, and one in the background.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tracing::error;
+
+use super::{LISTENER, SWEEP, Workers};
+use crate::admission::Place;
+use crate::background;
+use crate::connection::Connection;
+use crate::exchange;
+use crate::poller::Event;
+use crate::turns::Seat;
+
+/// How long a thread is busy with sockets while requests wait in line for it.
+const SOCKETS_IN_A_ROW: Duration = Duration::from_micros(250);
+
+/// How long a thread in the background has nothing to do before it ends.
+const IDLE_BEHIND: Duration = Duration::from_secs(2);
+
+/// What a request thread can do.
+enum Work {
+    /// Accept clients.
+    Clients,
+    /// Go on with a connection whose socket is ready.
+    Connection(Connection),
+    /// Go on with one whose request is ready.
+    Waited(Connection),
+    /// Nothing, for now.
+    None,
+    /// End.
+    End,
+}
+
+impl Workers {
+    /// What a request thread does.
+    pub(super) fn work(self: &Arc<Self>, seat: Seat<'_>) {
+        background::enlist(&self.background);
+        // When it last had time for those who wait in line.
+        let mut lined_up = Instant::now();
+        while seat.take_turn() {
+            while seat.has_turn()
+                && background::place() == Place::Front
+                && !self.ended.load(Ordering::Relaxed)
+            {
+                match self.next_work(&mut lined_up) {
+                    Ok(Work::Clients) => self.take_clients(seat),
+                    Ok(Work::Connection(connection)) => self.advance(connection, seat),
+                    Ok(Work::Waited(connection)) => {
+                        self.advance(connection, seat);
+                        lined_up = Instant::now();
+                    }
+                    Ok(Work::None) => {}
+                    Ok(Work::End) => return,
+                    Err(error) => {
+                        error!(%error, "cannot wait for sockets");
+                        thread::sleep(SWEEP);
+                    }
+                }
+            }
+            if background::place() == Place::Background {
+                seat.leave();
+            }
+            if self.service.admission.ready() > 0 {
+                // What this thread made room for is for those who have a turn.
+                self.poller.nudge();
+            }
+            if background::place() == Place::Background {
+                return background::give_turn();
+            }
+        }
+    }
+
+    /// What a thread in the background does.
+    pub(super) fn work_behind(&self) {
+        background::enlist(&self.background);
+        background::retreat();
+        let Some(seat) = self.turns.seat(self.watchman) else { return };
+        while !self.ended.load(Ordering::Relaxed) {
+            let Some(connection) = self.service.admission.next_behind(IDLE_BEHIND) else { return };
+            background::take_turn(connection.deadline);
+            self.advance(connection, seat);
+            background::give_turn();
+        }
+    }
+
+    /// What to do next. Sockets go before requests that are ready, so that clients are told
+    /// soon when there are too many; but only for so long.
+    fn next_work(&self, lined_up: &mut Instant) -> io::Result<Work> {
+        let admission = &self.service.admission;
+        if let Ok(connection) = self.handed_over.1.try_recv() {
+            return Ok(Work::Connection(connection));
+        }
+        if admission.ready() > 0 {
+            if lined_up.elapsed() >= SOCKETS_IN_A_ROW {
+                if let Some(connection) = admission.next(false) {
+                    return Ok(Work::Waited(connection));
+                }
+                *lined_up = Instant::now();
+            }
+            if let Some(event) = self.poller.look()? {
+                return Ok(self.work_of(event));
+            }
+            if let Some(connection) = admission.next(true) {
+                return Ok(Work::Waited(connection));
+            }
+        }
+        Ok(self.work_of(self.poller.wait()?))
+    }
+
+    fn work_of(&self, event: Event) -> Work {
+        match event {
+            Event::Ready(LISTENER) => Work::Clients,
+            Event::Ready(key) => {
+                let parked = usize::try_from(key).ok();
+                let connection = parked.and_then(|key| self.parked().try_remove(key));
+                connection.map_or(Work::None, Work::Connection)
+            }
+            Event::Nudged => Work::None,
+            Event::Woken => Work::End,
+        }
+    }
+
+    pub(super) fn advance(&self, connection: Connection, seat: Seat<'_>) {
+        exchange::advance(connection, &self.service, seat, self.parking());
+    }
+}
