@@ -13,24 +13,19 @@
 //! [`fairness`]: crate::fairness
 //! [`background`]: crate::background
 
-use std::collections::VecDeque;
+mod lanes;
+
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use slab::Slab;
 
 use crate::account::Account;
 use crate::connection::Connection;
-use crate::fairness::{Clock, Share};
-use crate::rate::Bucket;
 use crate::tenant::Quota;
-
-/// What takes longer than this is not begun before threads have looked at all sockets:
-/// while they are busy with it, they could not tell that there are too many requests.
-const QUICK: Duration = Duration::from_micros(300);
+use lanes::{Room, State};
 
 /// All lanes of a server.
 pub(crate) struct Admission {
@@ -47,43 +42,11 @@ pub(crate) struct Admission {
     idle_behind: AtomicUsize,
 }
 
-#[derive(Default)]
-struct State {
-    lanes: Slab<Room>,
-    /// The lanes with a line of their own, in the order in which they are looked at.
-    backlog: VecDeque<usize>,
-    /// Those who have room and wait for a thread in front, with their lanes.
-    ready: VecDeque<(usize, Connection)>,
-    /// How many have room and are for the background, or run there, and how many may.
-    behind: usize,
-    most_behind: usize,
-    clock: Clock,
-}
-
 /// For which threads something is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     Front,
     Background,
-}
-
-/// What one lane holds.
-struct Room {
-    parent: Option<usize>,
-    quota: Quota,
-    bucket: Bucket,
-    /// How many requests run, in this lane and in those within it.
-    running: usize,
-    /// How many wait there.
-    waiting: usize,
-    /// Those that wait in this lane itself.
-    line: VecDeque<Connection>,
-    /// What the lane's tenant has in use, if it is one.
-    account: Option<Arc<Account>>,
-    /// What the lane has had of the processors.
-    share: Share,
-    /// How long its requests keep a processor busy of late.
-    pace: Duration,
 }
 
 /// A place in the tree, as long as it is kept.
@@ -138,17 +101,7 @@ impl Admission {
         quota: Quota,
         account: Option<Arc<Account>>,
     ) -> Lane {
-        let room = Room {
-            parent,
-            quota,
-            bucket: Bucket::default(),
-            running: 0,
-            waiting: 0,
-            line: VecDeque::new(),
-            account,
-            share: Share::default(),
-            pace: Duration::ZERO,
-        };
+        let room = Room::new(parent, quota, account);
         let key = self.state().lanes.insert(room);
         Lane { admission: Arc::clone(self), key }
     }
@@ -312,98 +265,6 @@ impl Admission {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// A lane and those around it, outwards.
-    fn chain(&self, key: usize) -> impl Iterator<Item = &Room> {
-        let room = |key: usize| self.lanes.get(key);
-        std::iter::successors(room(key), move |inner| inner.parent.and_then(room))
-    }
-
-    fn each(&mut self, key: usize, change: impl Fn(&mut Room)) {
-        let mut next = Some(key);
-        while let Some(room) = next.and_then(|key| self.lanes.get_mut(key)) {
-            change(room);
-            next = room.parent;
-        }
-    }
-
-    fn has_room(&self, key: usize) -> bool {
-        // Who goes last must not have all the room for as long as that takes.
-        (self.behind < self.most_behind || self.place(key) == Place::Front)
-            && self.chain(key).all(|room| room.running < room.quota.max_concurrent_requests)
-    }
-
-    fn can_wait(&self, key: usize) -> bool {
-        self.chain(key).all(|room| room.waiting < room.quota.max_queue)
-    }
-
-    /// Takes the next in line who has room by now, and gives it that. Of several it is one
-    /// of the tenant that has had least.
-    fn take_waiting(&mut self) -> Option<(usize, Connection)> {
-        let candidates = self.backlog.iter().copied().enumerate();
-        let with_room = candidates.filter(|&(_, key)| self.has_room(key));
-        let (place, key) = with_room.min_by_key(|&(_, key)| self.had(key))?;
-        self.backlog.remove(place);
-        let room = self.lanes.get_mut(key)?;
-        let connection = room.line.pop_front()?;
-        if !room.line.is_empty() {
-            self.backlog.push_back(key);
-        }
-        self.each(key, |room| {
-            room.waiting = room.waiting.saturating_sub(1);
-            room.running += 1;
-        });
-        Some((key, connection))
-    }
-
-    fn is_within_rates(&self, key: usize, now: Instant) -> bool {
-        self.chain(key).all(|room| room.bucket.has_token(room.quota.rate, now))
-    }
-
-    fn take_tokens(&mut self, key: usize, now: Instant) {
-        self.each(key, |room| room.bucket.take_token(room.quota.rate, now));
-    }
-
-    /// The lane whose share counts: a tenant's.
-    fn tenant(&self, key: usize) -> Option<usize> {
-        self.lanes.get(key).and_then(|room| room.parent)
-    }
-
-    fn had(&self, key: usize) -> Duration {
-        let tenant = self.tenant(key).and_then(|key| self.lanes.get(key));
-        tenant.map_or(Duration::ZERO, |tenant| tenant.share.had())
-    }
-
-    /// Whether the lane's tenant has had no more than its share, and owes nothing for
-    /// handlers that ran for long.
-    fn is_due(&self, key: usize) -> bool {
-        let tenant = self.tenant(key).and_then(|key| self.lanes.get(key));
-        tenant.is_none_or(|tenant| {
-            let owes = tenant.account.as_ref().is_some_and(|account| account.owes());
-            self.clock.is_due(&tenant.share) && !owes
-        })
-    }
-
-    /// Where the lane's requests run. It is the background for those that are not due, unless
-    /// they take so little that the way there would be longer.
-    fn place(&self, key: usize) -> Place {
-        if self.is_quick(key) || self.is_due(key) { Place::Front } else { Place::Background }
-    }
-
-    /// Whether the lane's requests take so little that to let one wait is not worth it.
-    fn is_quick(&self, key: usize) -> bool {
-        self.lanes.get(key).is_none_or(|room| room.pace < QUICK)
-    }
-
-    fn charge(&mut self, key: usize, busy: Duration, now: Instant) {
-        let State { lanes, clock, .. } = self;
-        let tenant = lanes.get(key).and_then(|room| room.parent);
-        if let Some(tenant) = tenant.and_then(|key| lanes.get_mut(key)) {
-            clock.charge(&mut tenant.share, busy, now);
-        }
     }
 }
 
