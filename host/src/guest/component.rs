@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use wasmtime::{Result, Store, StoreContextMut, Trap, UpdateDeadline};
 
 use super::bindings::PluginPre;
-use super::engine::{Engine, TICK};
+use super::clock::TICK;
+use super::engine::Engine;
 use super::state::State;
 use super::{Cache, LoadError, Sandbox, bindings, fault, load};
 use crate::{Call, Cost, Fault, Handler, Request, Response, background};

@@ -1,14 +1,12 @@
 //! The engine: one per process, shared by every component.
 //!
-//! It owns the pool of instance slots and the clock that stops runaways. Slots are
+//! It owns the pool of instance slots and the [`clock`] that stops runaways. Slots are
 //! reset, not unmapped, between requests: where the kernel can tell which pages a
 //! guest has written (Linux 6.7, `PAGEMAP_SCAN`), only those are restored and they
 //! stay resident, so that a fresh instance takes no page faults.
 
 use std::fmt;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use tracing::debug;
 use wasmtime::component::Linker;
@@ -18,11 +16,7 @@ use wasmtime::{
 };
 
 use super::state::State;
-use super::{files, wait};
-
-/// How often the clock that stops runaways ticks. A guest is stopped at the first tick
-/// after its deadline.
-pub(super) const TICK: Duration = Duration::from_millis(10);
+use super::{clock, files, wait};
 
 /// How many table elements all tables of one instance may have in sum.
 pub(super) const TABLE_ELEMENTS: usize = 100_000;
@@ -113,7 +107,7 @@ impl Engine {
             None => probe(options)?,
         };
         debug!(%allocation, "the engine is ready");
-        start_clock(&inner)?;
+        clock::start(&inner)?;
         let mut linker = Linker::new(&inner);
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
         wait::add_to_linker(&mut linker)?;
@@ -201,22 +195,4 @@ fn pool(options: &EngineOptions, allocation: Allocation) -> PoolingAllocationCon
         .linear_memory_keep_resident(if pagemap { KEEP_RESIDENT } else { KEEP_RESIDENT / 8 })
         .table_keep_resident(if pagemap { KEEP_RESIDENT } else { KEEP_RESIDENT / 64 });
     pool
-}
-
-/// Starts the thread that advances the engine's epoch until the engine is gone.
-fn start_clock(engine: &wasmtime::Engine) -> Result<()> {
-    let engine = engine.weak();
-    thread::Builder::new().name("epoch".to_owned()).spawn(move || {
-        let mut tick = Instant::now();
-        loop {
-            // A tick that came late, as each does a little, makes the next no later.
-            tick += TICK;
-            thread::sleep(tick.saturating_duration_since(Instant::now()));
-            match engine.upgrade() {
-                Some(engine) => engine.increment_epoch(),
-                None => return,
-            }
-        }
-    })?;
-    Ok(())
 }

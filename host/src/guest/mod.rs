@@ -3,6 +3,7 @@
 
 mod bindings;
 mod cache;
+mod clock;
 mod component;
 mod engine;
 mod fault;

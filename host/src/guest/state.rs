@@ -9,7 +9,7 @@ use tracing::warn;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-use super::engine::TICK;
+use super::clock::TICK;
 use super::meter::Meter;
 use super::output::Output;
 use super::{Plan, Sandbox};
