@@ -175,7 +175,6 @@ fn features_that_are_off_are_refused() -> Result<()> {
         ("atomics", "(memory 1) (func (drop (i32.atomic.load (i32.const 0))))"),
         ("memory64", "(memory i64 1)"),
         ("table64", "(table i64 1 funcref)"),
-        ("multi-memory", "(memory 1) (memory 1)"),
         ("page sizes", "(memory 1 (pagesize 1))"),
         ("gc", "(type (struct (field i32)))"),
         ("function references", "(type $f (func)) (func (param (ref $f)))"),
@@ -202,6 +201,35 @@ fn features_that_are_off_are_refused() -> Result<()> {
         let error = refusal(&answer_with(text)?)?;
         ensure!(matches!(error, LoadError::Invalid(_)), "{feature}: {error}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_component_may_be_made_of_components() -> Result<()> {
+    // A text goes from one memory to another.
+    let bytes = answer_with(
+        r#"(component $measure
+             (core module $measure
+               (memory (export "memory") 1)
+               (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+               (func (export "measure") (param i32 i32) (result i32) (local.get 1)))
+             (core instance $measure (instantiate $measure))
+             (func (export "measure") (param "text" string) (result u32)
+               (canon lift (core func $measure "measure")
+                 (memory (core memory $measure "memory"))
+                 (realloc (core func $measure "realloc")))))
+           (instance $measure (instantiate $measure))
+           (core module $text (memory (export "memory") 1))
+           (core instance $text (instantiate $text))
+           (core func $measure
+             (canon lower (func $measure "measure") (memory (core memory $text "memory"))))
+           (core module $caller (import "" "measure" (func (param i32 i32) (result i32))))
+           (core instance
+             (instantiate $caller (with "" (instance (export "measure" (func $measure))))))"#,
+    )?;
+    let component =
+        Component::from_bytes(engine()?, "guest", &bytes, Sandbox::default(), &Cache::none())?;
+    ensure!(get(&component, "/").is_ok_and(|response| response.status == 200));
     Ok(())
 }
 

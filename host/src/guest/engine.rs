@@ -161,7 +161,8 @@ fn config(options: &EngineOptions, allocation: Allocation) -> Config {
         .max_wasm_stack(WASM_STACK)
         // Nothing that runs here needs these, and what is off cannot be attacked.
         .wasm_features(WasmFeatures::GC | WasmFeatures::FUNCTION_REFERENCES, false)
-        .wasm_multi_memory(false)
+        // What joins the parts of a component that is made of components has two memories.
+        .wasm_multi_memory(true)
         .wasm_memory64(false)
         .wasm_relaxed_simd(false)
         .allocation_strategy(match allocation {
