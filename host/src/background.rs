@@ -112,15 +112,18 @@ pub(crate) fn enlist(background: &Arc<Background>) {
 /// Lets all other threads go before this one from now on, if it may retreat.
 pub(crate) fn retreat() {
     let may_retreat = BACKGROUND.with_borrow(Option::is_some);
-    if may_retreat && PLACE.get() == Place::Front {
-        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-        let set = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
-        // Of a process with a nice value, half of it fails, and the policy has changed. If it
-        // has not, the thread goes on as it is, which is no worse than before.
-        if set.is_ok() || thread_schedule_policy().is_ok_and(|policy| policy == idle) {
-            PLACE.set(Place::Background);
-        }
+    if may_retreat && PLACE.get() == Place::Front && go_last() {
+        PLACE.set(Place::Background);
     }
+}
+
+/// Lets all other threads go before this one from now on, and before those that it starts.
+/// If that cannot be, the thread goes on as it is, which is no worse than before.
+pub(crate) fn go_last() -> bool {
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    let set = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
+    // Of a process with a nice value, half of it fails, and the policy has changed.
+    set.is_ok() || thread_schedule_policy().is_ok_and(|policy| policy == idle)
 }
 
 /// Where the present thread is.

@@ -115,7 +115,8 @@ pub mod config;
 pub use catalog::CatalogError;
 pub use deploy::{DeployError, DeployErrors, Deployer};
 pub use guest::{
-    Allocation, Cache, Component, Directory, Engine, EngineOptions, LoadError, Sandbox,
+    Allocation, Cache, CompileLimits, Compiler, Component, Directory, Engine, EngineOptions,
+    LoadError, Sandbox, compile_stdin,
 };
 pub use handler::{Call, Cost, Handler, Origin, Outcome, Request, RequestId, Response};
 pub use outcome::{Fault, Reason};

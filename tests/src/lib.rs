@@ -2,6 +2,7 @@
 //! for, a host around one of them, and a client that speaks in bytes.
 
 pub mod alone;
+pub mod bombs;
 pub mod client;
 pub mod gate;
 pub mod guests;

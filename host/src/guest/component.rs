@@ -71,7 +71,7 @@ impl Component {
         cache: &Cache,
     ) -> Result<Component, LoadError> {
         load::check_sandbox(engine, &sandbox, cache)?;
-        let component = load::compile(engine.inner(), bytes, cache)?;
+        let component = load::compile(engine, bytes, cache)?;
         load::check_resources(&component, &sandbox)?;
         load::check_exports(&component)?;
         let linked = load::link(&component, engine.linker())?;

@@ -15,6 +15,8 @@ use wasmtime::{
     WasmFeatures,
 };
 
+use super::compiler::Compiler;
+use super::load_error::LoadError;
 use super::state::State;
 use super::{clock, files, wait};
 
@@ -90,12 +92,14 @@ pub struct Engine {
     inner: wasmtime::Engine,
     /// What components may import.
     linker: Arc<Linker<State>>,
+    compiler: Compiler,
     allocation: Allocation,
     max_memory: usize,
 }
 
 impl Engine {
-    /// Makes an engine and starts its clock.
+    /// Makes an engine and starts its clock. It compiles in this process, unless it is
+    /// given another [`compiler`](Engine::compiler).
     ///
     /// # Errors
     ///
@@ -113,7 +117,13 @@ impl Engine {
         wait::add_to_linker(&mut linker)?;
         files::add_to_linker(&mut linker)?;
         let linker = Arc::new(linker);
-        Ok(Engine { inner, linker, allocation, max_memory: options.max_memory })
+        let (compiler, max_memory) = (Compiler::in_process(), options.max_memory);
+        Ok(Engine { inner, linker, compiler, allocation, max_memory })
+    }
+
+    /// The same engine with another compiler.
+    pub fn compiler(self, compiler: Compiler) -> Engine {
+        Engine { compiler, ..self }
     }
 
     /// How this engine allocates instances.
@@ -124,6 +134,11 @@ impl Engine {
     /// The largest memory that an instance may have, in bytes.
     pub fn max_memory(&self) -> usize {
         self.max_memory
+    }
+
+    /// The compiled form of a component.
+    pub(super) fn compile(&self, component: &[u8]) -> Result<Vec<u8>, LoadError> {
+        self.compiler.compile(&self.inner, component)
     }
 
     pub(super) fn linker(&self) -> &Linker<State> {
@@ -152,7 +167,22 @@ fn probe(options: &EngineOptions) -> Result<(wasmtime::Engine, Allocation)> {
     Ok((engine, Allocation::OnDemand))
 }
 
+/// An engine that compiles what any [`Engine`] can load, and runs nothing.
+pub(super) fn for_compiling() -> Result<wasmtime::Engine> {
+    wasmtime::Engine::new(&settings())
+}
+
 fn config(options: &EngineOptions, allocation: Allocation) -> Config {
+    let mut config = settings();
+    if allocation != Allocation::OnDemand {
+        let pool = pool(options, allocation);
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    }
+    config
+}
+
+/// What all engines have in common: how code is made depends on nothing else.
+fn settings() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
@@ -165,10 +195,7 @@ fn config(options: &EngineOptions, allocation: Allocation) -> Config {
         .wasm_multi_memory(true)
         .wasm_memory64(false)
         .wasm_relaxed_simd(false)
-        .allocation_strategy(match allocation {
-            Allocation::OnDemand => InstanceAllocationStrategy::OnDemand,
-            pooling => InstanceAllocationStrategy::Pooling(pool(options, pooling)),
-        });
+        .allocation_strategy(InstanceAllocationStrategy::OnDemand);
     config
 }
 

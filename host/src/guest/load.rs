@@ -1,147 +1,30 @@
-//! From bytes to a compiled component, and everything that can be wrong on the way.
+//! From bytes to a compiled component that is known to be a handler.
 
 use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::io::Read;
+use std::path::Path;
 
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::cache::Cache;
 use super::engine::{Engine, MEMORIES, TABLE_ELEMENTS, TABLES};
+use super::load_error::LoadError;
 use super::output;
 use super::sandbox::Sandbox;
 use super::state::State;
 
 /// The largest component that is loaded, in bytes.
-const MAX_COMPONENT: u64 = 256 << 20;
+pub(super) const MAX_COMPONENT: u64 = 256 << 20;
+
+/// The largest compiled component, in bytes.
+pub(super) const MAX_COMPILED: u64 = 256 << 20;
 
 /// How much of a message that quotes a component is kept, in bytes.
 const MAX_QUOTE: usize = 1 << 10;
 
 /// What memory is counted in.
 const PAGE: u64 = 64 << 10;
-
-/// The signature that a handler must export.
-const HANDLE: &str =
-    "handle: func(request: request, args: list<string>) -> result<response, string>";
-
-/// Why a component cannot be a handler. Each says what is wrong and how to mend it.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// The file cannot be read.
-    Read(PathBuf, io::Error),
-    /// Another variant, in this file.
-    InFile(PathBuf, Box<LoadError>),
-    /// The bytes are not WebAssembly.
-    NotWasm,
-    /// The bytes are WebAssembly text.
-    Text,
-    /// The bytes are a core module, which has no interface types.
-    CoreModule,
-    /// The component is larger than 256 MiB.
-    TooLarge,
-    /// The component is not valid, uses features that are off, or has more parts than any
-    /// may have.
-    Invalid(String),
-    /// The component begins with more of something than it may have.
-    Excess {
-        /// What that is.
-        what: &'static str,
-        /// How much it begins with.
-        wanted: u64,
-        /// How much it may have.
-        allowed: u64,
-    },
-    /// There is no function `handle` among these exports.
-    NoHandle(Vec<String>),
-    /// There is a `handle`, but it is not a handler's.
-    Mismatch(String),
-    /// These imports are nothing that the host can give.
-    UnknownImports(Vec<String>),
-    /// An import that the host can give, the component wants otherwise.
-    WrongImport(String),
-    /// The sandbox allows more memory, in bytes, than the engine has room for.
-    MemoryOverEngine(usize, usize),
-    /// The sandbox grants the writing of this folder, and with it of compiled components.
-    CacheWithinReach(PathBuf),
-}
-
-impl LoadError {
-    pub(crate) fn in_file(self, path: &Path) -> LoadError {
-        LoadError::InFile(path.to_owned(), Box::new(self))
-    }
-
-    pub(super) fn mismatch(error: wasmtime::Error) -> LoadError {
-        LoadError::Mismatch(quote(&format!("{error:#}")))
-    }
-}
-
-impl std::fmt::Display for LoadError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            LoadError::Read(path, error) => write!(f, "cannot read {}: {error}", path.display()),
-            LoadError::InFile(path, error) => write!(f, "{}: {error}", path.display()),
-            LoadError::NotWasm => f.write_str(
-                "this is not WebAssembly; a handler is a component (a .wasm file), or a folder \
-                 with a Cargo.toml to build one from",
-            ),
-            LoadError::Text => f.write_str(
-                "this is WebAssembly text; turn it into a binary first: \
-                 `wasm-tools parse FILE.wat -o FILE.wasm`",
-            ),
-            LoadError::CoreModule => f.write_str(
-                "this is a core module, not a component; build with \
-                 `cargo build --target wasm32-wasip2`, or wrap it with \
-                 `wasm-tools component new FILE.wasm -o COMPONENT.wasm`",
-            ),
-            LoadError::TooLarge => {
-                write!(f, "the component is over the limit of {MAX_COMPONENT} bytes")
-            }
-            LoadError::Invalid(message) => {
-                write!(f, "the component cannot be run here: {message}")
-            }
-            LoadError::Excess { what, wanted, allowed } => {
-                write!(f, "the component begins with {wanted} {what} and may have {allowed}")
-            }
-            LoadError::NoHandle(exports) => {
-                write!(f, "the component does not export `handle`; it exports ")?;
-                match exports.as_slice() {
-                    [] => f.write_str("nothing")?,
-                    exports => write!(f, "`{}`", exports.join("`, `"))?,
-                }
-                write!(f, "; expected is `{HANDLE}` of the world picohttp:handler/plugin")
-            }
-            LoadError::Mismatch(message) => write!(
-                f,
-                "the component is not a picohttp handler: {message}; expected is `{HANDLE}` of \
-                 the world picohttp:handler/plugin"
-            ),
-            LoadError::UnknownImports(imports) => write!(
-                f,
-                "the component imports what this host cannot give: `{}`; it gives WASI 0.2 \
-                 (cli, clocks, filesystem, io, random, and sockets that refuse)",
-                imports.join("`, `")
-            ),
-            LoadError::WrongImport(message) => {
-                write!(f, "the component wants an import that is not as it expects: {message}")
-            }
-            LoadError::MemoryOverEngine(wanted, room) => write!(
-                f,
-                "the handler may have {wanted} bytes of memory but the engine has room for {room}"
-            ),
-            LoadError::CacheWithinReach(folder) => write!(
-                f,
-                "the handler may write in {}, and so change the compiled handlers kept there; \
-                 grant it another folder, or keep them elsewhere (--cache-dir, --no-cache)",
-                folder.display()
-            ),
-        }
-    }
-}
-
-impl std::error::Error for LoadError {}
 
 /// Reads a component file. Its length is believed only to spare the reading: a device
 /// has none.
@@ -180,31 +63,50 @@ pub(super) fn check_sandbox(
 
 /// Compiles a component, or takes it from the cache.
 pub(super) fn compile(
-    engine: &wasmtime::Engine,
+    engine: &Engine,
     bytes: &[u8],
     cache: &Cache,
 ) -> Result<Component, LoadError> {
+    check_preamble(bytes)?;
+    let entry = cache.entry(engine.inner(), bytes);
+    if let Some(component) = cache.load(engine.inner(), entry.as_ref()) {
+        return Ok(component);
+    }
+    let compiled = engine.compile(bytes)?;
+    let component = deserialize(engine.inner(), &compiled).map_err(LoadError::invalid)?;
+    cache.store(entry.as_ref(), &compiled);
+    Ok(component)
+}
+
+/// Checks what can be told at a glance. All else, the compiler judges: to look closer takes
+/// time, and how much is up to the component.
+fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
     if bytes.len() as u64 > MAX_COMPONENT {
         return Err(LoadError::TooLarge);
     }
-    // The preamble: magic, then a version (16 bits) and a layer (16 bits): 0 for core
-    // modules, 1 for components.
+    // Magic, then a version (16 bits) and a layer (16 bits): 0 for core modules, 1 for
+    // components.
     match bytes {
-        [b'\0', b'a', b's', b'm', _, _, 0, 0, ..] => return Err(LoadError::CoreModule),
-        // How it goes on, the compiler judges.
-        [b'\0', b'a', b's', b'm', ..] => {}
+        [b'\0', b'a', b's', b'm', _, _, 0, 0, ..] => Err(LoadError::CoreModule),
+        [b'\0', b'a', b's', b'm', ..] => Ok(()),
         _ => match bytes.trim_ascii_start() {
-            [b'(', ..] | [b';', b';', ..] => return Err(LoadError::Text),
-            _ => return Err(LoadError::NotWasm),
+            [b'(', ..] | [b';', b';', ..] => Err(LoadError::Text),
+            _ => Err(LoadError::NotWasm),
         },
     }
-    if let Some(component) = cache.load(engine, bytes) {
-        return Ok(component);
-    }
-    let component = Component::from_binary(engine, bytes)
-        .map_err(|error| LoadError::Invalid(quote(&format!("{error:#}"))))?;
-    cache.store(engine, bytes, &component);
-    Ok(component)
+}
+
+/// Loads a compiled component.
+#[expect(unsafe_code, reason = "compiled components are trusted code by nature")]
+pub(super) fn deserialize(
+    engine: &wasmtime::Engine,
+    compiled: &[u8],
+) -> wasmtime::Result<Component> {
+    // SAFETY: the bytes are what wasmtime's compiler gave a process of this user. Either
+    // this engine's compiler has just made them, or the cache has read them from a file that
+    // only this user can write, and their seal is right for this component under the
+    // engine's version and settings. wasmtime checks the latter two again.
+    unsafe { Component::deserialize(engine, compiled) }
 }
 
 /// Checks that no instance would be refused what it begins with, as far as can be told

@@ -2,13 +2,17 @@
 //! throw away for each request. The only module that names `wasmtime`.
 
 mod bindings;
+mod bounded;
 mod cache;
 mod clock;
+mod compile_stdin;
+mod compiler;
 mod component;
 mod engine;
 mod fault;
 mod files;
 mod load;
+mod load_error;
 mod meter;
 mod output;
 mod sandbox;
@@ -17,9 +21,11 @@ mod wait;
 
 pub use cache::Cache;
 pub(crate) use cache::CacheUse;
+pub use compile_stdin::compile_stdin;
+pub use compiler::{CompileLimits, Compiler};
 pub use component::Component;
 pub use engine::{Allocation, Engine, EngineOptions};
-pub use load::LoadError;
+pub use load_error::LoadError;
 pub use sandbox::{Directory, Sandbox};
 
 pub(crate) use load::read;

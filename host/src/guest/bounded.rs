@@ -1,0 +1,155 @@
+//! A command that is given bytes and gives bytes back, within a time and a memory of its own.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Seek, Write};
+use std::os::fd::AsFd;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::io::{Errno, ioctl_fionbio};
+use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, getrlimit, pidfd_open, prlimit};
+
+/// Beyond its time a command may go on only if it was kept from its work: if processors have
+/// been busy with it for less than this part of it. Then it may take this many times as long.
+const BUSY: u32 = 5;
+const STARVED: u32 = 12;
+
+/// What a command may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// How long it may take. If others leave it no processor, it may take longer.
+    pub(super) time: Duration,
+    /// How many threads it has.
+    pub(super) threads: u32,
+    /// How much address space it may have, in bytes.
+    pub(super) memory: u64,
+    /// How much it may write to each of its outputs, in bytes.
+    pub(super) output: u64,
+}
+
+/// A command that has ended by itself.
+pub(super) struct Ended {
+    pub(super) status: ExitStatus,
+    output: File,
+    errors: File,
+}
+
+/// A process that does not outlive this.
+struct Running(Child);
+
+impl Ended {
+    /// What it wrote to its standard output.
+    pub(super) fn output(mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.output.rewind()?;
+        self.output.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The beginning of what it wrote to its standard error.
+    pub(super) fn errors(&mut self, most: u64) -> io::Result<String> {
+        let mut bytes = Vec::new();
+        self.errors.rewind()?;
+        (&self.errors).take(most).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+    }
+}
+
+/// Runs a command to its end. There is none if its time is over before; it has been killed
+/// then.
+///
+/// Its outputs are files in memory, so nobody need read them while it runs.
+pub(super) fn run(
+    command: &mut Command,
+    input: &[u8],
+    bounds: Bounds,
+) -> io::Result<Option<Ended>> {
+    let started = Instant::now();
+    let (output, errors) = (file_in_memory()?, file_in_memory()?);
+    command.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(errors.try_clone()?);
+    let mut process = Running(command.spawn()?);
+    // It has been given nothing yet.
+    let Bounds { time, threads, memory, output: most } = bounds;
+    process.limit(Resource::As, memory)?;
+    process.limit(Resource::Fsize, most)?;
+    // Should nobody wait for it any more, this ends it.
+    process.limit_work(time.saturating_mul(threads))?;
+    let last = started + time.saturating_mul(STARVED);
+    process.give(input, last)?;
+    let mut has_ended = process.has_ended(started + time)?;
+    if !has_ended {
+        process.limit_work(time / BUSY)?;
+        has_ended = process.has_ended(last)?;
+    }
+    let status = if has_ended { Some(process.0.wait()?) } else { None };
+    Ok(status.map(|status| Ended { status, output, errors }))
+}
+
+impl Running {
+    fn limit(&self, resource: Resource, most: u64) -> io::Result<()> {
+        let Rlimit { maximum, .. } = getrlimit(resource);
+        let current = Some(maximum.map_or(most, |maximum| maximum.min(most)));
+        let process = Some(Pid::from_child(&self.0));
+        prlimit(process, resource, Rlimit { current, maximum })?;
+        Ok(())
+    }
+
+    /// Limits for how long processors may be busy with it, in sum. SIGXCPU ends it then.
+    fn limit_work(&self, time: Duration) -> io::Result<()> {
+        self.limit(Resource::Cpu, time.as_secs().max(1))
+    }
+
+    /// Writes to its standard input, and closes that. Whether it reads it all is its own
+    /// affair.
+    fn give(&mut self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
+        let Some(mut pipe) = self.0.stdin.take() else { return Ok(()) };
+        ioctl_fionbio(&pipe, true)?;
+        while !bytes.is_empty() && wait_for(&pipe, PollFlags::OUT, deadline)? {
+            match pipe.write(bytes) {
+                Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
+                Err(error) if is_passing(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for its end until `deadline`; says whether that has come.
+    fn has_ended(&self, deadline: Instant) -> io::Result<bool> {
+        let end = pidfd_open(Pid::from_child(&self.0), PidfdFlags::empty())?;
+        wait_for(end, PollFlags::IN, deadline)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn file_in_memory() -> io::Result<File> {
+    Ok(memfd_create("output", MemfdFlags::CLOEXEC)?.into())
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+/// Waits until a descriptor is ready; says whether it was before the deadline.
+fn wait_for(descriptor: impl AsFd, flags: PollFlags, deadline: Instant) -> io::Result<bool> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let time = Timespec::try_from(left).map_err(io::Error::other)?;
+        match poll(&mut [PollFd::new(&descriptor, flags)], Some(&time)) {
+            Ok(0) if left.is_zero() => return Ok(false),
+            Ok(0) | Err(Errno::INTR) => {}
+            Ok(_) => return Ok(true),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

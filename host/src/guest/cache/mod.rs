@@ -1,0 +1,159 @@
+//! Compiled components on disk, so that the next start need not compile.
+//!
+//! A compiled component is machine code: whoever can write an entry can run code in
+//! this process. So an entry is believed only if the folder and the file belong to
+//! this user and nobody else may write them, and if it begins with the digest of what it
+//! was made from and what it is. It is checked and loaded from one and the same reading.
+//! Anything else is compiled anew, and replaced. When another is kept, those that were used
+//! longest ago go, if all together take more than 2 GiB.
+
+mod entry;
+mod prune;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sha2::{Digest as _, Sha256};
+use tracing::{debug, warn};
+use wasmtime::component::Component;
+
+use super::load::deserialize;
+use entry::Entry;
+use prune::prune;
+
+/// How many bytes all that is kept may take.
+const MAX_TOTAL: u64 = 2 << 30;
+
+/// Where compiled components are kept.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    folder: Option<PathBuf>,
+    uses: Arc<CacheUse>,
+}
+
+/// How a cache, and every clone of it, was of use.
+#[derive(Debug, Default)]
+pub(crate) struct CacheUse {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    compilations: AtomicU64,
+}
+
+impl CacheUse {
+    /// How often a component was there, how often not, and how many were compiled.
+    pub(crate) fn counts(&self) -> [(&'static str, u64); 3] {
+        let CacheUse { hits, misses, compilations } = self;
+        let counts = [("hit", hits), ("miss", misses), ("compiled", compilations)];
+        counts.map(|(name, count)| (name, count.load(Ordering::Relaxed)))
+    }
+}
+
+impl Cache {
+    /// Keeps nothing: every start compiles.
+    pub fn none() -> Cache {
+        Cache { folder: None, uses: Arc::default() }
+    }
+
+    /// Keeps compiled components in `folder`, which is made when it is first needed.
+    pub fn in_folder(folder: impl Into<PathBuf>) -> Cache {
+        Cache { folder: Some(folder.into()), uses: Arc::default() }
+    }
+
+    /// Keeps compiled components where this user's caches are:
+    /// `$XDG_CACHE_HOME/picohttp-host`, or `.cache/picohttp-host` at home. Nothing is
+    /// kept if there is no home.
+    pub fn of_user() -> Cache {
+        let xdg = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+        let home = || std::env::home_dir().map(|home| home.join(".cache"));
+        let caches = xdg.filter(|path| path.is_absolute()).or_else(home);
+        let folder = caches.map(|caches| caches.join("picohttp-host"));
+        Cache { folder, uses: Arc::default() }
+    }
+
+    /// Where compiled components are kept, if they are.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
+    /// Whether what is kept could be changed by who may write in `folder`.
+    pub(super) fn is_within_reach(&self, folder: &Path) -> bool {
+        let Some(cache) = &self.folder else { return false };
+        match cache.canonicalize() {
+            Ok(cache) => cache.starts_with(folder) || folder.starts_with(cache),
+            // It is not there yet: what counts is where it will be made.
+            Err(_) => cache
+                .ancestors()
+                .find_map(|path| path.canonicalize().ok())
+                .is_some_and(|parent| parent.starts_with(folder)),
+        }
+    }
+
+    /// What counts the uses of this cache.
+    pub(crate) fn uses(&self) -> Arc<CacheUse> {
+        Arc::clone(&self.uses)
+    }
+
+    /// A compiled component, if there is one that can be believed.
+    pub(super) fn load(
+        &self,
+        engine: &wasmtime::Engine,
+        entry: Option<&Entry>,
+    ) -> Option<Component> {
+        let component = load(engine, entry?);
+        let CacheUse { hits, misses, .. } = self.uses.as_ref();
+        let counter = if component.is_some() { hits } else { misses };
+        counter.fetch_add(1, Ordering::Relaxed);
+        component
+    }
+
+    /// Keeps a compiled component. That it cannot be kept is no reason not to serve.
+    pub(super) fn store(&self, entry: Option<&Entry>, compiled: &[u8]) {
+        self.uses.compilations.fetch_add(1, Ordering::Relaxed);
+        let Some(entry) = entry else { return };
+        let path = entry.path();
+        match entry.write(compiled) {
+            Ok(()) => debug!(path = %path.display(), "kept the compiled component"),
+            Err(error) => {
+                warn!(path = %path.display(), %error, "cannot keep the compiled component");
+                return;
+            }
+        }
+        if let Some(folder) = &self.folder
+            && let Err(error) = prune(folder, MAX_TOTAL)
+        {
+            warn!(path = %folder.display(), %error, "cannot clean up the cache");
+        }
+    }
+
+    /// Where a component is kept, if any are.
+    pub(super) fn entry(&self, engine: &wasmtime::Engine, bytes: &[u8]) -> Option<Entry> {
+        let mut settings = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut settings);
+        let mut key = Sha256::new();
+        key.update(env!("CARGO_PKG_VERSION"));
+        key.update(settings.finish().to_le_bytes());
+        key.update(bytes);
+        Some(Entry::new(self.folder.as_deref()?, key.finalize().into()))
+    }
+}
+
+fn load(engine: &wasmtime::Engine, entry: &Entry) -> Option<Component> {
+    let path = entry.path();
+    let compiled = match entry.read() {
+        Ok(compiled) => compiled,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            warn!(path = %path.display(), %error, "a cache entry is not usable; compiling anew");
+            return None;
+        }
+    };
+    deserialize(engine, &compiled)
+        .inspect(|_| debug!(path = %path.display(), "compiled before"))
+        .inspect_err(|error| {
+            warn!(path = %path.display(), %error, "a cache entry does not load; compiling anew");
+        })
+        .ok()
+}

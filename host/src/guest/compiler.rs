@@ -1,0 +1,134 @@
+//! Where components are compiled: in this process, or each in one of its own.
+//!
+//! How long a component takes to compile, and how much memory, is up to who made it: some
+//! tens of kilobytes can take a minute and gigabytes. So a component of a stranger's is
+//! compiled in a process that is bounded. What comes back from there runs unchecked, like
+//! what the compiler gives in this process.
+
+use std::ffi::{OsStr, OsString};
+use std::num::NonZero;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::bounded::{self, Bounds, Ended};
+use super::compile_stdin::REFUSED;
+use super::load::{MAX_COMPILED, quote};
+use super::load_error::LoadError;
+
+/// How much is read of what a compiler says, in bytes. Less of it is shown.
+const MAX_SAID: u64 = 4 << 10;
+
+/// How a size of a component adds to the time that it may take to compile: a second for
+/// each of these.
+const PER_SECOND: u64 = 1 << 20;
+
+/// How many threads compile one component at most. Each takes 64 MiB of address space.
+const MAX_THREADS: u32 = 4;
+
+/// Compiles components for an [`Engine`](crate::Engine).
+#[derive(Clone, Debug)]
+pub struct Compiler(Place);
+
+#[derive(Clone, Debug)]
+enum Place {
+    InProcess,
+    Command { program: PathBuf, args: Vec<OsString>, limits: CompileLimits },
+}
+
+/// What it may take to compile one component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompileLimits {
+    /// How long it may take, and a second more for every MiB of the component. Where others
+    /// leave the compiler no processor, it may take up to twelve times as long.
+    pub time: Duration,
+    /// How much address space the compiler may have, in bytes.
+    pub memory: u64,
+}
+
+impl Default for CompileLimits {
+    /// 5 seconds and 1 GiB.
+    fn default() -> Self {
+        CompileLimits { time: Duration::from_secs(5), memory: 1 << 30 }
+    }
+}
+
+impl Compiler {
+    /// Compiles in this process and without bounds, so only what can be trusted. This is
+    /// what an engine does unless it is told otherwise.
+    pub fn in_process() -> Compiler {
+        Compiler(Place::InProcess)
+    }
+
+    /// Has each component compiled by a process of its own.
+    ///
+    /// `program` must be of the same version as this one, and call
+    /// [`compile_stdin`](crate::compile_stdin) when it is started with `args`. This very
+    /// program, whatever has become of its file, is `/proc/self/exe`. Its environment is
+    /// empty.
+    pub fn command(
+        program: impl Into<PathBuf>,
+        args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        limits: CompileLimits,
+    ) -> Compiler {
+        let args = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
+        Compiler(Place::Command { program: program.into(), args, limits })
+    }
+
+    pub(super) fn compile(
+        &self,
+        engine: &wasmtime::Engine,
+        component: &[u8],
+    ) -> Result<Vec<u8>, LoadError> {
+        match &self.0 {
+            Place::InProcess => engine.precompile_component(component).map_err(LoadError::invalid),
+            Place::Command { program, args, limits } => {
+                let mut command = Command::new(program);
+                let bounds = limits.bounds(component.len() as u64);
+                // How many threads Cranelift's pool makes, it asks its environment.
+                let threads = bounds.threads.to_string();
+                command.args(args).env_clear().env("RAYON_NUM_THREADS", threads);
+                let ended = bounded::run(&mut command, component, bounds);
+                judge(ended.map_err(LoadError::NoCompiler)?, bounds)
+            }
+        }
+    }
+}
+
+impl CompileLimits {
+    fn bounds(&self, component: u64) -> Bounds {
+        let more = Duration::from_secs(component / PER_SECOND);
+        let time = self.time.saturating_add(more);
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let threads = u32::try_from(processors).map_or(MAX_THREADS, |all| all.min(MAX_THREADS));
+        Bounds { time, threads, memory: self.memory, output: MAX_COMPILED }
+    }
+}
+
+/// What a compiler has made, or why it made nothing.
+fn judge(ended: Option<Ended>, bounds: Bounds) -> Result<Vec<u8>, LoadError> {
+    let Some(mut ended) = ended else { return Err(LoadError::CompileTime(bounds.time)) };
+    if ended.status.success() {
+        return ended.output().map_err(LoadError::NoCompiler);
+    }
+    let said = ended.errors(MAX_SAID).map_err(LoadError::NoCompiler)?;
+    let by_signal = |signal: Signal| ended.status.signal() == Some(signal.as_raw());
+    Err(if ended.status.code() == Some(REFUSED.into()) {
+        LoadError::Invalid(quote(&said))
+    } else if by_signal(Signal::XCPU) {
+        LoadError::CompileTime(bounds.time)
+    } else if by_signal(Signal::XFSZ) {
+        LoadError::CompiledTooLarge
+    } else if said.contains(OUT_OF_MEMORY) {
+        LoadError::CompileMemory(bounds.memory)
+    } else {
+        LoadError::CompilerDied(ended.status, quote(&said))
+    })
+}
+
+/// What Rust's standard library says before it ends a process that is refused memory.
+const OUT_OF_MEMORY: &str = "memory allocation of ";
