@@ -1,0 +1,93 @@
+//! A picohttp handler in Zig. To build it, beside a copy of the folder wit:
+//!
+//!   $ wit-bindgen c wit --world plugin --out-dir gen
+//!   $ python-zig build-exe handler.zig gen/plugin.c gen/plugin_component_type.o -target wasm32-wasi -mexec-model=reactor -fno-entry -OReleaseSmall -lc -fstrip --stack 65536 -femit-bin=core.wasm
+//!   $ wasm-tools component new core.wasm --output handler.wasm
+
+const std = @import("std");
+
+/// Zig's own would print what went wrong, and import WASI.
+pub const panic = std.debug.no_panic;
+
+/// What is made is not freed: an instance answers one request.
+const allocator = std.heap.c_allocator;
+
+// The records of wit/handler.wit, as they are in gen/plugin.h.
+
+fn List(Item: type) type {
+    return extern struct {
+        ptr: [*]const Item,
+        len: usize,
+
+        /// Nothing, at an address that is within the memory, as the host demands.
+        const empty: @This() = .{ .ptr = @ptrFromInt(@alignOf(Item)), .len = 0 };
+
+        fn of(items: []const Item) !@This() {
+            if (items.len == 0) return empty;
+            const copy = try allocator.dupe(Item, items);
+            return .{ .ptr = copy.ptr, .len = copy.len };
+        }
+
+        fn slice(list: @This()) []const Item {
+            return list.ptr[0..list.len];
+        }
+
+        pub fn jsonStringify(list: @This(), json: anytype) !void {
+            try json.write(list.slice());
+        }
+    };
+}
+
+const Text = List(u8);
+const Pairs = List([2]Text);
+const Data = extern struct { is_some: bool, bytes: List(u8) };
+const Request = extern struct { method: Text, path: List(Text), query: Pairs, protocol: Text, headers: Pairs, data: Data };
+const Response = extern struct { protocol: Text, status: u16, headers: Pairs, data: Data };
+
+export fn exports_plugin_handle(request: *Request, args: *List(Text), response: *Response, message: *Text) bool {
+    response.* = handle(request, args.*) catch |err| {
+        message.* = Text.of(@errorName(err)) catch @trap();
+        return false;
+    };
+    return true;
+}
+
+fn handle(request: *const Request, args: List(Text)) !Response {
+    const name = request.path.slice()[0].slice();
+    if (std.mem.eql(u8, name, "hello")) return answer(200, "Hello world!");
+    if (std.mem.eql(u8, name, "goodbye")) return answer(200, "Goodbye cruel world");
+    if (std.mem.eql(u8, name, "request")) return describe(request, args);
+    return answer(404, "");
+}
+
+fn answer(status: u16, text: []const u8) !Response {
+    return .{
+        .protocol = try Text.of("HTTP/1.0"),
+        .status = status,
+        .headers = .empty,
+        .data = .{ .is_some = true, .bytes = try Text.of(text) },
+    };
+}
+
+/// All of a request as JSON. Each byte of its data becomes one character.
+fn describe(request: *const Request, args: List(Text)) !Response {
+    var data: ?std.ArrayList(u8) = null;
+    if (request.data.is_some) {
+        data = .empty;
+        for (request.data.bytes.slice()) |byte| {
+            var buffer: [2]u8 = undefined;
+            const len = try std.unicode.utf8Encode(byte, &buffer);
+            try data.?.appendSlice(allocator, buffer[0..len]);
+        }
+    }
+    const json = try std.json.Stringify.valueAlloc(allocator, .{
+        .method = request.method,
+        .query = request.query,
+        .headers = request.headers,
+        .data = if (data) |text| text.items else null,
+        .args = args,
+    }, .{});
+    var response = try answer(200, json);
+    response.headers = try Pairs.of(&.{.{ try Text.of("Content-Type"), try Text.of("application/json") }});
+    return response;
+}
