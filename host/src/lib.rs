@@ -78,6 +78,7 @@ mod server;
 mod start_error;
 mod running;
 mod workers;
+mod bound_socket;
 mod listener;
 mod turns;
 mod poller;
@@ -112,6 +113,7 @@ mod deploy;
 pub mod project;
 pub mod config;
 
+pub use bound_socket::BoundSocket;
 pub use catalog::CatalogError;
 pub use deploy::{DeployError, DeployErrors, Deployer};
 pub use guest::{

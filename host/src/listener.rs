@@ -1,4 +1,4 @@
-//! The listening socket: bind or inherit, accept, stop.
+//! The listening socket: own or inherit, accept, stop.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,11 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::io::Errno;
 use rustix::net::{Shutdown, SocketFlags, accept_with, shutdown};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::Socket;
 
-/// How many clients may wait to be accepted. The kernel has its own bound
-/// (`net.core.somaxconn`).
-const BACKLOG: i32 = 4096;
+use crate::BoundSocket;
 
 /// A listening socket that never blocks.
 pub(crate) struct Listener {
@@ -42,24 +40,14 @@ pub(crate) enum AcceptError {
 }
 
 impl Listener {
-    /// Listens on the first address that is free.
+    /// Listens with a socket that nobody else has.
     ///
     /// # Errors
     ///
-    /// The last address's error, when none is.
-    pub(crate) fn bind(addresses: &[SocketAddr]) -> io::Result<Listener> {
-        let mut failed =
-            io::Error::new(io::ErrorKind::InvalidInput, "there is no address to listen on");
-        for &address in addresses {
-            match listen(address) {
-                Ok(socket) => {
-                    let address = socket.local_addr()?.as_socket().unwrap_or(address);
-                    return Ok(Listener::new(socket, address, false));
-                }
-                Err(error) => failed = error,
-            }
-        }
-        Err(failed)
+    /// The system's: somebody else was faster to listen on the address.
+    pub(crate) fn own(socket: BoundSocket) -> io::Result<Listener> {
+        let address = socket.address();
+        Ok(Listener::new(socket.listen()?.into(), address, false))
     }
 
     /// Listens with a socket that others may have, too.
@@ -154,15 +142,4 @@ impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
-}
-
-fn listen(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    // Accepted sockets inherit it.
-    socket.set_tcp_nodelay(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket)
 }

@@ -11,8 +11,8 @@ use crate::metrics::Metrics;
 use crate::service::{Bounds, Records, Service};
 use crate::workers::Workers;
 use crate::{
-    Cache, Handler, KeepAlive, Quota, Route, RunningServer, StartError, Tenant, Timeouts, Tls,
-    http1,
+    BoundSocket, Cache, Handler, KeepAlive, Quota, Route, RunningServer, StartError, Tenant,
+    Timeouts, Tls, http1,
 };
 
 /// A server that has not been started yet.
@@ -40,6 +40,7 @@ use crate::{
 pub struct HttpServer {
     tenants: Vec<Tenant>,
     addresses: Vec<SocketAddr>,
+    socket: Option<BoundSocket>,
     listener: Option<TcpListener>,
     bounds: Bounds,
     tls: Option<Tls>,
@@ -47,6 +48,7 @@ pub struct HttpServer {
     max_concurrent_requests: usize,
     max_queue: usize,
     admin: Option<(SocketAddr, Option<String>)>,
+    admin_socket: Option<BoundSocket>,
     admin_listener: Option<TcpListener>,
     access_log: Option<AccessLog>,
     cache: Option<Cache>,
@@ -68,6 +70,7 @@ impl HttpServer {
         HttpServer {
             tenants: tenants.into_iter().collect(),
             addresses: Vec::new(),
+            socket: None,
             listener: None,
             bounds: Bounds::default(),
             tls: None,
@@ -75,6 +78,7 @@ impl HttpServer {
             max_concurrent_requests: 64,
             max_queue: 1024,
             admin: None,
+            admin_socket: None,
             admin_listener: None,
             access_log: None,
             cache: None,
@@ -93,8 +97,16 @@ impl HttpServer {
         self
     }
 
-    /// Listens with a socket that is bound already, in place of all addresses. Others may
-    /// have it, too: when the server stops, it leaves new clients to them.
+    /// Listens with a socket that is bound already, in place of all addresses. A process
+    /// that binds with privileges can so give them up before it loads handlers.
+    pub fn socket(mut self, socket: BoundSocket) -> HttpServer {
+        self.socket = Some(socket);
+        self
+    }
+
+    /// Listens with a socket that somebody listens with already, in place of all
+    /// addresses. Others may have it, too: when the server stops, it leaves new clients to
+    /// them.
     pub fn listener(mut self, listener: TcpListener) -> HttpServer {
         self.listener = Some(listener);
         self
@@ -193,6 +205,12 @@ impl HttpServer {
 
     /// Listens for operators with a socket that is bound already, in place of the address
     /// that [`HttpServer::admin`] was given.
+    pub fn admin_socket(mut self, socket: BoundSocket) -> HttpServer {
+        self.admin_socket = Some(socket);
+        self
+    }
+
+    /// Likewise, with a socket that somebody listens with already.
     pub fn admin_listener(mut self, listener: TcpListener) -> HttpServer {
         self.admin_listener = Some(listener);
         self
@@ -204,7 +222,7 @@ impl HttpServer {
         self
     }
 
-    /// Binds the address and starts the threads. Clients that connect from now on are
+    /// Binds what is not bound, listens and starts the threads. Clients that connect from now on are
     /// served.
     ///
     /// # Errors
@@ -229,16 +247,18 @@ impl HttpServer {
         let service =
             Service::new(self.tenants, self.bounds, quota, records).map_err(StartError::Catalog)?;
         let service = Arc::new(service);
-        let bind = |(address, token)| match self.admin_listener {
-            Some(listener) => Ok((listener, token)),
-            None => Ok((TcpListener::bind::<SocketAddr>(address)?, token)),
+        let listen = |(address, token)| match (self.admin_listener, self.admin_socket) {
+            (Some(listener), _) => Ok((listener, token)),
+            (None, Some(socket)) => Ok((socket.listen()?, token)),
+            (None, None) => Ok((BoundSocket::bind(&[address])?.listen()?, token)),
         };
-        let admin = self.admin.map(bind).transpose().map_err(StartError::Admin)?;
+        let admin = self.admin.map(listen).transpose().map_err(StartError::Admin)?;
         let admin_listener = admin.as_ref().map(|(listener, _)| listener.try_clone());
         let admin_listener = admin_listener.transpose().map_err(StartError::Threads)?;
-        let listener = match self.listener {
-            Some(listener) => Listener::inherit(listener),
-            None => Listener::bind(&self.addresses),
+        let listener = match (self.listener, self.socket) {
+            (Some(listener), _) => Listener::inherit(listener),
+            (None, Some(socket)) => Listener::own(socket),
+            (None, None) => BoundSocket::bind(&self.addresses).and_then(Listener::own),
         };
         let listener = listener.map_err(StartError::Listen)?;
         let address = listener.address();

@@ -38,7 +38,7 @@ mod text;
 pub mod units;
 
 pub use grants::directory;
-pub use plan::{AccessLog, LogFormat, LogTarget, Plan, RoutePlan, ServerPlan, TenantPlan};
+pub use plan::{AccessLog, Confine, LogFormat, LogTarget, Plan, RoutePlan, ServerPlan, TenantPlan};
 pub use problem::{Errors, Problem};
 
 #[cfg(test)]

@@ -56,6 +56,11 @@ pub struct ServerPlan {
     pub shutdown_timeout: Duration,
     /// Where compiled components are kept; `None` for the user's cache folder.
     pub cache_dir: Option<PathBuf>,
+    /// The user, and perhaps the group (`NAME:GROUP`), that the process becomes once its
+    /// sockets are bound.
+    pub user: Option<String>,
+    /// What the process gives up before it loads handlers.
+    pub confine: Confine,
     /// The certificate chain and the private key, both as PEM files, to serve TLS.
     pub tls: Option<(PathBuf, PathBuf)>,
 }
@@ -82,6 +87,8 @@ impl Default for ServerPlan {
             max_queue: 1024,
             shutdown_timeout: Duration::from_secs(10),
             cache_dir: None,
+            user: None,
+            confine: Confine::default(),
             tls: None,
         }
     }
@@ -111,6 +118,18 @@ pub enum LogTarget {
     Stderr,
     /// To the end of this file.
     File(PathBuf),
+}
+
+/// What a process gives up before it loads handlers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Confine {
+    /// Nothing.
+    Off,
+    /// Privileges, system calls that serving never makes, and connections to others.
+    #[default]
+    On,
+    /// That, and all files but those that the plan names when the process starts.
+    Files,
 }
 
 /// How a line of a log is written.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 
-use super::plan::{AccessLog, LogFormat, LogTarget, ServerPlan};
+use super::plan::{AccessLog, Confine, LogFormat, LogTarget, ServerPlan};
 use super::problem::Problems;
 use super::table::Table;
 use super::text::quoted;
@@ -60,6 +60,11 @@ pub(super) fn read(table: Option<Table<'_>>, problems: &mut Problems) -> ServerP
     }
     plan.cache_dir = table.take("cache_dir", problems, path).map(|it| it.value);
 
+    plan.user = table.take("user", problems, value::string).map(|it| it.value);
+    if let Some(confine) = table.take("confine", problems, confine) {
+        plan.confine = confine.value;
+    }
+
     let has_certificate = table.has("tls_cert");
     if has_certificate != table.has("tls_key") {
         let (one, other) =
@@ -110,6 +115,15 @@ fn log_file(path: PathBuf) -> Result<LogTarget, String> {
         Err(format!("{} is not a folder", folder.display()))
     } else {
         Ok(LogTarget::File(path))
+    }
+}
+
+fn confine(value: &DeValue<'_>) -> Result<Confine, String> {
+    match value::string(value)?.as_str() {
+        "off" => Ok(Confine::Off),
+        "on" => Ok(Confine::On),
+        "files" => Ok(Confine::Files),
+        other => Err(format!("must be `off`, `on` or `files`, not {}", quoted(other))),
     }
 }
 

@@ -32,14 +32,14 @@ fn pass(command: &mut Command, sockets: &[&TcpListener]) -> Result<()> {
 }
 
 /// Has the process that serves replaced; returns the new one.
-fn restart(host: &Running, times: usize) -> Result<Successor> {
+pub fn restart(host: &Running, times: usize) -> Result<Successor> {
     host.signal("USR2")?;
     host.wait_for_times(SERVES, times)?;
     Successor::of(&host.log())
 }
 
 /// A process that was started by the one before it.
-struct Successor(String);
+pub struct Successor(pub String);
 
 impl Successor {
     /// The last one that a log tells of.
@@ -49,7 +49,7 @@ impl Successor {
         Ok(Successor(rest.split(' ').next().unwrap_or_default().to_owned()))
     }
 
-    fn signal(&self, name: &str) -> Result<()> {
+    pub fn signal(&self, name: &str) -> Result<()> {
         Command::new("kill").args(["-s", name, &self.0]).status()?;
         Ok(())
     }
@@ -171,6 +171,39 @@ fn a_restart_takes_the_operators_socket_along() -> Result<()> {
     let _new = restart(&host, 1)?;
     assert_eq!(host.end()?.code(), Some(0));
     assert_eq!(get(operators, "/readyz")?.status, 200);
+    Ok(())
+}
+
+#[test]
+fn an_address_that_only_a_start_can_change_is_told() -> Result<()> {
+    let folder = Folder::new(&granted("a", "word")?)?;
+    let listen_on = |ip: &str| -> Result<()> {
+        let server = format!("[server]\naddr = '{ip}:0'\nadmin_addr = '{ip}:0'\n");
+        folder.write("picohttp.toml", server + &granted("a", "word")?)
+    };
+    listen_on("127.0.0.1")?;
+    let mut host = folder.serve(&[])?;
+    listen_on("127.0.0.2")?;
+    let _new = restart(&host, 1)?;
+    for key in ["addr", "admin_addr"] {
+        host.wait_for(&format!("and not as `{key}` says"))?;
+    }
+    assert_eq!(host.end()?.code(), Some(0));
+    assert_eq!(host.get_of("a.test", "/")?.text(), "word word");
+    Ok(())
+}
+
+#[test]
+fn a_process_that_was_replaced_ends_at_its_second_signal() -> Result<()> {
+    let args = ["--timeout", "60s", "--shutdown-timeout", "60s"];
+    let mut host = Running::start(command().arg(guest("spin")?).args(args))?;
+    let mut client = Client::connect(host.address)?;
+    client.send("GET /spin HTTP/1.0\r\n\r\n")?;
+    let _new = restart(&host, 1)?;
+    host.signal("TERM")?;
+    host.wait_for("a second signal ends it at once")?;
+    host.signal("TERM")?;
+    assert_eq!(host.end()?.code(), Some(143));
     Ok(())
 }
 

@@ -94,6 +94,11 @@ impl Running {
         Ok(())
     }
 
+    /// The process's number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until the command has ended.
     pub fn end(&mut self) -> Result<ExitStatus> {
         let mut status = None;

@@ -9,7 +9,7 @@ use anyhow::Result;
 use picohttp_host::config::{Plan, RoutePlan};
 use picohttp_host::{Component, Deployer};
 
-use crate::{cache_of, engine, progress, say};
+use crate::{cache_of, engine, progress, say, server};
 
 /// Checks a configuration as if it were served. What is wrong goes to standard error, and
 /// what the components import to standard output.
@@ -18,11 +18,15 @@ pub fn check(file: &Path) -> Result<ExitCode> {
         Ok(plan) => plan,
         Err(errors) => return Ok(fail(&errors.to_string())),
     };
-    let deployer = Deployer::new(engine(&plan)?, cache_of(&plan));
-    let handlers = match deployer.handlers(&plan, progress::show(true)) {
-        Ok(handlers) => handlers,
-        Err(errors) => return Ok(fail(&errors.to_string())),
-    };
+    let deployer = Deployer::new(engine(&plan)?, cache_of(&plan, None));
+    let files = [server::tls(&plan.server).err(), server::token(&plan.server).err()];
+    let mut errors: Vec<String> =
+        files.into_iter().flatten().map(|error| format!("server: {error:#}")).collect();
+    let handlers = deployer.handlers(&plan, progress::show(true));
+    let handlers = handlers.map_err(|error| errors.push(error.to_string())).unwrap_or_default();
+    if !errors.is_empty() {
+        return Ok(fail(&errors.join("\n")));
+    }
     let mut report = Vec::new();
     let mut handlers = handlers.iter();
     for tenant in &plan.tenants {

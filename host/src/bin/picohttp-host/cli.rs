@@ -40,7 +40,8 @@ finish requests and end.
 A listening socket that was passed by systemd (LISTEN_FDS) is used unless --addr or
 --port is given. READY, RELOADING and STOPPING are told to NOTIFY_SOCKET.
 
-Exit codes: 0 after a stop by signal, 1 for a failure, 2 for a wrong command line."
+Exit codes: 0 after a stop by signal, 1 for a failure, 2 for a wrong command line, 130 or
+143 after a second INT or TERM, 134 if the clock stands still that ends handlers."
 )]
 pub struct Options {
     #[command(subcommand)]
@@ -84,7 +85,8 @@ pub struct Serve {
         "max_concurrent_requests", "max_queue", "max_connections", "max_buffered",
         "head_timeout", "body_timeout", "write_timeout", "idle_timeout",
         "max_requests_per_connection", "shutdown_timeout", "cache_dir", "admin_addr",
-        "admin_token_file", "access_log", "access_log_format", "tls_cert", "tls_key",
+        "admin_token_file", "access_log", "access_log_format", "tls_cert", "tls_key", "user",
+        "confine",
     ])]
     pub config: Option<PathBuf>,
 
@@ -132,6 +134,19 @@ pub struct Serve {
     /// The private key of the certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert", value_hint = ValueHint::FilePath)]
     pub tls_key: Option<PathBuf>,
+
+    /// Become this user, once the sockets are bound; files are read as that user, now and
+    /// at SIGHUP
+    #[arg(long, value_name = "NAME[:GROUP]", help_heading = "Confinement")]
+    pub user: Option<String>,
+
+    /// What the process gives up before it loads a handler
+    #[arg(long, value_name = "WHAT", default_value = "on", help_heading = "Confinement")]
+    pub confine: Confinement,
+
+    /// Say what the process gives up here, and end
+    #[arg(long, help_heading = "Confinement")]
+    pub show_confinement: bool,
 
     /// Let the operator look at this address: /metrics, /status, /healthz, /readyz, and a
     /// page that shows it all at /
@@ -248,6 +263,17 @@ pub enum Format {
     Text,
     /// A JSON object
     Json,
+}
+
+/// What the process gives up.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Confinement {
+    /// Nothing
+    Off,
+    /// Privileges, system calls that serving never makes, and connections to others
+    On,
+    /// That, and all files but those that are named now; SIGHUP cannot name others
+    Files,
 }
 
 impl Options {

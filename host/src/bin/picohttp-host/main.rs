@@ -3,6 +3,7 @@
 
 mod check;
 mod cli;
+mod confine;
 mod events;
 mod log;
 mod notify;
@@ -15,19 +16,21 @@ mod sockets;
 mod watch;
 
 use std::collections::HashSet;
-use std::io::{Write, stderr};
+use std::io::{Write, stderr, stdout};
 use std::process::{ExitCode, exit};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
 use std::thread;
 
 use anyhow::{Context, Result, anyhow};
 use clap::Parser;
 use picohttp_host::config::Plan;
-use picohttp_host::{Cache, Deployer, Engine, EngineOptions};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use picohttp_host::{Cache, Deployer, Engine, EngineOptions, RunningServer};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, setrlimit};
 use tracing::{error, info, warn};
 
-use cli::{Command, Options, Serve};
+use cli::{Command, Options};
+use confine::{Confinement, User};
 use events::Event;
 use reload::Reloader;
 use restart::Restarter;
@@ -37,10 +40,12 @@ fn main() -> ExitCode {
     let options = Options::parse();
     // Before there is any other thread.
     let sockets = Sockets::take();
-    let _log = log::start(options.level());
     let result = match &options.command {
-        Some(Command::Check { config }) => check::check(config),
-        None => sockets.and_then(|sockets| serve(&options.serve, sockets, options.quiet == 0)),
+        Some(Command::Check { config }) => {
+            let _log = log::start(options.level());
+            check::check(config)
+        }
+        None => sockets.and_then(|sockets| serve(&options, sockets)),
     };
     match result {
         Ok(code) => code,
@@ -51,12 +56,28 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(options: &Serve, mut sockets: Sockets, announce: bool) -> Result<ExitCode> {
-    let restarter = Restarter::new()?;
-    sockets.agree_with(options);
-    raise_descriptor_limit();
+fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
+    let (announce, level) = (options.quiet == 0, options.level());
+    let options = &options.serve;
     let plan = plan::of(options)?;
-    let cache = if options.no_cache { Cache::none() } else { cache_of(&plan) };
+    if !options.show_confinement {
+        sockets.agree_with(options);
+        sockets.bind(&plan.server)?;
+    }
+    let user = confine::become_user(&plan)?;
+    let cache = if options.no_cache { Cache::none() } else { cache_of(&plan, user.as_ref()) };
+    let confinement = Confinement::begin(&plan, user.as_ref(), cache.folder())?;
+    if options.show_confinement {
+        // Whoever closes standard output has seen enough.
+        let _ = write!(stdout(), "{confinement}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    // Its thread is confined, too, as is every one from now on.
+    let _log = log::start(level);
+    confinement.log();
+    sockets.warn();
+    raise_descriptor_limit();
+    let restarter = Restarter::new(confinement)?;
     let deployer = Deployer::new(engine(&plan)?, cache.clone());
     // Before anything is loaded: a change from then on counts.
     let changes = if options.watch { Some(watch::watch(&plan)?) } else { None };
@@ -69,7 +90,7 @@ fn serve(options: &Serve, mut sockets: Sockets, announce: bool) -> Result<ExitCo
     // Until now a signal ends the process, as it should while handlers are built.
     let (events, wanted) = events::catch().context("cannot catch signals")?;
     let timeout = plan.server.shutdown_timeout;
-    let Sockets { clients, operators, ready } = sockets;
+    let Sockets { clients, operators, ready, .. } = sockets;
     let request_ids = options.config.is_some();
     let server = server::start(&plan.server, tenants, &cache, request_ids, (clients, operators))?;
     let server = Arc::new(server);
@@ -83,35 +104,19 @@ fn serve(options: &Serve, mut sockets: Sockets, announce: bool) -> Result<ExitCo
         return Err(error);
     }
     notify::ready();
-    let replaced_by = loop {
-        match wanted.recv()? {
-            Event::Reload => {
-                if let Err(error) = server.reopen_access_log() {
-                    error!(%error, "cannot open the access log again");
-                }
-                reloads.ask();
-            }
-            Event::Restart => {
-                let events = events.clone();
-                restarter.start(&server, move |replacement| {
-                    // Nobody listens any more if the process is about to end.
-                    let _ = events.send(Event::Ready(replacement));
-                });
-            }
-            Event::Ready(replacement) => match replacement.take_over() {
-                Ok(process) => break Some(process),
-                Err(error) => error!("still serving: {error:#}"),
-            },
-            Event::Stop(signal) => {
-                info!(signal, connections = server.connections(), "stopping");
-                break None;
-            }
-        }
-    };
+    let replaced_by = attend(&server, &restarter, &reloads, &events, &wanted)?;
+    // A process that has been replaced stops by itself; nobody has told it to yet.
+    let mut told = replaced_by.is_none();
     thread::spawn(move || {
-        let stop = |event| if let Event::Stop(signal) = event { Some(signal) } else { None };
-        if let Some(signal) = wanted.iter().find_map(stop) {
-            exit(signal.saturating_add(128));
+        for event in wanted {
+            match event {
+                Event::Stop(signal) if told => exit(signal.saturating_add(128)),
+                Event::Stop(signal) => {
+                    told = true;
+                    info!(signal, "stopping already; a second signal ends it at once");
+                }
+                _ => {}
+            }
         }
     });
     let cut = match replaced_by {
@@ -135,6 +140,42 @@ fn serve(options: &Serve, mut sockets: Sockets, announce: bool) -> Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
+/// Does what is wanted until the server shall stop. Returns the process that serves in the
+/// place of this one, if one does.
+fn attend(
+    server: &RunningServer,
+    restarter: &Restarter,
+    reloads: &Reloader,
+    events: &Sender<Event>,
+    wanted: &Receiver<Event>,
+) -> Result<Option<Pid>> {
+    loop {
+        match wanted.recv()? {
+            Event::Reload => {
+                if let Err(error) = server.reopen_access_log() {
+                    error!(%error, "cannot open the access log again");
+                }
+                reloads.ask();
+            }
+            Event::Restart => {
+                let events = events.clone();
+                restarter.start(server, move |replacement| {
+                    // Nobody listens any more if the process is about to end.
+                    let _ = events.send(Event::Ready(replacement));
+                });
+            }
+            Event::Ready(replacement) => match replacement.take_over() {
+                Ok(process) => return Ok(Some(process)),
+                Err(error) => error!("still serving: {error:#}"),
+            },
+            Event::Stop(signal) => {
+                info!(signal, connections = server.connections(), "stopping");
+                return Ok(None);
+            }
+        }
+    }
+}
+
 /// The most that any instance can have: memories are 32-bit.
 const MAX_MEMORY: usize = 4 << 30;
 
@@ -155,10 +196,12 @@ fn sources(plan: &Plan) -> usize {
     routes.map(|route| &route.source).collect::<HashSet<_>>().len()
 }
 
-fn cache_of(plan: &Plan) -> Cache {
-    match &plan.server.cache_dir {
-        Some(folder) => Cache::in_folder(folder),
-        None => Cache::of_user(),
+/// Where compiled handlers are kept: by the user that this process has become, if it has.
+fn cache_of(plan: &Plan, user: Option<&User>) -> Cache {
+    match (&plan.server.cache_dir, user) {
+        (Some(folder), _) => Cache::in_folder(folder),
+        (None, Some(user)) => Cache::in_folder(user.home.join(".cache/picohttp-host")),
+        (None, None) => Cache::of_user(),
     }
 }
 

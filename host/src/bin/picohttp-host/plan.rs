@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use picohttp_host::config::{
-    AccessLog, LogFormat, LogTarget, Plan, RoutePlan, ServerPlan, TenantPlan,
+    AccessLog, Confine, LogFormat, LogTarget, Plan, RoutePlan, ServerPlan, TenantPlan,
 };
 use picohttp_host::{Directory, Source};
 
-use crate::cli::{Format, Serve};
+use crate::cli::{Confinement, Format, Serve};
 
 /// What the command line asks for, or the file that it names.
 pub fn of(options: &Serve) -> Result<Plan> {
@@ -70,6 +70,8 @@ fn server(options: &Serve) -> ServerPlan {
         max_queue: options.max_queue,
         shutdown_timeout: options.shutdown_timeout,
         cache_dir: options.cache_dir.clone(),
+        user: options.user.clone(),
+        confine: confine(options),
         tls: options.tls_cert.clone().zip(options.tls_key.clone()),
     }
 }
@@ -79,6 +81,14 @@ fn addresses(options: &Serve) -> Vec<SocketAddr> {
     match options.addr.as_slice() {
         [] => ports.iter().map(|&port| (Ipv4Addr::LOCALHOST, port).into()).collect(),
         addresses => addresses.to_vec(),
+    }
+}
+
+fn confine(options: &Serve) -> Confine {
+    match options.confine {
+        Confinement::Off => Confine::Off,
+        Confinement::On => Confine::On,
+        Confinement::Files => Confine::Files,
     }
 }
 

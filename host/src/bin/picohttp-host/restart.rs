@@ -19,6 +19,7 @@ use picohttp_host::RunningServer;
 use rustix::process::Pid;
 use tracing::{error, info, warn};
 
+use crate::confine::Confinement;
 use crate::sockets::{CLIENTS, OPERATORS, READY};
 
 /// The first descriptor that systemd's protocol passes on.
@@ -29,6 +30,8 @@ pub struct Restarter {
     program: PathBuf,
     name: OsString,
     args: Vec<OsString>,
+    /// What a new process will inherit.
+    confinement: Confinement,
     /// Whether a new process has been started and does not serve yet.
     busy: Arc<AtomicBool>,
 }
@@ -43,7 +46,7 @@ pub struct Replacement {
 impl Restarter {
     /// Remembers the program by the path that it was started by: the file there may be
     /// another when it is started again.
-    pub fn new() -> Result<Restarter> {
+    pub fn new(confinement: Confinement) -> Result<Restarter> {
         let mut args = env::args_os();
         let name = args.next().context("the program was started without a name")?;
         Ok(Restarter {
@@ -52,6 +55,7 @@ impl Restarter {
                 .context("the program is not where it was started from")?,
             name,
             args: args.collect(),
+            confinement,
             busy: Arc::default(),
         })
     }
@@ -94,6 +98,7 @@ impl Restarter {
         command.env("LISTEN_FDNAMES", names.join(":"));
         // Its id is not known yet.
         command.env_remove("LISTEN_PID").env_remove("LISTEN_FDS_FIRST_FD");
+        self.confinement.tell(&mut command);
         let mapping = |(child_fd, (_, parent_fd))| FdMapping { parent_fd, child_fd };
         command.fd_mappings((FIRST..).zip(sockets).map(mapping).collect())?;
         let program = self.program.display();

@@ -1,7 +1,6 @@
 //! From a plan to a server that runs.
 
 use std::fs::read_to_string;
-use std::net::{SocketAddr, TcpListener};
 
 use anyhow::{Context, Result, bail};
 use picohttp_host::config::ServerPlan;
@@ -10,14 +9,16 @@ use picohttp_host::{
 };
 use tracing::warn;
 
-/// Starts the server of a plan. Requests have ids that clients see if it is a file that
-/// says what is served. Sockets that are there already go before addresses.
+use crate::sockets::{Socket, cannot_listen};
+
+/// Starts the server of a plan, with the sockets that there are for it. Requests have ids
+/// that clients see if it is a file that says what is served.
 pub fn start(
     plan: &ServerPlan,
     tenants: Vec<Tenant>,
     cache: &Cache,
     request_ids: bool,
-    (clients, operators): (Option<TcpListener>, Option<TcpListener>),
+    (clients, operators): (Option<Socket>, Option<Socket>),
 ) -> Result<RunningServer> {
     let mut server = HttpServer::of_tenants(tenants)
         .max_concurrent_requests(plan.max_concurrent_requests)
@@ -45,30 +46,25 @@ pub fn start(
         server = server.tls(tls);
     }
     if let Some(address) = plan.admin_address {
-        server = server.admin(address, token(plan)?);
+        let token = token(plan)?;
+        if token.is_none() && !address.ip().is_loopback() {
+            warn!(%address, "whoever can connect sees what operators see; set `admin_token_file`");
+        }
+        server = server.admin(address, token);
     }
-    if let Some(clients) = clients {
-        server = server.listener(clients);
-    }
-    if let Some(operators) = operators {
-        server = server.admin_listener(operators);
-    }
-    for &address in &plan.addresses {
-        server = server.address(address);
-    }
+    server = match clients {
+        Some(Socket::Passed(listener)) => server.listener(listener),
+        Some(Socket::Bound(socket)) => server.socket(socket),
+        None => server,
+    };
+    server = match operators {
+        Some(Socket::Passed(listener)) => server.admin_listener(listener),
+        Some(Socket::Bound(socket)) => server.admin_socket(socket),
+        None => server,
+    };
     match server.start() {
         Ok(server) => Ok(server),
-        Err(StartError::Listen(error)) => {
-            let tried: Vec<String> = plan.addresses.iter().map(SocketAddr::to_string).collect();
-            let hint = match error.kind() {
-                std::io::ErrorKind::AddrInUse => {
-                    "; is another server running? Try --port 0 for any free port"
-                }
-                std::io::ErrorKind::PermissionDenied => "; ports below 1024 need privileges",
-                _ => "",
-            };
-            bail!("cannot listen on {}: {error}{hint}", tried.join(" or "))
-        }
+        Err(StartError::Listen(error)) => Err(cannot_listen(&plan.addresses, &error)),
         Err(StartError::Admin(error)) => {
             let address = plan.admin_address.map(|address| address.to_string());
             bail!("cannot listen on {} for operators: {error}", address.unwrap_or_default())
@@ -87,8 +83,8 @@ pub fn tls(plan: &ServerPlan) -> Result<Option<Tls>> {
     Ok(Some(tls))
 }
 
-/// The word that operators must know.
-fn token(plan: &ServerPlan) -> Result<Option<String>> {
+/// The word that operators must know, if there is one.
+pub fn token(plan: &ServerPlan) -> Result<Option<String>> {
     let Some(file) = &plan.admin_token_file else { return Ok(None) };
     let text = read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     match text.trim() {

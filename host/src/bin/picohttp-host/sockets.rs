@@ -1,14 +1,19 @@
-//! What was passed on to this process as it was started: by systemd, or by the process
-//! that it takes the place of. Both do so by systemd's protocol (`LISTEN_FDS`); the latter
-//! also gives the descriptors names, which are those below.
+//! The sockets to listen with: what was passed on to this process as it was started, and
+//! what it binds itself.
+//!
+//! Sockets are passed on by systemd, or by the process that this one takes the place of.
+//! Both do so by systemd's protocol (`LISTEN_FDS`); the latter also gives the descriptors
+//! names, which are those below.
 
 use std::env;
-use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use listenfd::ListenFd;
+use picohttp_host::BoundSocket;
+use picohttp_host::config::ServerPlan;
 use rustix::net::{AddressFamily, SocketType};
 use tracing::warn;
 
@@ -19,13 +24,23 @@ pub const CLIENTS: &str = "clients";
 pub const OPERATORS: &str = "operators";
 pub const READY: &str = "ready";
 
-/// Sockets that are there already.
+/// A socket to listen with.
+pub enum Socket {
+    /// Somebody listens with it already.
+    Passed(TcpListener),
+    /// Nobody listens yet.
+    Bound(BoundSocket),
+}
+
+/// The sockets to listen with.
 #[derive(Default)]
 pub struct Sockets {
-    pub clients: Option<TcpListener>,
-    pub operators: Option<TcpListener>,
+    pub clients: Option<Socket>,
+    pub operators: Option<Socket>,
     /// Where the process before this one waits to hear that this one serves.
     pub ready: Option<UnixStream>,
+    /// What is to be said of them once there is a log.
+    warnings: Vec<String>,
 }
 
 impl Sockets {
@@ -38,15 +53,22 @@ impl Sockets {
         if !names.split(':').any(|name| name == READY) {
             return match count {
                 0 => Ok(Sockets::default()),
-                1 => Ok(Sockets { clients: passed.take_tcp_listener(0)?, ..Sockets::default() }),
+                1 => {
+                    let clients = passed.take_tcp_listener(0)?.map(Socket::Passed);
+                    Ok(Sockets { clients, ..Sockets::default() })
+                }
                 _ => bail!("{count} sockets were passed (LISTEN_FDS), and one is served"),
             };
         }
         let mut sockets = Sockets::default();
         for (place, name) in names.split(':').enumerate().take(count) {
             match name {
-                CLIENTS => sockets.clients = passed.take_tcp_listener(place)?,
-                OPERATORS => sockets.operators = passed.take_tcp_listener(place)?,
+                CLIENTS => {
+                    sockets.clients = passed.take_tcp_listener(place)?.map(Socket::Passed);
+                }
+                OPERATORS => {
+                    sockets.operators = passed.take_tcp_listener(place)?.map(Socket::Passed);
+                }
                 _ => {
                     let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
                     let family = i32::from(family.as_raw());
@@ -62,9 +84,76 @@ impl Sockets {
     pub fn agree_with(&mut self, options: &Serve) {
         let says = !options.addr.is_empty() || !options.port.is_empty();
         if says && self.ready.is_none() && self.clients.take().is_some() {
-            warn!("a socket was passed and is not used: --addr or --port says where to listen");
+            self.warnings.push(
+                "a socket was passed and is not used: --addr or --port says where to listen"
+                    .to_owned(),
+            );
         }
     }
+
+    /// Binds what was not passed, as a plan says. Privileges are not needed any more then.
+    ///
+    /// # Errors
+    ///
+    /// No address is free, or this process may not have it.
+    pub fn bind(&mut self, plan: &ServerPlan) -> Result<()> {
+        match &self.clients {
+            Some(socket) => self.warnings.extend(self.disagrees("addr", socket, &plan.addresses)),
+            None => {
+                let bound = BoundSocket::bind(&plan.addresses);
+                let bound = bound.map_err(|error| cannot_listen(&plan.addresses, &error))?;
+                self.clients = Some(Socket::Bound(bound));
+            }
+        }
+        let Some(address) = plan.admin_address else {
+            self.operators = None;
+            return Ok(());
+        };
+        match &self.operators {
+            Some(socket) => self.warnings.extend(self.disagrees("admin_addr", socket, &[address])),
+            None => {
+                let bound = BoundSocket::bind(&[address]);
+                let bound =
+                    bound.with_context(|| format!("cannot listen on {address} for operators"))?;
+                self.operators = Some(Socket::Bound(bound));
+            }
+        }
+        Ok(())
+    }
+
+    /// What to say if the process before this one listened elsewhere.
+    fn disagrees(&self, key: &str, socket: &Socket, addresses: &[SocketAddr]) -> Option<String> {
+        let Socket::Passed(socket) = socket else { return None };
+        let here = socket.local_addr().ok()?;
+        let is_here = |address: &SocketAddr| {
+            address.ip() == here.ip() && (address.port() == 0 || address.port() == here.port())
+        };
+        let is_other = self.ready.is_some() && !addresses.iter().any(is_here);
+        is_other.then(|| {
+            format!(
+                "listening on {here}, as the process before this one did, and not as `{key}` \
+                 says: that takes a stop and a start"
+            )
+        })
+    }
+
+    /// Says what is to be said of them.
+    pub fn warn(&self) {
+        for warning in &self.warnings {
+            warn!("{warning}");
+        }
+    }
+}
+
+/// Why none of these addresses can be listened on.
+pub fn cannot_listen(addresses: &[SocketAddr], error: &io::Error) -> anyhow::Error {
+    let tried: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
+    let hint = match error.kind() {
+        io::ErrorKind::AddrInUse => "; is another server running? Try --port 0 for any free port",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need privileges",
+        _ => "",
+    };
+    anyhow!("cannot listen on {}: {error}{hint}", tried.join(" or "))
 }
 
 /// Takes the place of the process before this one, if there is one, now that this one

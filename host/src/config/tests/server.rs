@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
-use crate::config::{AccessLog, LogFormat, LogTarget, ServerPlan};
+use crate::config::{AccessLog, Confine, LogFormat, LogTarget, ServerPlan};
 
 fn server(lines: &str) -> ServerPlan {
     plan(&format!("[server]\n{lines}")).server
@@ -35,6 +35,8 @@ fn every_key_is_read() {
         max_queue = 0
         shutdown_timeout = '1m'
         cache_dir = 'cache'
+        user = 'www-data:www-data'
+        confine = 'files'
         tls_cert = 'certificate.pem'
         tls_key = 'key.pem'",
     );
@@ -62,6 +64,8 @@ fn every_key_is_read() {
             max_queue: 0,
             shutdown_timeout: Duration::from_secs(60),
             cache_dir: Some(path("cache")),
+            user: Some("www-data:www-data".to_owned()),
+            confine: Confine::Files,
             tls: Some((path("certificate.pem"), path("key.pem"))),
         }
     );

@@ -1,0 +1,263 @@
+//! What a process that serves cannot do, as the kernel tells it.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use picohttp_tests::guests::{guest, plugin};
+use picohttp_tests::host::eventually;
+
+use crate::configuration::Folder;
+use crate::restarting::restart;
+use crate::running::{Running, command, fails};
+
+/// Whom to become: nobody, by number, as not all systems call it the same.
+const NOBODY: &str = "65534:65534";
+
+/// What the kernel says of every thread of a process, under a name.
+fn of_threads(process: &str, name: &str) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+        let status = fs::read_to_string(thread?.path().join("status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"));
+        found.push(line.with_context(|| format!("no {name}"))?.trim_end().to_owned());
+    }
+    ensure!(found.len() > 5, "too few threads: {found:?}");
+    Ok(found)
+}
+
+/// Whether something is so of all threads of a process.
+fn ensure_all(process: &str, name: &str, expected: &str) -> Result<()> {
+    let found = of_threads(process, name)?;
+    ensure!(found.iter().all(|found| found == expected), "{name}: {found:?}");
+    Ok(())
+}
+
+fn is_root() -> Result<bool> {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        // Also where tests that pass are silent.
+        writeln!(std::io::stderr(), "NOT CHECKED: only root can become somebody else")?;
+    }
+    Ok(is_root)
+}
+
+/// A configuration with these keys of the server's, and a tenant `a` that says a word.
+fn saying(word: &str, server: &str) -> String {
+    format!(
+        "{server}\n[[tenant]]\nname = 'a'\nhosts = ['a.test']\nsource = 'a.wasm'\n\
+         args = ['{word}']\nenvironment = {{ GRANTED = '{word}' }}\n"
+    )
+}
+
+/// A folder of nobody's, that everybody can read, with such a configuration.
+fn folder(server: &str) -> Result<Folder> {
+    let folder = Folder::new(&saying("old", server))?;
+    folder.put(&guest("granted")?, "a.wasm")?;
+    let path = folder.path("");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+    if rustix::process::geteuid().is_root() {
+        chown(&path, Some(65534), Some(65534))?;
+    }
+    Ok(folder)
+}
+
+#[test]
+fn all_threads_are_confined() -> Result<()> {
+    let host = Running::start(command().arg(plugin("hello")?))?;
+    host.get("/hello")?;
+    let id = host.id().to_string();
+    ensure_all(&id, "NoNewPrivs", "1")?;
+    ensure_all(&id, "Seccomp", "2")?;
+    let limits = fs::read_to_string(format!("/proc/{id}/limits"))?;
+    let core = limits.lines().find(|line| line.starts_with("Max core file size"));
+    let core: Vec<&str> = core.context("no limit")?.split_whitespace().collect();
+    assert_eq!(core[4..6], ["0", "0"]);
+    Ok(())
+}
+
+#[test]
+fn instances_are_pooled_as_without_confinement() -> Result<()> {
+    let pooled = |args: &[&str]| -> Result<String> {
+        let host = Running::start(command().arg(plugin("hello")?).arg("-vv").args(args))?;
+        let log = host.log();
+        let line = log.lines().find(|line| line.contains("the engine is ready"));
+        Ok(line.context("no engine")?.split_once("allocation").context("no word")?.1.to_owned())
+    };
+    let usual = pooled(&["--confine", "off"])?;
+    assert_eq!(pooled(&[])?, usual);
+    assert_eq!(pooled(&["--confine", "files"])?, usual);
+    if is_root()? {
+        // What tells which pages were written is a file of the process's own.
+        let file = fs::read(plugin("hello")?)?;
+        let folder = folder("")?;
+        fs::write(folder.path("hello.wasm"), file)?;
+        let mut command = command();
+        command.arg(folder.path("hello.wasm")).args(["-vv", "--user", NOBODY]);
+        let host = Running::start(&mut command)?;
+        ensure!(host.log().contains(&usual), "{}", host.log());
+    }
+    Ok(())
+}
+
+#[test]
+fn who_asks_for_it_is_not_confined() -> Result<()> {
+    let host = Running::start(command().arg(plugin("hello")?).args(["--confine", "off"]))?;
+    let id = host.id().to_string();
+    ensure_all(&id, "NoNewPrivs", "0")?;
+    ensure_all(&id, "Seccomp", "0")
+}
+
+#[test]
+fn one_process_after_another_is_confined_once() -> Result<()> {
+    let filters = |process: &str| -> Result<String> {
+        Ok(of_threads(process, "Seccomp_filters")?.swap_remove(0))
+    };
+    let mut host = Running::start(command().arg(plugin("hello")?))?;
+    let before = filters(&host.id().to_string())?;
+    let new = restart(&host, 1)?;
+    ensure_all(&new.0, "NoNewPrivs", "1")?;
+    assert_eq!(filters(&new.0)?, before);
+    assert_eq!(host.end()?.code(), Some(0));
+    Ok(())
+}
+
+#[test]
+fn what_is_given_up_is_said() -> Result<()> {
+    let said = |args: &[&str]| -> Result<String> {
+        let output = command().arg("--show-confinement").args(args).output()?;
+        ensure!(output.status.success(), "{output:?}");
+        Ok(String::from_utf8(output.stdout)?)
+    };
+    let usual = said(&[])?;
+    for text in ["privileges: none can be gained", "are refused (seccomp)", "no core file"] {
+        ensure!(usual.contains(text), "{usual}");
+    }
+    ensure!(said(&["--confine", "off"])?.contains("not confined, as was asked for"));
+    ensure!(said(&["--confine", "files"])?.contains("files: only those below"));
+    Ok(())
+}
+
+#[test]
+fn roots_rights_go_with_the_sockets_bound() -> Result<()> {
+    if !is_root()? {
+        return Ok(());
+    }
+    let user = format!("user = '{NOBODY}'");
+    let folder = folder(&user)?;
+    // Where nobody can execute it.
+    let program = folder.path("picohttp-host");
+    fs::copy(env!("CARGO_BIN_EXE_picohttp-host"), &program)?;
+    let mut command = Command::new(&program);
+    command.args(["--no-cache", "--config"]).arg(folder.path("picohttp.toml"));
+    let mut host = Running::start_on(&mut command)?;
+    ensure!(!host.log().contains("serving as root"), "{}", host.log());
+    let ids = ["65534"; 4].join("\t");
+    let is_nobody = |process: &str| -> Result<()> {
+        ensure_all(process, "Uid", &ids)?;
+        ensure_all(process, "Gid", &ids)?;
+        ensure_all(process, "Groups", "65534")?;
+        for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+            ensure_all(process, set, "0000000000000000")?;
+        }
+        Ok(())
+    };
+    is_nobody(&host.id().to_string())?;
+    assert_eq!(host.get_of("a.test", "/")?.text(), "old old");
+
+    folder.configure(&saying("new", &user))?;
+    host.signal("HUP")?;
+    host.wait_for("serving what has changed")?;
+    assert_eq!(host.get_of("a.test", "/")?.text(), "new new");
+    let new = restart(&host, 1)?;
+    is_nobody(&new.0)?;
+    assert_eq!(host.end()?.code(), Some(0));
+    assert_eq!(host.get_of("a.test", "/")?.text(), "new new");
+    Ok(())
+}
+
+#[test]
+fn who_cannot_become_the_user_does_not_serve() -> Result<()> {
+    let refused = |user: &str, text: &str| -> Result<()> {
+        let (code, said) = fails(&["--port", "0", "--user", user])?;
+        ensure!(code == 1 && said.contains(text), "{code} {said}");
+        Ok(())
+    };
+    refused("no-such-user", "cannot become no-such-user: there is no such user")?;
+    refused("4000000000", "there is no such user; a number needs a group")?;
+    refused("4000000000:no-such-group", "there is no group no-such-group")?;
+    refused("0:0", "that would give up nothing")?;
+    if !is_root()? {
+        return refused("4000000000:1", "only root can become another user");
+    }
+    let folder = folder(&format!("user = '{NOBODY}'"))?;
+    let file = folder.path("picohttp.toml");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
+    let (code, said) = fails(&["--config", file.to_str().context("no text")?])?;
+    ensure!(code == 1 && said.contains("and must at SIGHUP"), "{code} {said}");
+    Ok(())
+}
+
+#[test]
+fn root_is_told_that_it_is() -> Result<()> {
+    if is_root()? {
+        let host = Running::start(command().arg(plugin("hello")?))?;
+        host.wait_for("serving as root")?;
+    }
+    Ok(())
+}
+
+#[test]
+fn who_serves_without_other_files_reloads_and_restarts() -> Result<()> {
+    let server = "confine = 'files'\naccess_log = 'access.log'";
+    let folder = folder(server)?;
+    let mut host = folder.serve(&[])?;
+    folder.configure(&saying("new", server))?;
+    host.signal("HUP")?;
+    host.wait_for("serving what has changed")?;
+    assert_eq!(host.get_of("a.test", "/")?.text(), "new new");
+    let _new = restart(&host, 1)?;
+    assert_eq!(host.end()?.code(), Some(0));
+    eventually("the new one serves alone", || {
+        host.get_of("a.test", "/").is_ok_and(|answer| answer.text() == "new new")
+    })
+}
+
+#[test]
+fn where_handlers_are_built_that_is_said() -> Result<()> {
+    let project = picohttp_tests::guests::root().join("plugins/hello");
+    let host = Running::start(command().arg(project))?;
+    host.wait_for("this process may connect to others")?;
+    ensure_all(&host.id().to_string(), "Seccomp", "2")
+}
+
+#[test]
+fn operators_without_a_token_are_worth_a_word_where_others_can_connect() -> Result<()> {
+    let warned = |address: &str| -> Result<bool> {
+        let mut command = command();
+        command.arg(guest("spin")?).args(["--admin-addr", address]);
+        let host = Running::start(&mut command)?;
+        host.wait_for("Operators look at")?;
+        Ok(host.log().contains("whoever can connect sees what operators see"))
+    };
+    ensure!(warned("0.0.0.0:0")?);
+    ensure!(!warned("127.0.0.1:0")?);
+    Ok(())
+}
+
+#[test]
+fn a_check_reads_the_certificate_and_the_token() -> Result<()> {
+    let server = "admin_token_file = 'token'\ntls_cert = 'certificate.pem'\ntls_key = 'key.pem'";
+    let folder = folder(server)?;
+    for name in ["token", "certificate.pem", "key.pem"] {
+        fs::write(folder.path(name), "")?;
+    }
+    let mut check = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
+    let output = check.args(["check", "--config"]).arg(folder.path("picohttp.toml")).output()?;
+    let said = String::from_utf8(output.stderr)?;
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    ensure!(said.contains("certificate.pem") && said.contains("token is empty"), "{said}");
+    Ok(())
+}
