@@ -138,11 +138,14 @@ impl Deployer {
         let mut sources: Vec<&Source> = routes.map(|route| &route.source).collect();
         sources.sort_unstable();
         sources.dedup();
+        // What was loaded before is being served now.
+        let serves = !self.loaded().is_empty();
+        let engine = if serves { self.engine.compiling_last() } else { self.engine.clone() };
         let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let results = Mutex::new(HashMap::with_capacity(sources.len()));
         let load = || {
             while let Some(&source) = sources.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let loaded = self.load(source).map_err(Some);
+                let loaded = self.load(&engine, source).map_err(Some);
                 results.lock().unwrap_or_else(PoisonError::into_inner).insert(source, loaded);
                 progress(done.fetch_add(1, Ordering::Relaxed) + 1, sources.len());
             }
@@ -158,16 +161,15 @@ impl Deployer {
         results.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn load(&self, source: &Source) -> Result<(Digest, Component), SourceError> {
+    fn load(&self, engine: &Engine, source: &Source) -> Result<(Digest, Component), SourceError> {
         let bytes = source.read()?;
         let digest: Digest = Sha256::digest(&bytes).into();
         if let Some(component) = self.loaded().get(&digest) {
             return Ok((digest, component.clone()));
         }
         // Its own limits are checked route by route.
-        let widest = Sandbox { max_memory: self.engine.max_memory(), ..Sandbox::default() };
-        let loaded =
-            Component::from_bytes(&self.engine, &source.name(), &bytes, widest, &self.cache);
+        let widest = Sandbox { max_memory: engine.max_memory(), ..Sandbox::default() };
+        let loaded = Component::from_bytes(engine, &source.name(), &bytes, widest, &self.cache);
         let component = loaded.map_err(|error| {
             SourceError::Load(match source.path() {
                 Some(path) => error.in_file(path),

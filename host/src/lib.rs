@@ -32,7 +32,7 @@
 //! - [`admission`] finds room for it, a place in line, or neither: within a [`rate`], by
 //!   [`fairness`], and on the tenant's [`account`].
 //! - [`handler`] is what answers it: a component, run by [`guest`], or a closure. One that
-//!   runs for long goes on in the [`background`].
+//!   runs for long goes on in the [`background`], and one that panics is [`contain`]ed.
 //! - [`answer`] is what is sent back, and [`outcome`] the word for how it went.
 //! - What is known of it by then is a [`record`]: counted by [`metrics`], written to the
 //!   [`access_log`] and a tenant's [`journal`], and shown by [`admin`].
@@ -97,6 +97,7 @@ mod rate;
 mod fairness;
 mod account;
 mod background;
+mod contain;
 mod service;
 mod handler;
 mod guest;

@@ -17,6 +17,7 @@ mod background; // handlers that run for long
 mod replacing; // other tenants, without a pause
 mod plugins; // the handlers in plugins/
 mod load; // what cannot be a handler, and why
+mod compiling; // a compiler that is a command, whatever that does
 mod cache; // compiled before, and believed or not
 mod sandbox; // guests that misbehave, each with its outcome
 mod isolation; // one request leaves nothing to another

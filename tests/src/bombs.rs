@@ -23,7 +23,7 @@ pub const BOMBS: [Bomb; 3] = [
 ];
 
 /// A loop of thousands of branches, through each of which thousands of variables go.
-fn huge() -> Result<Vec<u8>> {
+pub fn huge() -> Result<Vec<u8>> {
     const VARIABLES: u32 = 2000;
     let function = function(VARIABLES, |code| {
         code.loop_(BlockType::Empty);
@@ -39,12 +39,12 @@ fn huge() -> Result<Vec<u8>> {
 }
 
 /// Functions that do nothing, each with nearly as many variables as there can be.
-fn many() -> Result<Vec<u8>> {
+pub fn many() -> Result<Vec<u8>> {
     with_module(&vec![function(49_000, |_| {}); 10_000])
 }
 
 /// Blocks in blocks, and jumps to the end of each of them.
-fn deep() -> Result<Vec<u8>> {
+pub fn deep() -> Result<Vec<u8>> {
     const DEPTH: u32 = 3000;
     const VARIABLES: u32 = 300;
     let function = function(VARIABLES, |code| {

@@ -1,9 +1,8 @@
 //! The stage in which a handler runs, and its answer is made.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::send::begin_sending;
 use crate::admin;
@@ -12,7 +11,8 @@ use crate::answer::{Answer, Asked};
 use crate::background;
 use crate::catalog::Endpoint;
 use crate::connection::Connection;
-use crate::http1::{self, Head, Message};
+use crate::contain::contain;
+use crate::http1::{self, CloseReason, Head, Message};
 use crate::record::{Record, Words};
 use crate::request_id;
 use crate::service::Service;
@@ -32,6 +32,20 @@ pub(crate) struct Handled {
     pub(super) place: Place,
     /// When it was done.
     pub(super) ended: Instant,
+}
+
+impl Handled {
+    /// What is left to say when the host itself has panicked: the room that the request had
+    /// must be given back.
+    pub(super) fn panicked(connection: &Connection, panic: &str) -> Handled {
+        error!(request = %connection.id, panic, "a request was given up");
+        let fault = Fault::Trap(panic.to_owned());
+        let (id, head_only) = (connection.id, connection.head_only());
+        let asked = Asked { id, head_only, close: Some(CloseReason::Failed) };
+        let answer = Answer::fault(&fault, asked);
+        let (busy, place, ended) = (Duration::ZERO, background::place(), Instant::now());
+        Handled { answer, unread: true, busy, place, ended }
+    }
 }
 
 /// Runs the handler of a request that has come whole, if it may run, and makes its answer.
@@ -155,11 +169,8 @@ fn call_handler(
     request: &Request<'_>,
 ) -> (Result<Response, Fault>, Cost) {
     let call = Call::new(id, &endpoint.args, &endpoint.origin);
-    let handled = catch_unwind(AssertUnwindSafe(|| endpoint.handler.handle(request, &call)));
-    let response = handled.unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-        Err(Fault::Trap(format!("panicked in the host: {text}")))
-    });
+    let handled = contain(|| endpoint.handler.handle(request, &call));
+    let response =
+        handled.unwrap_or_else(|panic| Err(Fault::Trap(format!("panicked in the host: {panic}"))));
     (response, call.cost.get())
 }

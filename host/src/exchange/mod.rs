@@ -17,6 +17,7 @@ use crate::Fault;
 use crate::admission::{Admitted, Place};
 use crate::background;
 use crate::connection::{Connection, Stage};
+use crate::contain::contain;
 use crate::http1::{CloseReason, Receiver};
 use crate::poller::Interest;
 use crate::service::Service;
@@ -95,7 +96,10 @@ pub(crate) fn advance(
                 Step::Next
             }
             Stage::Handle(message) => {
-                let handled = seat.risk_turn(|| handle(&connection, &message, Ok(()), service));
+                let handled =
+                    seat.risk_turn(|| contain(|| handle(&connection, &message, Ok(()), service)));
+                let handled =
+                    handled.unwrap_or_else(|panic| Handled::panicked(&connection, &panic));
                 connection.stage = Stage::Answer(message, handled);
                 match background::place() {
                     Place::Front => Step::Next,

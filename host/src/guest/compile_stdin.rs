@@ -1,5 +1,6 @@
 //! What a process does that is started to compile one component.
 
+use std::env;
 use std::io::{self, Read, Write, stderr, stdin, stdout};
 use std::process::ExitCode;
 
@@ -15,12 +16,15 @@ use crate::background;
 /// The exit code for a component that cannot be compiled: sysexits' `EX_DATAERR`.
 pub(super) const REFUSED: u8 = 65;
 
+/// Says in the environment that all other processes go first.
+pub(super) const GOES_LAST: &str = "PICOHTTP_GOES_LAST";
+
 /// Compiles the component on standard input to standard output, or says on standard error
 /// what is wrong with it. A [`Compiler`](crate::Compiler) starts processes that do nothing
 /// but this.
 ///
-/// The process gives up what it does not need, and lets all others go first. It ends with
-/// the thread that has started it.
+/// The process gives up what it does not need, and lets all others go first while there are
+/// clients to serve. It ends with the thread that has started it.
 pub fn compile_stdin() -> ExitCode {
     match compile() {
         Ok(()) => ExitCode::SUCCESS,
@@ -41,13 +45,15 @@ fn compile() -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// Gives up what no compiler needs: descriptors other than those that are open, privileges,
-/// and a say in what others do. How long it may take, and how much memory, the parent says.
+/// Gives up what no compiler needs: other descriptors than those that are open, and new
+/// privileges. How long it may take, and how much memory, the parent says.
 fn confine() -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     set_no_new_privs(true)?;
     chdir("/")?;
-    background::go_last();
+    if env::var_os(GOES_LAST).is_some() {
+        background::go_last();
+    }
     for resource in [Resource::Nofile, Resource::Core] {
         setrlimit(resource, Rlimit { current: Some(0), maximum: Some(0) })?;
     }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::bounded::{self, Bounds, Ended};
-use super::compile_stdin::REFUSED;
+use super::compile_stdin::{GOES_LAST, REFUSED};
 use super::load::{MAX_COMPILED, quote};
 use super::load_error::LoadError;
 
@@ -26,6 +26,9 @@ const MAX_SAID: u64 = 4 << 10;
 /// How a size of a component adds to the time that it may take to compile: a second for
 /// each of these.
 const PER_SECOND: u64 = 1 << 20;
+
+/// What Cranelift's thread pool asks how many threads it shall make.
+const THREADS: &str = "RAYON_NUM_THREADS";
 
 /// How many threads compile one component at most. Each takes 64 MiB of address space.
 const MAX_THREADS: u32 = 4;
@@ -37,7 +40,7 @@ pub struct Compiler(Place);
 #[derive(Clone, Debug)]
 enum Place {
     InProcess,
-    Command { program: PathBuf, args: Vec<OsString>, limits: CompileLimits },
+    Command { program: PathBuf, args: Vec<OsString>, limits: CompileLimits, goes_last: bool },
 }
 
 /// What it may take to compile one component.
@@ -76,7 +79,16 @@ impl Compiler {
         limits: CompileLimits,
     ) -> Compiler {
         let args = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
-        Compiler(Place::Command { program: program.into(), args, limits })
+        Compiler(Place::Command { program: program.into(), args, limits, goes_last: false })
+    }
+
+    /// The same compiler, which lets all other processes go first if it is one of its own.
+    pub(super) fn going_last(&self) -> Compiler {
+        let mut compiler = self.clone();
+        if let Place::Command { goes_last, .. } = &mut compiler.0 {
+            *goes_last = true;
+        }
+        compiler
     }
 
     pub(super) fn compile(
@@ -86,12 +98,13 @@ impl Compiler {
     ) -> Result<Vec<u8>, LoadError> {
         match &self.0 {
             Place::InProcess => engine.precompile_component(component).map_err(LoadError::invalid),
-            Place::Command { program, args, limits } => {
+            Place::Command { program, args, limits, goes_last } => {
                 let mut command = Command::new(program);
                 let bounds = limits.bounds(component.len() as u64);
-                // How many threads Cranelift's pool makes, it asks its environment.
-                let threads = bounds.threads.to_string();
-                command.args(args).env_clear().env("RAYON_NUM_THREADS", threads);
+                command.args(args).env_clear().env(THREADS, bounds.threads.to_string());
+                if *goes_last {
+                    command.env(GOES_LAST, "1");
+                }
                 let ended = bounded::run(&mut command, component, bounds);
                 judge(ended.map_err(LoadError::NoCompiler)?, bounds)
             }
@@ -123,12 +136,12 @@ fn judge(ended: Option<Ended>, bounds: Bounds) -> Result<Vec<u8>, LoadError> {
         LoadError::CompileTime(bounds.time)
     } else if by_signal(Signal::XFSZ) {
         LoadError::CompiledTooLarge
-    } else if said.contains(OUT_OF_MEMORY) {
+    } else if OUT_OF_MEMORY.iter().any(|text| said.contains(text)) {
         LoadError::CompileMemory(bounds.memory)
     } else {
         LoadError::CompilerDied(ended.status, quote(&said))
     })
 }
 
-/// What Rust's standard library says before it ends a process that is refused memory.
-const OUT_OF_MEMORY: &str = "memory allocation of ";
+/// What a process says that ends as it is refused memory: for data, or for its threads.
+const OUT_OF_MEMORY: [&str; 2] = ["memory allocation of ", "thread pool has not been initialized"];

@@ -136,6 +136,11 @@ impl Engine {
         self.max_memory
     }
 
+    /// The same engine, whose compiler lets all others go first if it can.
+    pub(crate) fn compiling_last(&self) -> Engine {
+        self.clone().compiler(self.compiler.going_last())
+    }
+
     /// The compiled form of a component.
     pub(super) fn compile(&self, component: &[u8]) -> Result<Vec<u8>, LoadError> {
         self.compiler.compile(&self.inner, component)

@@ -29,6 +29,7 @@ use crate::admission::Place;
 use crate::background::{self, Background};
 use crate::catalog::CatalogError;
 use crate::connection::Connection;
+use crate::contain::contain;
 use crate::listener::Listener;
 use crate::poller::{Interest, Poller};
 use crate::service::Service;
@@ -133,7 +134,11 @@ impl Workers {
         let thread = thread::Builder::new().name(name).stack_size(STACK).spawn(move || {
             workers.turns.sit(number);
             if let Some(seat) = workers.turns.seat(number) {
-                run(&workers, seat);
+                // A panic costs what the thread was at. It begins anew.
+                while let Err(panic) = contain(|| run(&workers, seat)) {
+                    error!(panic, "a thread has panicked and goes on");
+                    seat.leave();
+                }
             }
             if background::place() == Place::Background {
                 workers.vacant().push(number);
@@ -150,7 +155,12 @@ impl Workers {
         let thread = thread::Builder::new()
             .name(name)
             .stack_size(STACK)
-            .spawn(move || workers.work_behind())?;
+            .spawn(move || {
+                if let Err(panic) = contain(|| workers.work_behind()) {
+                    error!(panic, "a thread in the background has panicked");
+                    background::give_turn();
+                }
+            })?;
         let mut behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
         behind.retain(|thread| !thread.is_finished());
         behind.push(thread);

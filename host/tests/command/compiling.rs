@@ -1,0 +1,207 @@
+//! Handlers are compiled by a process of their own, which is bounded.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use picohttp_host::{
+    Cache, CompileLimits, Compiler, Component, Engine, EngineOptions, LoadError, Sandbox,
+};
+use picohttp_tests::bombs::{BOMBS, deep};
+use picohttp_tests::client;
+use picohttp_tests::guests::{guest, plugin};
+use picohttp_tests::host::eventually;
+use picohttp_tests::sandbox::{bytes, get};
+
+use crate::configuration::{Folder, granted};
+use crate::running::{Running, command, fails};
+
+/// How much more memory than before is next to none, in kilobytes.
+const NEXT_TO_NONE: usize = 10_000;
+
+/// What is among a compiler's limits when it has given up what it does not need.
+const CONFINED: &str = "Max open files            0 ";
+
+/// An engine whose compiler is the program.
+fn engine(limits: CompileLimits) -> Result<Engine> {
+    let compiler =
+        Compiler::command(env!("CARGO_BIN_EXE_picohttp-host"), ["compile-stdin"], limits);
+    let engine = Engine::new(&EngineOptions::default()).map_err(|error| anyhow!("{error:#}"))?;
+    Ok(engine.compiler(compiler))
+}
+
+/// Loads a component whose compiler may take what is usual.
+fn load(bytes: &[u8], cache: &Cache) -> Result<Component> {
+    let engine = engine(CompileLimits::default())?;
+    Ok(Component::from_bytes(&engine, "guest", bytes, Sandbox::default(), cache)?)
+}
+
+/// The number behind a name in a process's `status`.
+fn status(process: u32, name: &str) -> Result<usize> {
+    let text = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let value = value.and_then(|value| value.split_ascii_whitespace().next());
+    Ok(value.with_context(|| format!("no {name} in {text}"))?.parse()?)
+}
+
+/// The processes that a process has started and that are still there.
+fn children(process: u32) -> Result<Vec<u32>> {
+    let mut children = Vec::new();
+    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+        // A thread may have ended by now.
+        let text = fs::read_to_string(thread?.path().join("children")).unwrap_or_default();
+        children.extend(text.split_ascii_whitespace().filter_map(|id| id.parse::<u32>().ok()));
+    }
+    Ok(children)
+}
+
+/// Has a host read that a tenant is to have a bomb.
+fn deploy(folder: &Folder, host: &Running, bomb: &[u8]) -> Result<()> {
+    folder.write("tenants.d/bomb.wasm", bomb)?;
+    let tenant = "[[tenant]]\nname = 'b'\nhosts = ['b']\nsource = 'bomb.wasm'\n";
+    folder.write("tenants.d/bomb.toml", tenant)?;
+    host.signal("HUP")
+}
+
+#[test]
+fn a_bomb_is_refused_and_others_are_served_as_before() -> Result<()> {
+    let folder = Folder::new(&granted("a", "old")?)?;
+    let host = folder.serve(&[])?;
+    let before = status(host.id(), "VmHWM")?;
+    for (number, bomb) in BOMBS.iter().enumerate() {
+        folder.configure(&granted("a", "new")?)?;
+        deploy(&folder, &host, &(bomb.component)()?)?;
+        host.wait_for_times("still serving what was served before", number + 1)?;
+        assert_eq!(host.get_of("a.test", "/")?.text(), "old old", "{}", bomb.name);
+    }
+    let log = host.log();
+    for line in log.lines().filter(|line| line.contains("still serving")) {
+        let limit = ["--compile-timeout", "--compile-memory"];
+        ensure!(line.contains("tenant b, route /...: "), "{line}");
+        ensure!(limit.iter().any(|flag| line.contains(flag)), "{line}");
+    }
+    let most = status(host.id(), "VmHWM")?;
+    ensure!(most < before + NEXT_TO_NONE, "{before} kB before, and then {most}");
+    ensure!(children(host.id())?.is_empty(), "a compiler is still there");
+    Ok(())
+}
+
+#[test]
+fn a_bomb_is_not_served_in_the_first_place() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("bomb.wasm");
+    fs::write(&file, deep()?)?;
+    let (code, said) = fails(&[&file])?;
+    ensure!(code == 1 && said.contains("is not compiled within 5s"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn the_compiler_can_do_nothing_but_compile() -> Result<()> {
+    let folder = Folder::new(&granted("a", "old")?)?;
+    let host = folder.serve(&[])?;
+    deploy(&folder, &host, &deep()?)?;
+    let (mut limits, mut stat, mut environment, mut status) = Default::default();
+    eventually("it has given up what it does not need", || {
+        let Ok(Some(child)) = children(host.id()).map(|children| children.first().copied()) else {
+            return false;
+        };
+        let read = |name: &str| fs::read_to_string(format!("/proc/{child}/{name}"));
+        limits = read("limits").unwrap_or_default();
+        stat = read("stat").unwrap_or_default();
+        environment = read("environ").unwrap_or_default();
+        status = read("status").unwrap_or_default();
+        limits.contains(CONFINED)
+    })?;
+    for limit in ["Max core file size        0 ", "Max address space         1073741824 "] {
+        ensure!(limits.contains(limit), "{limits}");
+    }
+    // The fields behind the name, see proc_pid_stat(5).
+    let policy = stat.rsplit(')').next().and_then(|rest| rest.split_ascii_whitespace().nth(38));
+    assert_eq!(policy, Some("5"), "SCHED_IDLE: {stat}");
+    ensure!(status.contains("NoNewPrivs:\t1"), "{status}");
+    let variables = environment.split_terminator('\0').filter_map(|text| text.split('=').next());
+    let mut variables: Vec<&str> = variables.collect();
+    variables.sort_unstable();
+    assert_eq!(variables, ["PICOHTTP_GOES_LAST", "RAYON_NUM_THREADS"]);
+    Ok(())
+}
+
+#[test]
+fn a_compiler_ends_with_the_host() -> Result<()> {
+    let folder = Folder::new(&granted("a", "old")?)?;
+    let mut host = folder.serve(&[])?;
+    deploy(&folder, &host, &deep()?)?;
+    let mut compiler = None;
+    eventually("it compiles", || {
+        compiler = children(host.id()).unwrap_or_default().first().copied();
+        compiler.is_some_and(|id| {
+            let limits = fs::read_to_string(format!("/proc/{id}/limits")).unwrap_or_default();
+            limits.contains(CONFINED)
+        })
+    })?;
+    host.signal("KILL")?;
+    host.end()?;
+    let compiler = compiler.context("no compiler")?;
+    eventually("it has ended", || {
+        let status = fs::read_to_string(format!("/proc/{compiler}/status")).unwrap_or_default();
+        status.is_empty() || status.contains("State:\tZ")
+    })
+}
+
+#[test]
+fn the_limits_can_be_set() -> Result<()> {
+    let hello = plugin("hello")?;
+    let hello = hello.to_str().context("no text")?;
+    let (code, said) = fails(&["--compile-memory", "32MiB", hello])?;
+    ensure!(code == 1 && said.contains("more than 33554432 bytes of memory"), "{said}");
+    ensure!(said.contains("--compile-memory"), "{said}");
+    let folder = Folder::new("compile_memory = '32MiB'\n[[tenant]]\nname = 'a'\nsource = 'a'\n")?;
+    folder.put(Path::new(hello), "a")?;
+    let (code, said) = fails(&["--config", &folder.path("picohttp.toml").to_string_lossy()])?;
+    ensure!(code == 1 && said.contains("more than 33554432 bytes of memory"), "{said}");
+    let host = Running::start(command().args(["--compile-timeout", "1m", hello]))?;
+    assert_eq!(client::get(host.address, "/hello")?.status, 200);
+    Ok(())
+}
+
+#[test]
+fn an_embedder_compiles_so_as_well() -> Result<()> {
+    let answer = load(&bytes("answer")?, &Cache::none())?;
+    assert_eq!(get(&answer, "/").map(|response| response.status).ok(), Some(200));
+    let large = load(&fs::read(guest("behave")?)?, &Cache::none())?;
+    assert_eq!(get(&large, "/").map(|response| response.status).ok(), Some(200));
+    Ok(())
+}
+
+#[test]
+fn what_is_wrong_with_a_component_is_told() -> Result<()> {
+    let engine = engine(CompileLimits::default())?;
+    let wrong = b"\0asm\x0d\0\x01\0\xffwrong";
+    let loaded =
+        |engine| Component::from_bytes(engine, "x", wrong, Sandbox::default(), &Cache::none());
+    let in_process =
+        Engine::new(&EngineOptions::default()).map_err(|error| anyhow!("{error:#}"))?;
+    let told = loaded(&engine).err().map(|error| error.to_string());
+    assert_eq!(told, loaded(&in_process).err().map(|error| error.to_string()));
+    ensure!(matches!(loaded(&engine), Err(LoadError::Invalid(_))), "{told:?}");
+    Ok(())
+}
+
+#[test]
+fn what_either_compiler_keeps_the_other_loads() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let cache = Cache::in_folder(folder.path());
+    let answer = bytes("answer")?;
+    load(&answer, &cache)?;
+    let entry = |()| -> Result<_> {
+        let entries = fs::read_dir(folder.path())?.collect::<Result<Vec<_>, _>>()?;
+        ensure!(entries.len() == 1, "{entries:?}");
+        Ok(fs::read(entries[0].path())?)
+    };
+    let kept = entry(())?;
+    let engine = Engine::new(&EngineOptions::default()).map_err(|error| anyhow!("{error:#}"))?;
+    Component::from_bytes(&engine, "x", &answer, Sandbox::default(), &cache)?;
+    ensure!(entry(())? == kept, "it was compiled again");
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! A compiler that is a command, whatever the command does.
+
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, bail, ensure};
+use picohttp_host::{
+    Cache, CompileLimits, Compiler, Component, Engine, EngineOptions, LoadError, Sandbox,
+};
+use picohttp_tests::sandbox::bytes;
+
+const LIMITS: CompileLimits = CompileLimits { time: Duration::from_millis(200), memory: 1 << 30 };
+
+/// Has a command compile a component, which it does not.
+fn refusal(program: &str, args: &[&str], component: &[u8]) -> Result<LoadError> {
+    let engine = Engine::new(&EngineOptions::default()).map_err(|error| anyhow!("{error:#}"))?;
+    let engine = engine.compiler(Compiler::command(program, args, LIMITS));
+    match Component::from_bytes(&engine, "x", component, Sandbox::default(), &Cache::none()) {
+        Ok(_) => bail!("it was loaded"),
+        Err(error) => Ok(error),
+    }
+}
+
+/// The same with a script of the shell, and a component that is right.
+fn script(script: &str) -> Result<LoadError> {
+    refusal("/bin/sh", &["-c", script], &bytes("answer")?)
+}
+
+#[test]
+fn one_that_takes_too_long_is_ended() -> Result<()> {
+    for endless in ["exec sleep 1000", "while :; do :; done", "kill -STOP $$"] {
+        let error = script(endless)?;
+        ensure!(matches!(error, LoadError::CompileTime(limit) if limit == LIMITS.time), "{error}");
+    }
+    Ok(())
+}
+
+#[test]
+fn one_that_does_not_listen_is_ended() -> Result<()> {
+    let more_than_a_pipe_holds = [bytes("answer")?, vec![0; 1 << 19]].concat();
+    let error = refusal("/bin/sleep", &["1000"], &more_than_a_pipe_holds)?;
+    ensure!(matches!(error, LoadError::CompileTime(_)), "{error}");
+    Ok(())
+}
+
+#[test]
+fn one_that_writes_for_ever_is_ended() -> Result<()> {
+    let error = refusal("/bin/cat", &["/dev/zero"], &bytes("answer")?)?;
+    ensure!(matches!(error, LoadError::CompiledTooLarge), "{error}");
+    Ok(())
+}
+
+#[test]
+fn one_that_gives_something_else_is_not_believed() -> Result<()> {
+    for other in ["exit 0", "echo foreign", "cat", "head -c 100000 /dev/urandom"] {
+        let error = script(other)?;
+        ensure!(matches!(error, LoadError::Invalid(_)), "{other}: {error}");
+    }
+    Ok(())
+}
+
+#[test]
+fn one_that_dies_is_quoted() -> Result<()> {
+    let told = |script_: &str| anyhow::Ok(script(script_)?.to_string());
+    let segv = told("kill -SEGV $$")?;
+    ensure!(segv.contains("the compiler died of the component (signal: 11 (SIGSEGV)"), "{segv}");
+    let text = told(r"printf 'first\nsecond\033[31m' >&2; exit 3")?;
+    ensure!(text.contains("(exit status: 3)"), "{text}");
+    ensure!(text.ends_with(r"It said: first\nsecond\u{1b}[31m"), "{text}");
+    let long = told("yes >&2")?;
+    ensure!(long.len() < 2000, "{long}");
+    Ok(())
+}
+
+#[test]
+fn one_that_is_not_there_is_told() -> Result<()> {
+    let error = refusal("/no/such/compiler", &[], &bytes("answer")?)?;
+    ensure!(matches!(error, LoadError::NoCompiler(_)), "{error}");
+    Ok(())
+}
+
+#[test]
+fn none_is_asked_for_what_is_no_component() -> Result<()> {
+    let error = refusal("/no/such/compiler", &[], b"#!/bin/sh")?;
+    ensure!(matches!(error, LoadError::NotWasm), "{error}");
+    Ok(())
+}
