@@ -19,7 +19,9 @@ mod plugins; // the handlers in plugins/
 mod load; // what cannot be a handler, and why
 mod compiling; // a compiler that is a command, whatever that does
 mod cache; // compiled before, and believed or not
-mod sandbox; // guests that misbehave, each with its outcome
+mod hostile_guests; // guests that misbehave: what each comes to, and what is left of it
+mod sandbox; // what a guest may have, to the byte
+mod panics; // the host itself panics
 mod isolation; // one request leaves nothing to another
 mod grants; // what a guest was granted, and nothing else
 mod output; // what a guest prints

@@ -33,6 +33,7 @@ fn talk(request: &Request, _response: &mut Response) -> std::io::Result<()> {
             stdout().write_all(b"\xff\xfe\n")?;
         }
         "long" => println!("{}", "x".repeat(100_000)),
+        "endless" => stdout().write_all(&vec![b'x'; 10 << 20])?,
         "empty" => stdout().write_all(&[b'\n'; 1 << 20])?,
         "flood" => {
             for _ in 0..100 {

@@ -17,9 +17,6 @@ use wasmtime_wasi_io::bindings::wasi::io::poll as unbounded;
 use super::state::State;
 use crate::{background, turns};
 
-/// How many pollables one call may wait for.
-const MAX_POLLABLES: usize = 1000;
-
 /// Replaces the linker's `wasi:io/poll`, which waits without end.
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     linker.allow_shadowing(true);
@@ -79,9 +76,6 @@ impl Wait<'_> {
 
 impl poll::Host for Wait<'_> {
     fn poll(&mut self, pollables: Vec<Resource<DynPollable>>) -> Result<Vec<u32>> {
-        if pollables.len() > MAX_POLLABLES {
-            wasmtime::bail!("a poll of more than {MAX_POLLABLES} pollables");
-        }
         self.until_deadline(|table| unbounded::Host::poll(table, pollables))
     }
 }

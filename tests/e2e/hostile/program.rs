@@ -34,9 +34,22 @@ impl Program {
     /// Starts it on a free port, and lets it answer once: what it has after that is what it
     /// must have again in the end.
     pub fn start(handler: &Path, args: &[&str]) -> Result<Program> {
-        let folder = tempfile::tempdir()?;
         let mut command = command(handler)?;
-        command.args(args).stderr(File::create(folder.path().join("log"))?);
+        command.args(args);
+        Program::run(command, tempfile::tempdir()?)
+    }
+
+    /// Starts it with what a file in this folder says, whose port must be 0.
+    pub fn configured(config: &str, folder: TempDir) -> Result<Program> {
+        let file = folder.path().join("picohttp.toml");
+        fs::write(&file, config)?;
+        let mut command = Command::new(self::file()?);
+        command.arg("--config").arg(file).env_remove("RUST_LOG").stdin(Stdio::null());
+        Program::run(command, folder)
+    }
+
+    fn run(mut command: Command, folder: TempDir) -> Result<Program> {
+        command.stderr(File::create(folder.path().join("log"))?);
         let child = command.spawn()?;
         let (address, before) = (SocketAddr::from(([0, 0, 0, 0], 0)), Gauge::default());
         let mut program = Program { child, address, before, folder };
@@ -45,7 +58,7 @@ impl Program {
         })?;
         program.address = address_in(&program.log()?)?;
         program.get("/1")?;
-        eventually("its client is gone", || program.is_steady().unwrap_or(false))?;
+        program.before = program.settle()?;
         Ok(program)
     }
 
@@ -59,6 +72,17 @@ impl Program {
 
     pub fn log(&self) -> Result<String> {
         Ok(fs::read_to_string(self.folder.path().join("log"))?)
+    }
+
+    /// Where its log is, and what else was given to it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Fails if it has ended.
+    pub fn check_alive(&mut self) -> Result<()> {
+        ensure!(self.child.try_wait()?.is_none(), "it has ended: {}", self.log()?);
+        Ok(())
     }
 
     pub fn pid(&self) -> Pid {
@@ -96,17 +120,22 @@ impl Program {
             self.gauge().is_ok_and(|now| now.threads <= threads && now.descriptors <= descriptors)
         })
         .with_context(|| format!("{:?} -> {:?}", self.before, self.gauge()))?;
-        ensure!(self.child.try_wait()?.is_none(), "it has ended: {}", self.log()?);
+        self.check_alive()?;
         self.get("/1")?;
         Ok(())
     }
 
-    /// Whether it has what it had when it was last asked.
-    fn is_steady(&mut self) -> Result<bool> {
-        let now = self.gauge()?;
-        let last = std::mem::replace(&mut self.before, now);
-        std::thread::sleep(std::time::Duration::from_millis(100));
-        Ok((last.threads, last.descriptors) == (now.threads, now.descriptors))
+    /// Waits until it has the same threads and descriptors for a while.
+    pub fn settle(&self) -> Result<Gauge> {
+        let mut last = self.gauge()?;
+        eventually("it is at rest", || {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            let now = self.gauge().unwrap_or_default();
+            let same = (last.threads, last.descriptors) == (now.threads, now.descriptors);
+            last = now;
+            same
+        })?;
+        Ok(last)
     }
 }
 

@@ -1,0 +1,11 @@
+;; Throws an exception and catches it.
+(core module $main
+  (tag $thrown)
+  (memory (export "memory") 1)
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+  (func (export "handle")
+    (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (block $caught (try_table (catch_all $caught) (throw $thrown)))
+    (i32.const 16))
+  (data (i32.const 4) "HTTP/1.0")
+  (data (i32.const 16) "\00\00\00\00\04\00\00\00\08\00\00\00\c8\00\00\00"))

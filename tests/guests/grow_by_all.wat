@@ -1,0 +1,8 @@
+;; Asks for all the memory that there are addresses for at once, and dies.
+(core module $main
+  (memory (export "memory") 1)
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+  (func (export "handle")
+    (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (drop (memory.grow (i32.const 0xffff)))
+    (unreachable)))

@@ -1,0 +1,12 @@
+;; Adds numbers of 128 bits.
+(core module $main
+  (memory (export "memory") 1)
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+  (func (export "handle")
+    (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (i64.add128 (i64.const 0) (i64.const 0) (i64.const 0) (i64.const 0))
+    (drop)
+    (drop)
+    (i32.const 16))
+  (data (i32.const 4) "HTTP/1.0")
+  (data (i32.const 16) "\00\00\00\00\04\00\00\00\08\00\00\00\c8\00\00\00"))
