@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::http1::Limits;
-use crate::{Directory, KeepAlive, Rate, Sandbox, Source, Timeouts};
+use crate::{CompileLimits, Directory, KeepAlive, Rate, Sandbox, Source, Timeouts};
 
 /// A server and its tenants. Every default has been filled in; an `Option` that is
 /// `None` means that there is no such bound.
@@ -56,6 +56,10 @@ pub struct ServerPlan {
     pub shutdown_timeout: Duration,
     /// Where compiled components are kept; `None` for the user's cache folder.
     pub cache_dir: Option<PathBuf>,
+    /// How long a component may take to compile; a second more for every MiB of it.
+    pub compile_timeout: Duration,
+    /// How much address space its compiler may have, in bytes.
+    pub compile_memory: usize,
     /// The user, and perhaps the group (`NAME:GROUP`), that the process becomes once its
     /// sockets are bound.
     pub user: Option<String>,
@@ -70,6 +74,7 @@ impl Default for ServerPlan {
     /// connection, 64 requests at once and 1024 in line.
     fn default() -> Self {
         let (keep_alive, timeouts) = (KeepAlive::default(), Timeouts::default());
+        let compile = CompileLimits::default();
         ServerPlan {
             addresses: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
             admin_address: None,
@@ -87,6 +92,8 @@ impl Default for ServerPlan {
             max_queue: 1024,
             shutdown_timeout: Duration::from_secs(10),
             cache_dir: None,
+            compile_timeout: compile.time,
+            compile_memory: usize::try_from(compile.memory).unwrap_or(usize::MAX),
             user: None,
             confine: Confine::default(),
             tls: None,

@@ -57,6 +57,8 @@ pub(super) fn read(table: Option<Table<'_>>, problems: &mut Problems) -> ServerP
         max_concurrent_requests: value::count(1..=10_000);
         max_queue: value::count(0..=1_000_000);
         shutdown_timeout: value::duration;
+        compile_timeout: value::duration;
+        compile_memory: value::size;
     }
     plan.cache_dir = table.take("cache_dir", problems, path).map(|it| it.value);
 

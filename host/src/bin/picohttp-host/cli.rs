@@ -69,6 +69,10 @@ pub enum Command {
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         config: PathBuf,
     },
+
+    /// Compile the component on standard input; see `compiling`
+    #[command(hide = true)]
+    CompileStdin,
 }
 
 /// What to serve, and how.
@@ -84,9 +88,9 @@ pub struct Serve {
         "cpu_time", "max_memory", "max_body_size", "max_response_size",
         "max_concurrent_requests", "max_queue", "max_connections", "max_buffered",
         "head_timeout", "body_timeout", "write_timeout", "idle_timeout",
-        "max_requests_per_connection", "shutdown_timeout", "cache_dir", "admin_addr",
-        "admin_token_file", "access_log", "access_log_format", "tls_cert", "tls_key", "user",
-        "confine",
+        "max_requests_per_connection", "shutdown_timeout", "cache_dir", "compile_timeout",
+        "compile_memory", "admin_addr", "admin_token_file", "access_log", "access_log_format",
+        "tls_cert", "tls_key", "user", "confine",
     ])]
     pub config: Option<PathBuf>,
 
@@ -241,6 +245,16 @@ pub struct Serve {
     #[arg(long, value_name = "COUNT", default_value_t = 10_000, help_heading = "Limits",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub max_requests_per_connection: u32,
+
+    /// How long the handler may take to compile, and a second more for every MiB of it
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration,
+          help_heading = "Limits")]
+    pub compile_timeout: Duration,
+
+    /// How much address space the compiler may have
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size,
+          help_heading = "Limits")]
+    pub compile_memory: usize,
 
     /// How long to serve those who are connected after SIGINT or SIGTERM; a second
     /// signal ends at once

@@ -3,6 +3,7 @@
 
 mod check;
 mod cli;
+mod compiling;
 mod confine;
 mod events;
 mod log;
@@ -25,7 +26,7 @@ use std::thread;
 use anyhow::{Context, Result, anyhow};
 use clap::Parser;
 use picohttp_host::config::Plan;
-use picohttp_host::{Cache, Deployer, Engine, EngineOptions, RunningServer};
+use picohttp_host::{Cache, Deployer, Engine, EngineOptions, RunningServer, compile_stdin};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, setrlimit};
 use tracing::{error, info, warn};
 
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
             let _log = log::start(options.level());
             check::check(config)
         }
+        Some(Command::CompileStdin) => return compile_stdin(),
         None => sockets.and_then(|sockets| serve(&options, sockets)),
     };
     match result {
@@ -187,7 +189,9 @@ fn engine(plan: &Plan) -> Result<Engine> {
         max_memory: MAX_MEMORY,
         ..EngineOptions::default()
     };
-    Engine::new(&options).map_err(|error| anyhow!("cannot start the engine: {error:#}"))
+    let engine = Engine::new(&options);
+    let engine = engine.map_err(|error| anyhow!("cannot start the engine: {error:#}"))?;
+    Ok(engine.compiler(compiling::compiler(&plan.server)))
 }
 
 /// How many different handlers there are.

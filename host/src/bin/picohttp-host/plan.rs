@@ -70,6 +70,8 @@ fn server(options: &Serve) -> ServerPlan {
         max_queue: options.max_queue,
         shutdown_timeout: options.shutdown_timeout,
         cache_dir: options.cache_dir.clone(),
+        compile_timeout: options.compile_timeout,
+        compile_memory: options.compile_memory,
         user: options.user.clone(),
         confine: confine(options),
         tls: options.tls_cert.clone().zip(options.tls_key.clone()),

@@ -35,6 +35,8 @@ fn every_key_is_read() {
         max_queue = 0
         shutdown_timeout = '1m'
         cache_dir = 'cache'
+        compile_timeout = 9
+        compile_memory = '10MiB'
         user = 'www-data:www-data'
         confine = 'files'
         tls_cert = 'certificate.pem'
@@ -64,6 +66,8 @@ fn every_key_is_read() {
             max_queue: 0,
             shutdown_timeout: Duration::from_secs(60),
             cache_dir: Some(path("cache")),
+            compile_timeout: Duration::from_secs(9),
+            compile_memory: 10 << 20,
             user: Some("www-data:www-data".to_owned()),
             confine: Confine::Files,
             tls: Some((path("certificate.pem"), path("key.pem"))),
