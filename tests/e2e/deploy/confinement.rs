@@ -17,14 +17,19 @@ fn allowed() -> Result<Option<BTreeSet<String>>> {
     let Some(mut allowed) = members("@default")? else { return Ok(None) };
     let always = allowed.clone();
     for filter in filters {
-        let (group, allows) = match filter.strip_prefix('~') {
-            Some(group) => (group, false),
+        let (words, allows) = match filter.strip_prefix('~') {
+            Some(words) => (words, false),
             None => (filter, true),
         };
-        let group = members(group)?.context("systemd-analyze was here a moment ago")?;
-        match allows {
-            true => allowed.extend(group),
-            false => allowed.retain(|call| !group.contains(call) || always.contains(call)),
+        for word in words.split(' ') {
+            let calls = match word.starts_with('@') {
+                true => members(word)?.context("systemd-analyze was here a moment ago")?,
+                false => BTreeSet::from([word.to_owned()]),
+            };
+            match allows {
+                true => allowed.extend(calls),
+                false => allowed.retain(|call| !calls.contains(call) || always.contains(call)),
+            }
         }
     }
     Ok(Some(allowed))
