@@ -183,12 +183,12 @@ fn builds(plan: &Plan) -> bool {
     routes.any(|route| matches!(route.source, Source::Folder(_)))
 }
 
-/// They were needed to bind, if there were any.
+/// They were needed to bind, if there were any. Who has none may not be allowed to say so.
 fn give_up_capabilities() -> rustix::io::Result<()> {
     thread::clear_ambient_capability_set()?;
     let none = CapabilitySet::empty();
     let none = CapabilitySets { effective: none, permitted: none, inheritable: none };
-    thread::set_capabilities(None, none)
+    if thread::capabilities(None)? == none { Ok(()) } else { thread::set_capabilities(None, none) }
 }
 
 #[cfg(test)]
