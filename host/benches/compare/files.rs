@@ -9,6 +9,9 @@ use anyhow::{Context, Result, ensure};
 use picohttp_host::project;
 use tempfile::TempDir;
 
+use crate::mix;
+use crate::servers::Place;
+
 pub struct Files {
     /// The handler as a component for picohttp-host.
     pub handler: PathBuf,
@@ -39,12 +42,14 @@ impl Files {
     }
 
     /// Writes nginx's configuration to its folder.
-    pub fn nginx_conf(&self, folder: &Path, port: u16) -> Result<PathBuf> {
+    pub fn nginx_conf(&self, place: &Place) -> Result<PathBuf> {
+        let Place { folder, port, .. } = place;
         let conf = folder.join("nginx.conf");
         let text = fs::read_to_string(Files::peer("nginx.conf"))?
             .replace("FOLDER", &folder.to_string_lossy())
             .replace("PORT", &port.to_string())
-            .replace("KIB", &"x".repeat(1 << 10));
+            .replace("KIB", &"x".repeat(1 << 10))
+            .replace("HOSTS", &mix::of_nginx(place));
         fs::write(&conf, text)?;
         Ok(conf)
     }

@@ -61,6 +61,7 @@ pub fn drive(
     command.arg("-s").arg(Files::peer("wrk.lua"));
     command.arg(format!("http://127.0.0.1:{port}/{}", workload.name));
     command.args(["--", workload.method, &workload.body.to_string(), &connection.to_string()]);
+    command.args((workload.hosts > 0).then(|| workload.hosts.to_string()));
     let mut wrk = Process::start(command, folder)?;
     interrupt.sleep(duration)?;
     wrk.check_alive().context("wrk")?;

@@ -1,25 +1,28 @@
 //! Servers side by side: the same handlers under the same load, in one table.
 //!
 //! ```sh
-//! cargo bench --bench compare                     # all, in about five minutes
+//! cargo bench --bench compare                     # all, in about ten minutes
 //! cargo bench --bench compare -- --quick          # all, in less than one: no figures to quote
 //! cargo bench --bench compare -- --only hello --only nginx --rounds 7 --seconds 5
 //! ```
 //!
 //! In the order of a run: [`workloads`] are what is asked, [`servers`] are who is asked,
-//! and [`files`] are built for them. For each of them in turn, round after round,
-//! [`measure`] starts a [`process`], sees with a [`probe`] that it answers rightly, drives
-//! it with a [`load`] and reads its [`usage`]. [`table`] prints the medians, and
-//! [`machine`] what they were measured on.
+//! and [`files`] are built for them, for many handlers those of a [`mix`]. For each of them
+//! in turn, round after round, [`measure`] starts a [`process`], sees with a [`probe`] that
+//! it answers rightly, drives it with a [`load`] and reads its [`usage`]. Then all are
+//! asked again at one [`pace`], which all of them can keep. [`table`] prints the medians,
+//! and [`machine`] what they were measured on.
 
 mod options;
 mod workloads;
 mod servers;
 mod files;
+mod mix;
 mod measure;
 mod process;
 mod probe;
 mod load;
+mod pace;
 mod usage;
 mod table;
 mod machine;
@@ -30,16 +33,15 @@ use clap::Parser;
 
 use files::Files;
 use interrupt::Interrupt;
-use measure::measure;
 use options::Options;
 use servers::{SERVERS, Server};
 use table::Row;
-use workloads::{LEFT_OUT, WORKLOADS, Workload};
+use workloads::{WORKLOADS, Workload};
 
 fn main() -> Result<()> {
     let options = Options::parse();
     options.check()?;
-    let mut notes: Vec<String> = LEFT_OUT.iter().map(|left_out| (*left_out).to_owned()).collect();
+    let mut notes = Vec::new();
     let mut servers = Vec::new();
     for server in SERVERS.iter().filter(|server| options.wants_server(server)) {
         match (server.version)() {
@@ -58,11 +60,24 @@ fn main() -> Result<()> {
     let interrupt = Interrupt::catch()?;
     let files = Files::build()?;
     let mut rows = rows(&workloads, &servers);
-    run(&mut rows, &options, &files, &interrupt, &mut notes)?;
+    let plan = options.plan();
+    let rounds = Rounds { count: plan.rounds, interrupt: &interrupt };
+    rounds.run(&mut rows, &mut notes, "as fast as it can", |row| {
+        row.rounds.push(measure::measure(row, &plan, &files, &interrupt)?);
+        Ok(())
+    })?;
+    table::set_paces(&mut rows);
+    rounds.run(&mut rows, &mut notes, "at a set pace", |row| {
+        if let Some(pace) = row.pace {
+            row.paced.push(measure::at_pace(row, pace, &plan, &files, &interrupt)?);
+        }
+        Ok(())
+    })?;
 
     machine::print(&servers, &wrk);
-    println!("{}", options.plan());
+    println!("{plan}");
     table::print(&rows);
+    table::print_paced(&rows);
     table::footnotes(&rows, &notes);
     Ok(())
 }
@@ -84,33 +99,32 @@ fn rows(workloads: &[&'static Workload], servers: &[(&'static Server, String)]) 
     rows
 }
 
-/// Measures every row once in each round. What fails once is noted, and not
-/// tried again.
-fn run(
-    rows: &mut [Row],
-    options: &Options,
-    files: &Files,
-    interrupt: &Interrupt,
-    notes: &mut Vec<String>,
-) -> Result<()> {
-    let plan = options.plan();
-    for round in 1..=plan.rounds {
-        for row in &mut *rows {
-            if matches!(row.rounds.last(), Some(None)) {
-                row.rounds.push(None);
-                continue;
-            }
-            eprintln!("{round}/{} {row}", plan.rounds);
-            let measured = measure(row, &plan, files, interrupt);
-            interrupt.check()?;
-            row.rounds.push(match measured {
-                Ok(measured) => Some(measured),
-                Err(error) => {
-                    notes.push(format!("{row}: {error:#}"));
-                    None
+/// Every row is measured once in each round. One that fails once is noted, and not tried
+/// again.
+struct Rounds<'a> {
+    count: u32,
+    interrupt: &'a Interrupt,
+}
+
+impl Rounds<'_> {
+    fn run(
+        &self,
+        rows: &mut [Row],
+        notes: &mut Vec<String>,
+        how: &str,
+        mut measure: impl FnMut(&mut Row) -> Result<()>,
+    ) -> Result<()> {
+        for round in 1..=self.count {
+            for row in rows.iter_mut().filter(|row| !row.failed) {
+                eprintln!("{round}/{} {row}, {how}", self.count);
+                let measured = measure(row);
+                self.interrupt.check()?;
+                if let Err(error) = measured {
+                    notes.push(format!("{row}, {how}: {error:#}"));
+                    row.failed = true;
                 }
-            });
+            }
         }
+        Ok(())
     }
-    Ok(())
 }

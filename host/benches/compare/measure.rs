@@ -5,10 +5,12 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use tempfile::TempDir;
 
 use crate::files::Files;
 use crate::interrupt::Interrupt;
 use crate::load::{self, CONNECTIONS, Load};
+use crate::pace::{self, Latency};
 use crate::probe::probe;
 use crate::process::Process;
 use crate::servers::Place;
@@ -34,21 +36,17 @@ pub struct Measurement {
 /// The longest that a slow server makes a measurement.
 const SLOWEST: Duration = Duration::from_secs(10);
 
+/// Asks as fast as there are answers.
 pub fn measure(
     row: &Row,
     plan: &Plan,
     files: &Files,
     interrupt: &Interrupt,
 ) -> Result<Measurement> {
-    let folder = files.new_folder()?;
-    let place =
-        Place { port: free_port()?, connection: row.connection, files, folder: folder.path() };
-    let mut server = Process::start((row.server.command)(&place)?, folder.path())?;
-    let alone = probe(place.port, row.workload, row.connection, &mut server, interrupt)?;
-
+    let Started { mut server, port, alone, _folder } = start(row, files, interrupt)?;
     let drive = |duration| {
         let folder = files.new_folder()?;
-        load::drive(place.port, row.workload, row.connection, duration, folder.path(), interrupt)
+        load::drive(port, row.workload, row.connection, duration, folder.path(), interrupt)
     };
     // A server that takes turns among all connections answers none of them sooner.
     let first_answers = alone * CONNECTIONS;
@@ -68,6 +66,44 @@ pub fn measure(
         peak_mib: after.peak_kib as f64 / 1024.0,
         load,
     })
+}
+
+/// Asks so many times a second.
+pub fn at_pace(
+    row: &Row,
+    per_second: f64,
+    plan: &Plan,
+    files: &Files,
+    interrupt: &Interrupt,
+) -> Result<Latency> {
+    let Started { mut server, port, .. } = start(row, files, interrupt)?;
+    let offer = |seconds| {
+        let duration = Duration::from_secs_f64(seconds);
+        pace::offer(port, row.workload, row.connection, per_second, duration, interrupt)
+    };
+    offer(plan.warm_up)?;
+    settle(&server, interrupt)?;
+    let latency = offer(plan.seconds)?;
+    server.check_alive().context("under load")?;
+    Ok(latency)
+}
+
+/// A server that answers.
+struct Started {
+    server: Process,
+    port: u16,
+    /// How long an answer takes with no other client there.
+    alone: Duration,
+    _folder: TempDir,
+}
+
+fn start(row: &Row, files: &Files, interrupt: &Interrupt) -> Result<Started> {
+    let Row { workload, connection, .. } = *row;
+    let (folder, port) = (files.new_folder()?, free_port()?);
+    let place = Place { port, workload, connection, files, folder: folder.path() };
+    let mut server = Process::start((row.server.command)(&place)?, folder.path())?;
+    let alone = probe(port, workload, connection, &mut server, interrupt)?;
+    Ok(Started { server, port, alone, _folder: folder })
 }
 
 /// A port that nobody listens on; nobody else is expected to take it in the next moment.

@@ -62,17 +62,7 @@ fn connect(port: u16) -> std::io::Result<TcpStream> {
 
 /// Asks as the load does, and checks the answer.
 fn ask(client: &mut TcpStream, workload: &Workload, connection: Connection) -> Result<()> {
-    let Workload { name, method, body, .. } = workload;
-    let mut request = format!("{method} /{name} HTTP/1.1\r\nHost: 127.0.0.1\r\n").into_bytes();
-    if connection == Connection::Close {
-        request.extend(b"Connection: close\r\n");
-    }
-    if *body > 0 {
-        request.extend(format!("Content-Length: {body}\r\n").into_bytes());
-    }
-    request.extend(b"\r\n");
-    request.extend(workload.request_body());
-    client.write_all(&request)?;
+    client.write_all(&workload.request(connection, 0))?;
 
     let (head, body) = answer(client)?;
     ensure!(head.split(' ').nth(1) == Some("200"), "it answers {:?}", head.lines().next());

@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::files::Files;
+use crate::mix;
 use crate::workloads::Workload;
 
 /// A way to set up one server.
@@ -18,6 +19,8 @@ pub struct Server {
     pub version: fn() -> Option<String>,
     /// How to get it.
     pub install: &'static str,
+    /// Whether it runs WebAssembly.
+    pub is_wasm: bool,
     connections: &'static [Connection],
     lacks: &'static [&'static str],
     /// The command that serves until it is killed.
@@ -36,6 +39,7 @@ pub const BOTH: &[Connection] = &[Connection::KeepAlive, Connection::Close];
 /// What a server is started with.
 pub struct Place<'a> {
     pub port: u16,
+    pub workload: &'a Workload,
     pub connection: Connection,
     pub files: &'a Files,
     /// An empty folder of its own.
@@ -49,10 +53,15 @@ pub const SERVERS: &[Server] = &[
         about: "a fresh instance for each request; every limit and deadline as shipped",
         version: ours,
         install: "",
+        is_wasm: true,
         connections: BOTH,
         lacks: &[],
         command: |place| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
+            if place.workload.hosts > 0 {
+                command.arg("--config").arg(mix::of_ours(place)?);
+                return Ok(command);
+            }
             command.arg(&place.files.handler).arg("--cache-dir").arg(&place.files.cache);
             command.args(place.options_of_ours());
             Ok(command)
@@ -63,8 +72,9 @@ pub const SERVERS: &[Server] = &[
         about: "the same host around a closure: no wasm, no sandbox",
         version: ours,
         install: "",
+        is_wasm: false,
         connections: BOTH,
-        lacks: &[],
+        lacks: &["mix"],
         command: |place| {
             let mut command = Command::new(&place.files.native);
             command.args(place.options_of_ours());
@@ -76,8 +86,9 @@ pub const SERVERS: &[Server] = &[
         about: "a fresh instance for each request; its defaults",
         version: wasmtime,
         install: WASMTIME,
+        is_wasm: true,
         connections: BOTH,
-        lacks: &[],
+        lacks: &["mix"],
         command: |place| Ok(wasmtime_serve(place, &[])),
     },
     Server {
@@ -85,8 +96,9 @@ pub const SERVERS: &[Server] = &[
         about: "a fresh instance for each request; its pool as ours",
         version: wasmtime,
         install: WASMTIME,
+        is_wasm: true,
         connections: BOTH,
-        lacks: &[],
+        lacks: &["mix"],
         command: |place| {
             let tuned = [
                 "-Opooling-memory-keep-resident=1048576",
@@ -101,8 +113,9 @@ pub const SERVERS: &[Server] = &[
         about: "not fresh: an instance answers up to 128 requests",
         version: wasmtime,
         install: WASMTIME,
+        is_wasm: true,
         connections: BOTH,
-        lacks: &[],
+        lacks: &["mix"],
         command: |place| Ok(wasmtime_serve(place, &["--max-instance-reuse-count=128"])),
     },
     Server {
@@ -110,25 +123,30 @@ pub const SERVERS: &[Server] = &[
         about: "runs no code: `return 200`; it cannot echo or compute",
         version: || version("nginx", &["-v"]),
         install: "apt install nginx-light, with /usr/sbin on the PATH",
+        is_wasm: false,
         connections: BOTH,
         lacks: &["echo", "cpu"],
         command: |place| {
             let mut command = Command::new("nginx");
             command.arg("-p").arg(place.folder).arg("-e").arg("stderr");
-            command.arg("-c").arg(place.files.nginx_conf(place.folder, place.port)?);
+            command.arg("-c").arg(place.files.nginx_conf(place)?);
             Ok(command)
         },
     },
     Server {
         name: "workerd",
-        about: "not fresh: one V8 isolate for all requests",
+        about: "not fresh: one V8 isolate for all requests of a handler",
         version: || version("workerd", &["--version"]),
         install: "npm install --global workerd",
+        is_wasm: false,
         connections: BOTH,
         lacks: &[],
         command: |place| {
             let mut command = Command::new("workerd");
-            command.arg("serve").arg(Files::peer("workerd.capnp"));
+            command.arg("serve").arg(match place.workload.hosts {
+                0 => Files::peer("workerd.capnp"),
+                _ => mix::of_workerd(place)?,
+            });
             command.arg(format!("--socket-addr=http=127.0.0.1:{}", place.port));
             Ok(command)
         },
@@ -143,8 +161,9 @@ pub const SERVERS: &[Server] = &[
         },
         // The package does not name what it depends on.
         install: "python3 -m pip install picohttp==0.0.5 rutifu==0.0.8",
+        is_wasm: false,
         connections: &[Connection::Close],
-        lacks: &[],
+        lacks: &["mix"],
         command: |place| {
             let mut command = Command::new("python3");
             command.arg(Files::peer("serve_picohttp.py")).arg(place.port.to_string());

@@ -4,16 +4,27 @@ use std::fmt;
 
 use crate::load::CONNECTIONS;
 use crate::measure::Measurement;
+use crate::pace::Latency;
 use crate::servers::{Connection, Server};
 use crate::workloads::Workload;
 
-/// One row of the table, with what each round measured, if it could.
+/// One row of the table, with what each round measured.
 pub struct Row {
     pub workload: &'static Workload,
     pub connection: Connection,
     pub server: &'static Server,
-    pub rounds: Vec<Option<Measurement>>,
+    pub rounds: Vec<Measurement>,
+    /// The requests per second of all rows of the section, if this server can take them.
+    pub pace: Option<f64>,
+    pub paced: Vec<Latency>,
+    /// Whether it could not be measured in some round. It is not tried again then.
+    pub failed: bool,
 }
+
+/// The pace of a section: this share of what the slowest WebAssembly server of it takes.
+/// A server of which it is more than `MOST` is left out.
+const PACE: f64 = 0.5;
+const MOST: f64 = 0.8;
 
 /// How much of a core wrk may use before it is suspected to be what was measured.
 const BUSY: f64 = 0.95;
@@ -24,15 +35,20 @@ impl Row {
         connection: Connection,
         server: &'static Server,
     ) -> Row {
-        Row { workload, connection, server, rounds: Vec::new() }
-    }
-
-    fn measured(&self) -> impl Iterator<Item = &Measurement> {
-        self.rounds.iter().flatten()
+        let (rounds, paced) = (Vec::new(), Vec::new());
+        Row { workload, connection, server, rounds, pace: None, paced, failed: false }
     }
 
     fn median(&self, of: impl Fn(&Measurement) -> f64) -> f64 {
-        median(self.measured().map(of).collect())
+        median(self.rounds.iter().map(of).collect())
+    }
+
+    fn paced(&self, of: impl Fn(&Latency) -> f64) -> f64 {
+        median(self.paced.iter().map(of).collect())
+    }
+
+    fn per_second(&self) -> f64 {
+        self.median(|one| one.requests_per_second)
     }
 
     fn same_section(&self, other: &Row) -> bool {
@@ -46,11 +62,7 @@ impl Row {
     /// Requests per second of ours by those of this one, of each round that has both.
     fn ratios(&self, ours: &Row) -> Vec<f64> {
         let pairs = ours.rounds.iter().zip(&self.rounds);
-        pairs
-            .filter_map(|(ours, theirs)| {
-                Some(ours.as_ref()?.requests_per_second / theirs.as_ref()?.requests_per_second)
-            })
-            .collect()
+        pairs.map(|(ours, theirs)| ours.requests_per_second / theirs.requests_per_second).collect()
     }
 
     fn print(&self, ours: Option<&Row>) {
@@ -61,7 +73,7 @@ impl Row {
         println!(
             "{:<22} {:>9.0}{} {:>8.2} {:>8.2} {:>8.2} {:>9.1} {:>8.0} {:>9}",
             self.server.name,
-            self.median(|one| one.requests_per_second),
+            self.per_second(),
             if self.load_was_the_limit() { '*' } else { ' ' },
             self.median(|one| one.load.p50),
             self.median(|one| one.load.p99),
@@ -99,13 +111,50 @@ pub fn print(rows: &[Row]) {
         "{:<22} {:>9}  {:>8} {:>8} {:>8} {:>9} {:>8} {:>9}",
         "", "/s", "ms", "ms", "ms", "/request", "MiB", "/ theirs"
     );
-    let measured: Vec<&Row> = rows.iter().filter(|row| row.measured().next().is_some()).collect();
+    let measured: Vec<&Row> = rows.iter().filter(|row| !row.rounds.is_empty()).collect();
     for section in measured.chunk_by(|a, b| a.same_section(b)) {
-        let Some(first) = section.first() else { continue };
-        println!("{}: {}, {}", first.workload.name, first.workload.about, first.connection);
+        let Some(Row { workload, connection, .. }) = section.first() else { continue };
+        println!("{}: {}, {connection}", workload.name, workload.about);
         let ours = section.iter().find(|row| row.server.is_ours()).copied();
         for row in section {
             row.print(ours);
+        }
+    }
+}
+
+/// Gives all rows of a section the same pace.
+pub fn set_paces(rows: &mut [Row]) {
+    for section in rows.chunk_by_mut(|a, b| a.same_section(b)) {
+        let wasm = section.iter().filter(|row| row.server.is_wasm && !row.rounds.is_empty());
+        let Some(slowest) = wasm.map(Row::per_second).min_by(f64::total_cmp) else { continue };
+        for row in section {
+            let pace = slowest * PACE;
+            row.pace = (row.per_second() * MOST > pace).then_some(pace);
+        }
+    }
+}
+
+/// Prints how long answers took at the same pace.
+pub fn print_paced(rows: &[Row]) {
+    println!("\n{:<22} {:>8} {:>8} {:>8} {:>9}", "at the same pace", "p50", "p99", "p99.9", "p99");
+    println!("{:<22} {:>8} {:>8} {:>8} {:>9}", "", "ms", "ms", "ms", "/ ours");
+    let paced: Vec<&Row> = rows.iter().filter(|row| !row.paced.is_empty()).collect();
+    for section in paced.chunk_by(|a, b| a.same_section(b)) {
+        let Some(Row { workload, connection, pace, .. }) = section.first() else { continue };
+        let pace = pace.unwrap_or_default();
+        println!("{}, {connection}: {pace:.0} requests per second", workload.name);
+        let ours = section.iter().find(|row| row.server.is_ours());
+        for row in section {
+            let (p50, p99, p999) =
+                (|one: &Latency| one.p50, |one: &Latency| one.p99, |one: &Latency| one.p999);
+            println!(
+                "{:<22} {:>8.2} {:>8.2} {:>8.2} {:>9.2}",
+                row.server.name,
+                row.paced(p50),
+                row.paced(p99),
+                row.paced(p999),
+                row.paced(p99) / ours.map_or(f64::NAN, |ours| ours.paced(p99)),
+            );
         }
     }
 }
@@ -123,9 +172,13 @@ pub fn footnotes(rows: &[Row], notes: &[String]) {
     println!("ours / theirs: of requests per second, within each round.");
     println!("peak RSS: since the start of the server, in sum over its processes.");
     println!("CPU: user and system time of the server's processes.");
+    println!(
+        "at the same pace: half of what the slowest WebAssembly server takes; from when a request \
+         was due on, with the time to connect."
+    );
     for row in rows {
-        let errors: f64 = row.measured().map(|one| one.load.errors).sum();
-        let requests: f64 = row.measured().map(|one| one.load.requests).sum();
+        let errors: f64 = row.rounds.iter().map(|one| one.load.errors).sum();
+        let requests: f64 = row.rounds.iter().map(|one| one.load.requests).sum();
         if errors > 0.0 {
             println!("{row}: {errors} errors in {requests} requests");
         }

@@ -4,6 +4,7 @@ export default {
   async fetch(request) {
     switch (new URL(request.url).pathname) {
       case "/hello":
+      case "/mix":
         return new Response("Hello world!");
       case "/10k":
         return new Response("x".repeat(10 << 10));

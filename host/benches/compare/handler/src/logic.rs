@@ -6,7 +6,7 @@ use std::hint::black_box;
 /// The body for a route, or `None` if there is no such route.
 pub fn answer(route: &str, body: &[u8]) -> Option<Vec<u8>> {
     match route {
-        "hello" => Some(b"Hello world!".to_vec()),
+        "hello" | "mix" => Some(b"Hello world!".to_vec()),
         "10k" => Some(vec![b'x'; 10 << 10]),
         "echo" => Some(body.to_vec()),
         "cpu" => Some(format!("{:08x}", work(black_box(STEPS))).into_bytes()),
