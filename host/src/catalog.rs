@@ -216,7 +216,13 @@ impl Served {
         let tally = series.tenant(&name, before.map(|before| &before.tally));
         let (endpoints, paths) = (Vec::with_capacity(routes.len()), Paths::default());
         let mut served = Served { account, lane, bounds, hosts, tally, endpoints, paths };
+        let before: HashMap<&str, &Arc<Endpoint>> = before
+            .into_iter()
+            .flat_map(|before| &before.endpoints)
+            .map(|endpoint| (endpoint.origin.route.as_str(), endpoint))
+            .collect();
         for route in routes {
+            let before = before.get(route.path.as_str()).copied();
             served.add(route, admission, series, before)?;
         }
         Ok(served)
@@ -227,7 +233,7 @@ impl Served {
         route: Route,
         admission: &Arc<Admission>,
         series: &mut Series<'_>,
-        before: Option<&Served>,
+        before: Option<&Arc<Endpoint>>,
     ) -> Result<(), CatalogError> {
         let Route { path, handler, args, quota, max_body_size } = route;
         let tenant = &self.account.name;
@@ -240,8 +246,6 @@ impl Served {
             let paths = [other.origin.route.clone(), path];
             return Err(CatalogError::SamePath { tenant: tenant.clone(), paths });
         }
-        let same = |endpoint: &&Arc<Endpoint>| endpoint.origin.route == path;
-        let before = before.and_then(|before| before.endpoints.iter().find(same));
         let lane = match before {
             Some(before) => Arc::clone(&before.lane),
             None => Arc::new(admission.of_route(&self.lane, quota)),

@@ -1,7 +1,7 @@
 //! What every request of a server has in common.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
@@ -117,6 +117,8 @@ pub(crate) struct Service {
     pub(crate) metrics: Metrics,
     pub(crate) access_log: Option<Log>,
     journals: bool,
+    /// Held while a catalog takes the place of the one that it was made from.
+    replacing: Mutex<()>,
     /// Set when the server begins to stop: connections no longer persist.
     pub(crate) stopping: AtomicBool,
     next_id: AtomicU64,
@@ -147,6 +149,7 @@ impl Service {
             metrics,
             access_log,
             journals,
+            replacing: Mutex::default(),
             stopping,
             next_id,
         })
@@ -155,6 +158,7 @@ impl Service {
     /// Serves other tenants from now on. Requests whose heads have been read keep their
     /// endpoints.
     pub(crate) fn replace(&self, tenants: Vec<Tenant>) -> Result<(), CatalogError> {
+        let _alone = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.catalog.load();
         let Service { admission, outermost, metrics, .. } = self;
         let catalog = Catalog::new(tenants, admission, outermost, metrics, Some(&before))

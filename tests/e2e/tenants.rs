@@ -93,9 +93,10 @@ fn what_only_looks_like_a_host_is_nobodys() -> Result<()> {
 }
 
 #[test]
-fn two_hosts_that_differ_are_refused_whatever_the_target() -> Result<()> {
+fn two_hosts_are_refused_whatever_the_target() -> Result<()> {
     for (target, headers) in [
         ("/", "Host: a.test\r\nHost: b.test\r\n"),
+        ("/", "Host: a.test\r\nHost: a.test\r\n"),
         ("/", "Host: b.test\r\nhOST: a.test\r\n"),
         ("/", "Host: a.test\r\nX: y\r\nHost:\r\n"),
         ("http://a.test/", "Host: a.test\r\nHost: b.test\r\n"),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 
-use super::sink::Sink;
+use super::sink::{Lost, Sink};
 
 /// How many bytes of lines may wait.
 const ROOM: usize = 4 << 20;
@@ -87,9 +87,8 @@ impl Queue {
             if let Some(other) = other {
                 sink = other;
             }
-            if let Err(error) = sink.write(&lines) {
-                let count = lines.iter().filter(|&&byte| byte == b'\n').count();
-                self.drop_lines(count as u64, &error.to_string());
+            if let Err(Lost { lines, cause }) = sink.write(&lines) {
+                self.drop_lines(lines as u64, &cause.to_string());
             }
             lines.clear();
         }

@@ -1,33 +1,121 @@
 //! Where a log goes.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write, stderr};
+use std::io::{self, ErrorKind, Write, stderr};
 use std::os::unix::fs::OpenOptionsExt;
 
 use crate::config::LogTarget;
 
-/// Where a log goes.
-pub(super) enum Sink {
+/// Where a log goes, line by line.
+pub(super) struct Sink<W = Target> {
+    target: W,
+    /// Whether the last line was cut.
+    cut: bool,
+}
+
+pub(super) enum Target {
     Stderr,
     File(File),
+}
+
+/// Lines could not be written, or not to their end.
+#[derive(Debug)]
+pub(super) struct Lost {
+    pub(super) lines: usize,
+    pub(super) cause: io::Error,
 }
 
 impl Sink {
     /// Opens it; a file at its end, for its owner and group.
     pub(super) fn open(target: &LogTarget) -> io::Result<Sink> {
-        match target {
-            LogTarget::Stderr => Ok(Sink::Stderr),
+        let target = match target {
+            LogTarget::Stderr => Target::Stderr,
             LogTarget::File(path) => {
                 let mut options = OpenOptions::new();
-                options.append(true).create(true).mode(0o640).open(path).map(Sink::File)
+                Target::File(options.append(true).create(true).mode(0o640).open(path)?)
             }
+        };
+        Ok(Sink { target, cut: false })
+    }
+}
+
+impl<W: Write> Sink<W> {
+    /// Writes whole lines. One that is cut, of a full disk say, is ended before others
+    /// follow.
+    pub(super) fn write(&mut self, lines: &[u8]) -> Result<(), Lost> {
+        let lost = |lines: &[u8], cause| {
+            let lines = lines.iter().filter(|&&byte| byte == b'\n').count();
+            Lost { lines, cause }
+        };
+        if self.cut {
+            self.target.write_all(b"\n").map_err(|cause| lost(lines, cause))?;
+            self.cut = false;
+        }
+        let mut left = lines;
+        while !left.is_empty() {
+            let written = match self.target.write(left) {
+                Ok(0) => Err(ErrorKind::WriteZero.into()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => Ok(0),
+                written => written,
+            };
+            let (done, rest) = match written {
+                Ok(written) => left.split_at(written.min(left.len())),
+                Err(cause) => return Err(lost(left, cause)),
+            };
+            self.cut = done.last().map_or(self.cut, |&byte| byte != b'\n');
+            left = rest;
+        }
+        Ok(())
+    }
+}
+
+impl Write for Target {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Target::Stderr => stderr().write(bytes),
+            Target::File(file) => file.write(bytes),
         }
     }
 
-    pub(super) fn write(&mut self, lines: &[u8]) -> io::Result<()> {
-        match self {
-            Sink::Stderr => stderr().lock().write_all(lines),
-            Sink::File(file) => file.write_all(lines),
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk with room for so many bytes.
+    struct Disk {
+        written: Vec<u8>,
+        room: usize,
+    }
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let count = bytes.len().min(self.room);
+            if count == 0 {
+                return Err(ErrorKind::StorageFull.into());
+            }
+            self.room -= count;
+            self.written.extend_from_slice(&bytes[..count]);
+            Ok(count)
         }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_that_was_cut_is_ended_before_others_follow() {
+        let mut sink = Sink { target: Disk { written: Vec::new(), room: 6 }, cut: false };
+        assert_eq!(sink.write(b"one\ntwo\nthree\n").unwrap_err().lines, 2);
+        assert_eq!(sink.write(b"four\n").unwrap_err().lines, 1);
+        sink.target.room = 100;
+        sink.write(b"five\nsix\n").unwrap();
+        sink.write(b"seven\n").unwrap();
+        assert_eq!(sink.target.written, b"one\ntw\nfive\nsix\nseven\n");
     }
 }

@@ -66,7 +66,7 @@ fn content_length(value: &str) -> Result<u64, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::Hosts`] if there are two that differ (RFC 9112 section 3.2).
+/// [`Error::Hosts`] if there are two (RFC 9112 section 3.2).
 pub fn host<'a>(head: &Head<'a>) -> Result<&'a str, Error> {
     let mut hosts = head
         .headers
@@ -74,7 +74,7 @@ pub fn host<'a>(head: &Head<'a>) -> Result<&'a str, Error> {
         .filter(|(name, _)| name.eq_ignore_ascii_case("host"))
         .map(|&(_, value)| value);
     let host = hosts.next().unwrap_or_default();
-    if hosts.any(|other| other != host) { Err(Error::Hosts) } else { Ok(host) }
+    if hosts.next().is_some() { Err(Error::Hosts) } else { Ok(host) }
 }
 
 /// Whether the client waits for `100 Continue` before it sends its body

@@ -4,6 +4,7 @@ mod slow;
 mod instances;
 mod readers;
 mod stopped;
+mod vanished;
 mod flood;
 mod descriptors;
 mod overload;
@@ -49,6 +50,11 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "stopped",
         about: "512 clients that are stopped in the middle of what they do",
         run: stopped::run,
+    },
+    Scenario {
+        name: "vanished",
+        about: "1250 clients that no packet reaches any more",
+        run: vanished::run,
     },
     Scenario {
         name: "flood",
