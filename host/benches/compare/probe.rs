@@ -13,7 +13,7 @@ use crate::servers::Connection;
 use crate::workloads::Workload;
 
 /// How long a server may take to start, or to answer.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until the server listens, checks two answers, and returns how long the second
 /// took, with no other client there.
