@@ -6,6 +6,7 @@ mod cli;
 mod compiling;
 mod confine;
 mod events;
+mod heap;
 mod log;
 mod notify;
 mod plan;
@@ -39,7 +40,8 @@ use sockets::Sockets;
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    // Before there is any other thread.
+    // Both before there is any other thread.
+    heap::give_back_large_buffers();
     let sockets = Sockets::take();
     let result = match &options.command {
         Some(Command::Check { config }) => {
