@@ -56,14 +56,27 @@ pub const SERVERS: &[Server] = &[
         is_wasm: true,
         connections: BOTH,
         lacks: &[],
-        command: |place| {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
-            if place.workload.hosts > 0 {
+        command: |place| match place.workload.hosts {
+            0 => Ok(picohttp_host(place)),
+            _ => {
+                let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
                 command.arg("--config").arg(mix::of_ours(place)?);
-                return Ok(command);
+                Ok(command)
             }
-            command.arg(&place.files.handler).arg("--cache-dir").arg(&place.files.cache);
-            command.args(place.options_of_ours());
+        },
+    },
+    Server {
+        name: "picohttp-host logging",
+        about: "the same with an access log, and a listener for the operator",
+        version: ours,
+        install: "",
+        is_wasm: true,
+        connections: BOTH,
+        lacks: &["10k", "echo", "cpu", "mix"],
+        command: |place| {
+            let mut command = picohttp_host(place);
+            command.arg("--access-log").arg(place.folder.join("access.log"));
+            command.args(["--access-log-format=json", "--admin-addr=127.0.0.1:0"]);
             Ok(command)
         },
     },
@@ -198,6 +211,13 @@ impl fmt::Display for Connection {
             Connection::Close => "close",
         })
     }
+}
+
+fn picohttp_host(place: &Place) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
+    command.arg(&place.files.handler).arg("--cache-dir").arg(&place.files.cache);
+    command.args(place.options_of_ours());
+    command
 }
 
 const WASMTIME: &str = "cargo install --locked wasmtime-cli@48.0.8";
