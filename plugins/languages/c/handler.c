@@ -1,7 +1,7 @@
-// A picohttp handler in C. To build it, beside a copy of the folder wit:
+// A picohttp handler in C. To build it, beside copies of wit and memory.c:
 //
 //   $ wit-bindgen c wit --world plugin --out-dir gen
-//   $ python-zig cc -target wasm32-wasi -mexec-model=reactor -Os -s -Wl,-z,stack-size=65536 -I gen -o core.wasm handler.c gen/plugin.c gen/plugin_component_type.o
+//   $ python-zig cc -target wasm32-wasi -mexec-model=reactor -Os -s -Wl,-z,stack-size=65536 -I gen -o core.wasm handler.c memory.c gen/plugin.c gen/plugin_component_type.o
 //   $ wasm-tools component new core.wasm --output handler.wasm
 
 #include <stdlib.h>

@@ -1,7 +1,8 @@
-// A picohttp handler in C++. To build it, beside a copy of the folder wit:
+// A picohttp handler in C++. To build it, beside copies of wit and memory.c:
 //
 //   $ wit-bindgen cpp wit --world plugin --out-dir gen
-//   $ python-zig c++ -std=c++23 -fno-exceptions -fno-rtti -target wasm32-wasi -mexec-model=reactor -Os -s -Wl,-z,stack-size=65536 -I gen -o core.wasm handler.cpp gen/plugin.cpp gen/plugin_component_type.o
+//   $ python-zig cc -target wasm32-wasi -Os -c memory.c
+//   $ python-zig c++ -std=c++23 -fno-exceptions -fno-rtti -target wasm32-wasi -mexec-model=reactor -Os -s -Wl,-z,stack-size=65536 -I gen -o core.wasm handler.cpp memory.o gen/plugin.cpp gen/plugin_component_type.o
 //   $ wasm-tools component new core.wasm --output handler.wasm
 
 #include <__verbose_abort>

@@ -1,4 +1,4 @@
-"""A picohttp handler in Python. To build it, beside a copy of the folder wit:
+"""A picohttp handler in Python. To build it, beside a copy of wit:
 
     $ componentize-py --wit-path wit --world plugin componentize handler --output handler.wasm
 """

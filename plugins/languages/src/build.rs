@@ -48,6 +48,7 @@ impl Language {
         fs::remove_dir_all(&folder)?;
         copy(&self.source_folder(handler), &folder)?;
         copy(&root().join("wit"), &folder.join("wit"))?;
+        fs::copy(package().join(MEMORY), folder.join(MEMORY))?;
         for command in self.commands()? {
             tell(&command);
             run(&command, &folder)?;
@@ -61,8 +62,9 @@ impl Language {
         let Ok(built) = component.metadata().and_then(|metadata| metadata.modified()) else {
             return Ok(false);
         };
-        let sources = [self.source_folder(handler), self.example(), root().join("wit")];
-        let changed = sources.iter().map(|path| last_change(path)).collect::<Result<Vec<_>>>()?;
+        let shared = [self.example(), package().join(MEMORY), root().join("wit")];
+        let sources = [self.source_folder(handler)].into_iter().chain(shared);
+        let changed = sources.map(|path| last_change(&path)).collect::<Result<Vec<_>>>()?;
         Ok(changed.into_iter().all(|changed| changed <= built))
     }
 
@@ -87,6 +89,9 @@ impl Language {
         target().join(handler.folder()).join(self.folder)
     }
 }
+
+/// What handlers in C and its kin are linked with.
+const MEMORY: &str = "memory.c";
 
 /// What every handler is built as.
 const COMPONENT: &str = "handler.wasm";

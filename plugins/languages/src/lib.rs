@@ -2,7 +2,8 @@
 //!
 //! How a handler is built is said at the top of its own source, by the lines that begin
 //! with `$ `. They run in a folder beneath `target/languages` that holds copies of the
-//! handler's folder and of the interface in `wit/`, and leave `handler.wasm` there.
+//! handler's folder, of the interface in `wit/` and of `memory.c`, and leave `handler.wasm`
+//! there.
 
 mod build;
 mod tools;

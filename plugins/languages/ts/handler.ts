@@ -1,4 +1,4 @@
-// A picohttp handler in TypeScript. To build it, beside a copy of the folder wit:
+// A picohttp handler in TypeScript. To build it, beside a copy of wit:
 //
 //   $ tsc --strict --target es2022 handler.ts
 //   $ jco componentize handler.js --wit wit --world-name plugin --backend quickjs --backend-qjs-disable-async --out handler.wasm

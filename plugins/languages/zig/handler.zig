@@ -1,7 +1,7 @@
-//! A picohttp handler in Zig. To build it, beside a copy of the folder wit:
+//! A picohttp handler in Zig. To build it, beside copies of wit and memory.c:
 //!
 //!   $ wit-bindgen c wit --world plugin --out-dir gen
-//!   $ python-zig build-exe handler.zig gen/plugin.c gen/plugin_component_type.o -target wasm32-wasi -mexec-model=reactor -fno-entry -OReleaseSmall -lc -fstrip --stack 65536 -femit-bin=core.wasm
+//!   $ python-zig build-exe handler.zig memory.c gen/plugin.c gen/plugin_component_type.o -target wasm32-wasi -mexec-model=reactor -fno-entry -OReleaseSmall -lc -fstrip --stack 65536 -femit-bin=core.wasm
 //!   $ wasm-tools component new core.wasm --output handler.wasm
 
 const std = @import("std");

@@ -1,4 +1,4 @@
-// A picohttp handler in Go. To build it, in the folder above, beside a copy of the folder wit:
+// A picohttp handler in Go. To build it, in the folder above, beside a copy of wit:
 //
 //	$ wit-bindgen go wit --world plugin
 //	$ GOFLAGS=-mod=mod GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -ldflags='-s -w -checklinkname=0' -o core.wasm

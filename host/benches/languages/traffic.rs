@@ -1,0 +1,53 @@
+//! A handler behind a socket, under wrk's load.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use picohttp_host::{HttpServer, Sandbox};
+use picohttp_tests::host::{Host, load};
+
+/// How long each load lasts, in seconds, and how many connections the larger one has.
+const SECONDS: u32 = 3;
+const CONNECTIONS: u32 = 32;
+
+/// What wrk saw. Each connection was kept open.
+pub struct Traffic {
+    /// Milliseconds that half and 99 % of the answers took at most, asked for by one client.
+    pub p50: f64,
+    pub p99: f64,
+    /// Answers each second to 32 clients, and milliseconds that 99 % of them took at most.
+    pub rate: f64,
+    pub busy_p99: f64,
+}
+
+pub fn measure(file: &Path) -> Result<Traffic> {
+    let server = HttpServer::new(load(file, Sandbox::default())?).keep_alive(Default::default());
+    let host = Host::serve(server)?;
+    ensure!(host.get("/hello")?.text() == "Hello world!");
+    drive(&host, 1, 1)?;
+    let [_, _, p50, p99] = drive(&host, 1, SECONDS)?;
+    let [requests, microseconds, _, busy_p99] = drive(&host, CONNECTIONS, SECONDS)?;
+    let rate = requests / microseconds * 1e6;
+    Ok(Traffic { p50: p50 / 1e3, p99: p99 / 1e3, rate, busy_p99: busy_p99 / 1e3 })
+}
+
+/// The requests, the time, and the median and 99th percentile of an answer's, in microseconds.
+fn drive(host: &Host, connections: u32, seconds: u32) -> Result<[f64; 4]> {
+    let output = Command::new("wrk")
+        .args(["-t1", &format!("-c{connections}"), &format!("-d{seconds}s"), "--timeout=10s"])
+        .args(["-s", concat!(env!("CARGO_MANIFEST_DIR"), "/benches/compare/peers/wrk.lua")])
+        .arg(format!("http://{}/hello", host.address()))
+        .args(["--", "GET", "0", "keep-alive"])
+        .output()
+        .context("wrk, which makes the load, is not here; apt install wrk")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().find_map(|line| line.strip_prefix("compare: "));
+    let numbers = line.with_context(|| format!("wrk printed {text}"))?;
+    let numbers = numbers.split(' ').map(str::parse).collect::<Result<Vec<f64>, _>>()?;
+    let [requests, microseconds, p50, p99, _, errors] = numbers[..] else {
+        anyhow::bail!("not six numbers: {text}")
+    };
+    ensure!(requests > 0.0 && errors == 0.0, "{errors} of {requests} requests failed");
+    Ok([requests, microseconds, p50, p99])
+}
