@@ -61,8 +61,8 @@ impl Files {
             write.extend(folders_of(file));
         }
         if let Some(cache) = cache {
-            let made = DirBuilder::new().recursive(true).mode(0o700).create(cache);
-            made.with_context(|| format!("cannot make {}", cache.display()))?;
+            // One that cannot be made is none, which is told when it is needed.
+            let _ = DirBuilder::new().recursive(true).mode(0o700).create(cache);
             write.insert(cache.to_owned());
         }
         let mut execute: BTreeSet<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
