@@ -6,6 +6,7 @@
 //! for each, others are answered at once meanwhile, and afterwards the same process has no
 //! thread, descriptor or memory more than before.
 
+mod answers; // any bytes in the place of an answer
 mod house;
 mod refused; // those that are not let in
 mod row;

@@ -29,7 +29,7 @@ fn is_first(answer: &Answer) -> Result<()> {
     Ok(())
 }
 
-/// A guest that fills 2 MiB with a pattern, and leaves it in a global and a table as
+/// A guest that fills 1.25 MiB with a pattern, and leaves it in a global and a table as
 /// well, is followed by one that looks for it in the same slot, so many times.
 fn find_poison(engine: &Engine, pairs: usize) -> Result<()> {
     // Slots prefer the module that they had before; two make them change hands too.

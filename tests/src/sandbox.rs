@@ -52,6 +52,20 @@ pub fn get(handler: &impl Handler, target: &str) -> Result<Response, Fault> {
 
 /// Has a handler answer a request without headers or a body.
 pub fn call(handler: &impl Handler, method: &str, target: &str) -> Result<Response, Fault> {
+    ask(handler, method, target, None)
+}
+
+/// Has a handler answer `POST /` with this body.
+pub fn post(handler: &impl Handler, data: &[u8]) -> Result<Response, Fault> {
+    ask(handler, "POST", "/", Some(data))
+}
+
+fn ask(
+    handler: &impl Handler,
+    method: &str,
+    target: &str,
+    data: Option<&[u8]>,
+) -> Result<Response, Fault> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let request = Request {
         method,
@@ -59,7 +73,7 @@ pub fn call(handler: &impl Handler, method: &str, target: &str) -> Result<Respon
         query: query.split('&').filter_map(|item| item.split_once('=')).collect(),
         protocol: "HTTP/1.0",
         headers: Vec::new(),
-        data: None,
+        data,
     };
     let origin = Arc::new(Origin::new("test", "/..."));
     handler.handle(&request, &Call::new(RequestId(7), &[], &origin))
