@@ -4,14 +4,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use picohttp_fuzz::http1::{self, Received, Receiver, decode, parse};
+use picohttp_fuzz::http1::{Received, Receiver, decode, parse};
 use picohttp_fuzz::reference::{self, Request, Stop};
-use picohttp_fuzz::{LIMITS, Pieces};
+use picohttp_fuzz::{LIMITS, Pieces, same_limits};
 
 fuzz_target!(|input: &[u8]| {
     let mut bytes = Pieces::new(input).bytes.to_vec();
     let expected = reference::read(&bytes);
-    let read = match Receiver::default().receive(&mut bytes, &LIMITS, |_| Ok::<_, http1::Error>(LIMITS)) {
+    let read = match Receiver::default().receive(&mut bytes, &LIMITS, same_limits) {
         Err(_) => Err(Stop::Refused),
         Ok(Received::Partial { .. }) => Err(Stop::Incomplete),
         Ok(Received::Message(message)) => {

@@ -6,10 +6,15 @@
 pub mod http1;
 pub mod reference;
 
-use http1::{Error, Limits, Message, Received, Receiver};
+use http1::{Error, Head, Limits, Message, Received, Receiver};
 
 /// So small that inputs of a few hundred bytes meet every limit.
 pub const LIMITS: Limits = Limits { head_bytes: 512, headers: 8, body_bytes: 256 };
+
+/// The limits of a request's body are those of its head.
+pub fn same_limits(_: &Head<'_>) -> Result<Limits, Error> {
+    Ok(LIMITS)
+}
 
 /// Bytes that arrive in pieces.
 pub struct Pieces<'a> {
@@ -53,7 +58,7 @@ pub fn receive_all<'a>(
     for piece in pieces {
         input.extend_from_slice(piece);
         loop {
-            match receiver.receive(&mut input, &LIMITS) {
+            match receiver.receive(&mut input, &LIMITS, same_limits) {
                 Ok(Received::Message(message)) => exchanges.push(take(&mut input, &message)),
                 Ok(Received::Partial { .. }) => break,
                 Err(error) => return (exchanges, Err(error)),
