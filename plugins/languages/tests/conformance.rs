@@ -1,7 +1,8 @@
 //! What every language's handlers must do, each through the host.
 //!
-//! A language whose tools are not here, and that was not built before, is ignored, by a
-//! test whose name says what to install; with `--include-ignored` that test fails.
+//! A language whose tools are not here, and that was not built before, is left out: by an
+//! ignored test whose name says what is missing, and again when all others have run. With
+//! `--include-ignored` that test fails.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -38,9 +39,17 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // The hosts have threads enough of their own.
     arguments.test_threads.get_or_insert(2);
-    let trials = LANGUAGES.iter().flat_map(trials).collect();
-    libtest_mimic::run(&arguments, trials).exit();
+    let trials: Vec<Trial> = LANGUAGES.iter().flat_map(trials).collect();
+    let left_out = trials.iter().filter(|trial| trial.has_ignored_flag());
+    let left_out: Vec<String> = left_out.map(|trial| trial.name().to_owned()).collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if conclusion.num_ignored > 0 {
+        eprintln!("!! {}\n!! {INSTALL}\n", left_out.join("\n!! "));
+    }
+    conclusion.exit();
 }
+
+const INSTALL: &str = "`cargo run -p languages` says how to install what is missing";
 
 /// A language's tests, or one that says why there are none.
 fn trials(language: &'static Language) -> Vec<Trial> {
@@ -51,8 +60,7 @@ fn trials(language: &'static Language) -> Vec<Trial> {
     if !missing.is_empty() {
         let tools = missing.iter().map(|tool| tool.command).collect::<Vec<_>>().join(", ");
         let name = format!("{} is LEFT OUT for want of {tools}", language.name);
-        let how = "`cargo run -p languages` says how to install them";
-        return vec![Trial::test(name, move || Err(how.into())).with_ignored_flag(true)];
+        return vec![Trial::test(name, || Err(INSTALL.into())).with_ignored_flag(true)];
     }
     let guests = Arc::new(OnceLock::new());
     let trial = |(name, test): &Test| {
