@@ -11,10 +11,10 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, getrlimit, pidfd_open, prlimit};
 
-/// Beyond its time a command may go on only if it was kept from its work: if processors have
-/// been busy with it for less than this part of it. Then it may take this many times as long.
-const BUSY: u32 = 5;
-const STARVED: u32 = 12;
+/// Who was kept from its work may go on beyond its time: until processors have been busy with
+/// it for this part of it, and for this many times as long at the most.
+const BUSY: u32 = 2;
+const STARVED: u32 = 4;
 
 /// What a command may take.
 #[derive(Clone, Copy, Debug)]

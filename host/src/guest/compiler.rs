@@ -23,9 +23,8 @@ use super::load_error::LoadError;
 /// How much is read of what a compiler says, in bytes. Less of it is shown.
 const MAX_SAID: u64 = 4 << 10;
 
-/// How a size of a component adds to the time that it may take to compile: a second for
-/// each of these.
-const PER_SECOND: u64 = 1 << 20;
+/// How much of a component is worth another second, in bytes.
+const PER_SECOND: u64 = 512 << 10;
 
 /// What Cranelift's thread pool asks how many threads it shall make.
 const THREADS: &str = "RAYON_NUM_THREADS";
@@ -46,8 +45,9 @@ enum Place {
 /// What it may take to compile one component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CompileLimits {
-    /// How long it may take, and a second more for every MiB of the component. Where others
-    /// leave the compiler no processor, it may take up to twelve times as long.
+    /// How long it may take, and a second more for every 512 KiB of the component. Where others
+    /// keep the compiler from the processors, it may take longer: until it has had one for half
+    /// of this time, and four times as long at the most.
     pub time: Duration,
     /// How much address space the compiler may have, in bytes.
     pub memory: u64,

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use picohttp_host::{
@@ -162,6 +163,32 @@ fn the_limits_can_be_set() -> Result<()> {
     ensure!(code == 1 && said.contains("more than 33554432 bytes of memory"), "{said}");
     let host = Running::start(command().args(["--compile-timeout", "1m", hello]))?;
     assert_eq!(client::get(host.address, "/hello")?.status, 200);
+    Ok(())
+}
+
+#[test]
+fn hosts_share_what_is_kept() -> Result<()> {
+    let cache = tempfile::tempdir()?;
+    let start = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
+        command.arg("--cache-dir").arg(cache.path()).arg(plugin("hello")?);
+        Running::start(command.env_remove("RUST_LOG"))
+    };
+    for damage in [&b""[..], b"damaged", &[0; 100_000]] {
+        let together: Vec<Running> = thread::scope(|scope| {
+            let hosts: Vec<_> = (0..4).map(|_| scope.spawn(start)).collect();
+            hosts.into_iter().map(|host| host.join().expect("a panic")).collect::<Result<_>>()
+        })?;
+        for host in together {
+            assert_eq!(host.get("/hello")?.text(), "Hello world!");
+            ensure!(!host.log().contains("cannot keep"), "{}", host.log());
+        }
+        let entries = fs::read_dir(cache.path())?.collect::<Result<Vec<_>, _>>()?;
+        ensure!(entries.len() == 1, "{entries:?}");
+        ensure!(!start()?.log().contains("compiling anew"), "it is not right in the end");
+        fs::write(entries[0].path(), damage)?;
+        ensure!(start()?.log().contains("compiling anew"), "{damage:?} was believed");
+    }
     Ok(())
 }
 

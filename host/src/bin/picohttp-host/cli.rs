@@ -246,7 +246,8 @@ pub struct Serve {
           value_parser = clap::value_parser!(u32).range(1..))]
     pub max_requests_per_connection: u32,
 
-    /// How long the handler may take to compile, and a second more for every MiB of it
+    /// How long the handler may take to compile, and a second more for every 512 KiB of it; on
+    /// busy processors up to four times as long
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration,
           help_heading = "Limits")]
     pub compile_timeout: Duration,
@@ -265,7 +266,8 @@ pub struct Serve {
     #[arg(long)]
     pub no_cache: bool,
 
-    /// Keep compiled handlers here [default: ~/.cache/picohttp-host]
+    /// Keep compiled handlers here [default: ~/.cache/picohttp-host]; up to 2 GiB, then those
+    /// go that were used longest ago
     #[arg(long, value_name = "FOLDER", conflicts_with = "no_cache")]
     pub cache_dir: Option<PathBuf>,
 }
