@@ -68,6 +68,7 @@ impl Answer {
         let text = match fault {
             Fault::Error(message) => format!("{message}\n"),
             Fault::Overloaded => "too busy to handle this request now\n".to_owned(),
+            Fault::Unavailable => "what is served here is not ready\n".to_owned(),
             Fault::NoRoute => NOTHING_HERE.to_owned(),
             Fault::Timeout => format!("the handler took too long (request {id})\n"),
             Fault::BadResponse(_) => {

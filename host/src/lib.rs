@@ -116,7 +116,7 @@ pub mod config;
 
 pub use bound_socket::BoundSocket;
 pub use catalog::CatalogError;
-pub use deploy::{DeployError, DeployErrors, Deployer};
+pub use deploy::{DeployError, DeployErrors, Deployer, Deployment};
 pub use guest::{
     Allocation, Cache, CompileLimits, Compiler, Component, Directory, Engine, EngineOptions,
     LoadError, Sandbox, compile_stdin,

@@ -37,11 +37,14 @@ pub enum Reason {
     Timeout,
     /// There is no room for the request: 503 with `Retry-After`.
     Overloaded,
+    /// The route's handler is not there: it is still being compiled, or could not be
+    /// loaded: 503 with `Retry-After`.
+    Unavailable,
 }
 
 impl Reason {
     /// Every reason, each at the place of its number.
-    pub(crate) const ALL: [Reason; 12] = [
+    pub(crate) const ALL: [Reason; 13] = [
         Reason::Answered,
         Reason::BadRequest,
         Reason::NoRoute,
@@ -54,6 +57,7 @@ impl Reason {
         Reason::BadResponse,
         Reason::Timeout,
         Reason::Overloaded,
+        Reason::Unavailable,
     ];
 
     /// The word for it.
@@ -71,6 +75,7 @@ impl Reason {
             Reason::BadResponse => "bad-response",
             Reason::Timeout => "timeout",
             Reason::Overloaded => "overloaded",
+            Reason::Unavailable => "unavailable",
         }
     }
 }
@@ -111,6 +116,8 @@ pub enum Fault {
     Timeout,
     /// There was no room to run the handler.
     Overloaded,
+    /// The handler is still being compiled, or could not be loaded.
+    Unavailable,
     /// There is no handler for the request.
     NoRoute,
 }
@@ -125,6 +132,7 @@ impl Fault {
             Fault::BadResponse(_) => Reason::BadResponse,
             Fault::Timeout => Reason::Timeout,
             Fault::Overloaded => Reason::Overloaded,
+            Fault::Unavailable => Reason::Unavailable,
             Fault::NoRoute => Reason::NoRoute,
         }
     }
@@ -135,7 +143,7 @@ impl Fault {
             Fault::Error(_) | Fault::Trap(_) | Fault::OutOfMemory(_) => 500,
             Fault::BadResponse(_) => 502,
             Fault::Timeout => 504,
-            Fault::Overloaded => 503,
+            Fault::Overloaded | Fault::Unavailable => 503,
             Fault::NoRoute => 404,
         }
     }
@@ -150,6 +158,7 @@ impl fmt::Display for Fault {
             | Fault::BadResponse(message) => f.write_str(&quote(message, MAX_MESSAGE)),
             Fault::Timeout => f.write_str("the handler did not answer in time"),
             Fault::Overloaded => f.write_str("there was no room to run the handler"),
+            Fault::Unavailable => f.write_str("the handler is not loaded"),
             Fault::NoRoute => f.write_str("nothing is served there"),
         }
     }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -48,6 +49,12 @@ impl RunningServer {
     /// [`CatalogError`]; nothing has changed then.
     pub fn replace(&self, tenants: impl IntoIterator<Item = Tenant>) -> Result<(), CatalogError> {
         self.workers.replace(tenants.into_iter().collect())
+    }
+
+    /// Says whether handlers are still being loaded. While they are, operators are told that
+    /// the server is not ready (`/readyz`). It is, unless it is told otherwise.
+    pub fn set_loading(&self, loading: bool) {
+        self.workers.service().loading.store(loading, Ordering::Relaxed);
     }
 
     /// Shows clients that connect from now on another certificate. Those that are here

@@ -121,6 +121,8 @@ pub(crate) struct Service {
     replacing: Mutex<()>,
     /// Set when the server begins to stop: connections no longer persist.
     pub(crate) stopping: AtomicBool,
+    /// Set while some handlers are still being compiled.
+    pub(crate) loading: AtomicBool,
     next_id: AtomicU64,
 }
 
@@ -151,6 +153,7 @@ impl Service {
             journals,
             replacing: Mutex::default(),
             stopping,
+            loading: AtomicBool::new(false),
             next_id,
         })
     }
@@ -208,6 +211,13 @@ impl Service {
 
     pub(crate) fn next_id(&self) -> RequestId {
         RequestId(self.next_id.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Why clients should rather be sent elsewhere, if they should.
+    pub(crate) fn unready(&self) -> Option<&'static str> {
+        let stopping = self.stopping.load(Ordering::Relaxed);
+        let loading = self.loading.load(Ordering::Relaxed);
+        stopping.then_some("stopping").or(loading.then_some("loading"))
     }
 
     /// Whether there are as many connections as there may be.

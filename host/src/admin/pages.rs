@@ -1,6 +1,5 @@
 //! What there is to see, by its path.
 
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -79,9 +78,9 @@ impl Office {
     }
 
     fn readiness(&self) -> Page {
-        match self.service.stopping.load(Ordering::Relaxed) {
-            false => Page::of_text(200, "ready"),
-            true => Page::of_text(503, "stopping"),
+        match self.service.unready() {
+            None => Page::of_text(200, "ready"),
+            Some(why) => Page::of_text(503, why),
         }
     }
 

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -149,7 +148,7 @@ impl Status {
             time: seconds(SystemTime::now()),
             started: seconds(started),
             uptime: now.saturating_duration_since(since).as_secs_f64(),
-            ready: !office.service.stopping.load(Ordering::Relaxed),
+            ready: office.service.unready().is_none(),
             address: office.served_at.to_string(),
             processors: thread::available_parallelism().map_or(1, usize::from),
             resident_bytes: resident_bytes(),

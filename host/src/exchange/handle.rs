@@ -108,7 +108,10 @@ pub(super) fn handle(
     let mut answer = answer.unwrap_or_else(|fault| {
         let answer = Answer::fault(&fault, asked);
         // Of those that were not even begun, the access log and the metrics tell.
-        let begun = !matches!(answer.reason, Reason::NoRoute | Reason::Overloaded);
+        let begun = !matches!(
+            answer.reason,
+            Reason::NoRoute | Reason::Overloaded | Reason::Unavailable
+        );
         let may_log = |endpoint: &&Endpoint| endpoint.origin.account.may_log(FAULT_RECORD);
         if let Some(endpoint) = endpoint.filter(|_| begun).filter(may_log) {
             let (method, target) = (excerpt(method), excerpt(target));

@@ -23,7 +23,7 @@ pub(super) fn begin_sending(
 ) {
     let Answer { reason, head, data, close, .. } = answer;
     let then = match close {
-        None if reason == Reason::Overloaded => Then::LaterRequest,
+        None if matches!(reason, Reason::Overloaded | Reason::Unavailable) => Then::LaterRequest,
         None => Then::NextRequest,
         Some(reason) if unread => Then::Drain(reason),
         Some(reason) => Then::Close(reason),

@@ -71,7 +71,33 @@ impl Component {
         cache: &Cache,
     ) -> Result<Component, LoadError> {
         load::check_sandbox(engine, &sandbox, cache)?;
-        let component = load::compile(engine, bytes, cache)?;
+        Component::link(engine, name, load::compile(engine, bytes, cache)?, sandbox)
+    }
+
+    /// Loads a component that was compiled before; `None` if it was not, or if what was
+    /// kept cannot be believed.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`].
+    pub fn from_cache(
+        engine: &Engine,
+        name: &str,
+        bytes: &[u8],
+        sandbox: Sandbox,
+        cache: &Cache,
+    ) -> Result<Option<Component>, LoadError> {
+        load::check_sandbox(engine, &sandbox, cache)?;
+        let component = load::compiled_before(engine, bytes, cache)?;
+        component.map(|component| Component::link(engine, name, component, sandbox)).transpose()
+    }
+
+    fn link(
+        engine: &Engine,
+        name: &str,
+        component: wasmtime::component::Component,
+        sandbox: Sandbox,
+    ) -> Result<Component, LoadError> {
         load::check_resources(&component, &sandbox)?;
         load::check_exports(&component)?;
         let linked = load::link(&component, engine.linker())?;

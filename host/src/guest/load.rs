@@ -67,15 +67,25 @@ pub(super) fn compile(
     bytes: &[u8],
     cache: &Cache,
 ) -> Result<Component, LoadError> {
-    check_preamble(bytes)?;
-    let entry = cache.entry(engine.inner(), bytes);
-    if let Some(component) = cache.load(engine.inner(), entry.as_ref()) {
+    if let Some(component) = compiled_before(engine, bytes, cache)? {
         return Ok(component);
     }
+    let entry = cache.entry(engine.inner(), bytes);
     let compiled = engine.compile(bytes)?;
     let component = deserialize(engine.inner(), &compiled).map_err(LoadError::invalid)?;
     cache.store(entry.as_ref(), &compiled);
     Ok(component)
+}
+
+/// Takes a component from the cache, if it is there.
+pub(super) fn compiled_before(
+    engine: &Engine,
+    bytes: &[u8],
+    cache: &Cache,
+) -> Result<Option<Component>, LoadError> {
+    check_preamble(bytes)?;
+    let entry = cache.entry(engine.inner(), bytes);
+    Ok(cache.load(engine.inner(), entry.as_ref()))
 }
 
 /// Checks what can be told at a glance. All else, the compiler judges: to look closer takes

@@ -9,6 +9,7 @@ mod reloading; // such a file that changes while it is served
 mod watching; // a handler that changes while it is served
 mod restarting; // sockets from systemd, and one process after another
 mod stopping; // signals and exit codes
+mod loading; // a start at which not every handler is there
 mod compiling; // what compiles handlers, and what may not be compiled
 mod confinement; // what a process that serves cannot do
 mod clock; // what ends handlers, and what ends the host if it does not

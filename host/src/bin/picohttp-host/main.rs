@@ -7,6 +7,7 @@ mod compiling;
 mod confine;
 mod events;
 mod heap;
+mod loading;
 mod log;
 mod notify;
 mod plan;
@@ -34,7 +35,8 @@ use tracing::{error, info, warn};
 use cli::{Command, Options};
 use confine::{Confinement, User};
 use events::Event;
-use reload::Reloader;
+use loading::Loaded;
+use reload::{Reloader, Reloading};
 use restart::Restarter;
 use sockets::Sockets;
 
@@ -82,15 +84,13 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
     sockets.warn();
     raise_descriptor_limit();
     let restarter = Restarter::new(confinement)?;
-    let deployer = Deployer::new(engine(&plan)?, cache.clone());
+    let deployer = Arc::new(Deployer::new(engine(&plan)?, cache.clone()));
     // Before anything is loaded: a change from then on counts.
     let changes = if options.watch { Some(watch::watch(&plan)?) } else { None };
-    let loaded = deployer.tenants(&plan, progress::show(announce));
-    let tenants = loaded.map_err(|errors| match errors.errors() {
-        // Where there is but one handler, nobody need be told which.
-        [only] if options.config.is_none() => anyhow!("{}", only.cause),
-        _ => errors.into(),
-    })?;
+    let Loaded { tenants, rest } = match options.config {
+        Some(_) => loading::many(&plan, &deployer, announce)?,
+        None => loading::one(&plan, &deployer, announce)?,
+    };
     // Until now a signal ends the process, as it should while handlers are built.
     let (events, wanted) = events::catch().context("cannot catch signals")?;
     let timeout = plan.server.shutdown_timeout;
@@ -99,7 +99,10 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
     let server = server::start(&plan.server, tenants, &cache, request_ids, (clients, operators))?;
     let server = Arc::new(server);
     let announcement = server::announcement(&plan.server, &server);
-    let reloads = Reloader::start(options.clone(), plan, deployer, Arc::clone(&server), changes)?;
+    server.set_loading(rest.is_some());
+    let (options, served) = (options.clone(), Arc::clone(&server));
+    let reloads =
+        Reloader::start(Reloading { options, plan, deployer, server: served, changes }, rest)?;
     if announce {
         say(&announcement);
     }

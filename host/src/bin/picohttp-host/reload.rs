@@ -1,18 +1,18 @@
 //! Reads the plan again, and serves it if it is sound.
 
 use std::sync::Arc;
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use picohttp_host::config::Plan;
-use picohttp_host::{Deployer, RunningServer, Tenant, Tls};
+use picohttp_host::{Deployer, Deployment, RunningServer, Tenant, Tls};
 use tracing::{error, info, warn};
 
 use crate::cli::Serve;
 use crate::watch::Changes;
-use crate::{notify, plan, server, watch};
+use crate::{loading, notify, plan, server, watch};
 
 /// Reloads when it is asked to.
 pub struct Reloader {
@@ -20,32 +20,29 @@ pub struct Reloader {
 }
 
 /// What a reload needs.
-struct Reloading {
-    options: Serve,
+pub struct Reloading {
+    pub options: Serve,
     /// What was served at first, or at last.
-    plan: Plan,
-    deployer: Deployer,
-    server: Arc<RunningServer>,
+    pub plan: Plan,
+    pub deployer: Arc<Deployer>,
+    pub server: Arc<RunningServer>,
     /// What is watched; looked at anew after every reload, as it may name other files.
-    changes: Option<Changes>,
+    pub changes: Option<Changes>,
 }
 
 impl Reloader {
-    /// Waits to be asked, or for changes if they are watched, on a thread of its own.
-    pub fn start(
-        options: Serve,
-        plan: Plan,
-        deployer: Deployer,
-        server: Arc<RunningServer>,
-        changes: Option<Changes>,
-    ) -> Result<Reloader> {
+    /// Waits to be asked, or for changes if they are watched, on a thread of its own. Before,
+    /// if not all handlers were there at the start, it waits for the `rest`.
+    pub fn start(mut reloading: Reloading, rest: Option<Receiver<Deployment>>) -> Result<Reloader> {
         let (asks, asked) = mpsc::channel();
-        let mut reloading = Reloading { options, plan, deployer, server, changes };
         reloading.report_to(&asks);
         let again = asks.clone();
         thread::Builder::new()
             .name("reload".to_owned())
             .spawn(move || {
+                if let Some(deployment) = rest.and_then(|rest| rest.recv().ok()) {
+                    reloading.complete(deployment);
+                }
                 while asked.recv().is_ok() {
                     watch::settle(&asked);
                     reloading.reload(&again);
@@ -67,6 +64,17 @@ impl Reloading {
         if let Some(changes) = &mut self.changes {
             changes.report_to(asks.clone());
         }
+    }
+
+    /// Serves all handlers that there are, after a start with some of them.
+    fn complete(&self, deployment: Deployment) {
+        let Deployment { tenants, handlers, errors, .. } = deployment;
+        if let Err(error) = self.server.replace(tenants) {
+            error!(%error, "cannot serve the handlers that were compiled");
+        }
+        self.server.set_loading(false);
+        loading::tell(&errors);
+        info!(handlers, "serving all that there are");
     }
 
     fn reload(&mut self, asks: &Sender<()>) {

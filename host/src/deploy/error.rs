@@ -1,0 +1,48 @@
+//! What is wrong with the handlers of a plan.
+
+use std::fmt;
+
+use crate::source::SourceError;
+
+/// What is wrong with the components of a plan, in its order.
+#[derive(Debug)]
+pub struct DeployErrors(pub(super) Vec<DeployError>);
+
+/// Why a route has no handler.
+#[derive(Debug)]
+pub struct DeployError {
+    /// The tenant.
+    pub tenant: String,
+    /// The path of the route; of the first, if several have the same source.
+    pub route: String,
+    /// What is wrong.
+    pub cause: SourceError,
+}
+
+impl DeployErrors {
+    /// What is wrong, in the order of the plan.
+    pub fn errors(&self) -> &[DeployError] {
+        &self.0
+    }
+}
+
+impl fmt::Display for DeployErrors {
+    /// One line for each route.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, error) in self.0.iter().enumerate() {
+            let line_end = if number == 0 { "" } else { "\n" };
+            write!(f, "{line_end}{error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for DeployError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let DeployError { tenant, route, cause } = self;
+        write!(f, "tenant {tenant}, route {route}: {cause}")
+    }
+}
+
+impl std::error::Error for DeployErrors {}
+impl std::error::Error for DeployError {}

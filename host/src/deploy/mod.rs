@@ -1,0 +1,224 @@
+//! From a [`Plan`] to tenants that can be served: every component is loaded, once.
+
+mod error;
+mod sources;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use error::{DeployError, DeployErrors};
+
+use crate::config::{Plan, RoutePlan, TenantPlan};
+use crate::source::{Source, SourceError};
+use crate::tenant::Bounds;
+use crate::{
+    Cache, Call, Component, Engine, Fault, Handler, Quota, Request, Response, Route, Sandbox,
+    Tenant,
+};
+use sources::{Effort, Loaded};
+
+/// Loads components, and keeps those that are in use for the next time.
+pub struct Deployer {
+    engine: Engine,
+    cache: Cache,
+    loaded: Mutex<HashMap<Digest, Component>>,
+    /// Whether any of it may be served by now.
+    serves: AtomicBool,
+}
+
+/// What a component was compiled from.
+type Digest = [u8; 32];
+
+/// As much of a plan as can be served.
+pub struct Deployment {
+    /// All tenants of the plan. Requests to routes without a handler are answered with 503
+    /// ([`Fault::Unavailable`]).
+    pub tenants: Vec<Tenant>,
+    /// How many routes have handlers.
+    pub handlers: usize,
+    /// How many components must be compiled before they can be served.
+    pub pending: usize,
+    /// Why others cannot be.
+    pub errors: DeployErrors,
+}
+
+/// In the place of a handler that is not there.
+struct Unavailable;
+
+impl Handler for Unavailable {
+    fn handle(&self, _: &Request<'_>, _: &Call<'_>) -> Result<Response, Fault> {
+        Err(Fault::Unavailable)
+    }
+}
+
+impl Deployer {
+    /// Loads components for `engine`; those that were compiled before, from `cache`.
+    pub fn new(engine: Engine, cache: Cache) -> Deployer {
+        Deployer { engine, cache, loaded: Mutex::default(), serves: AtomicBool::new(false) }
+    }
+
+    /// What of a plan can be served at once: with what was compiled before. The rest is
+    /// for [`complete`](Deployer::complete).
+    pub fn available(&self, plan: &Plan) -> Deployment {
+        self.deployment(plan, Effort::Load, |_, _| {})
+    }
+
+    /// What of a plan can be served after all is compiled. `progress` is told, after each
+    /// component that was loaded, how many there are by now, and of how many.
+    pub fn complete(&self, plan: &Plan, progress: impl Fn(usize, usize) + Sync) -> Deployment {
+        self.deployment(plan, Effort::Compile, progress)
+    }
+
+    /// The tenants of a plan with all their handlers, or none of them. `progress` is told
+    /// what [`complete`](Deployer::complete) would tell.
+    ///
+    /// # Errors
+    ///
+    /// [`DeployErrors`]: all that is wrong.
+    pub fn tenants(
+        &self,
+        plan: &Plan,
+        progress: impl Fn(usize, usize) + Sync,
+    ) -> Result<Vec<Tenant>, DeployErrors> {
+        let handlers = self.handlers(plan, progress)?;
+        Ok(tenants(plan, handlers.into_iter().map(Some)))
+    }
+
+    /// The handlers of all routes of a plan, in its order.
+    ///
+    /// # Errors
+    ///
+    /// [`DeployErrors`]: all that is wrong.
+    pub fn handlers(
+        &self,
+        plan: &Plan,
+        progress: impl Fn(usize, usize) + Sync,
+    ) -> Result<Vec<Component>, DeployErrors> {
+        let mut sources = self.load_all(plan, Effort::Compile, progress);
+        let (handlers, errors) = self.take_handlers(plan, &mut sources);
+        if !errors.errors().is_empty() {
+            return Err(errors);
+        }
+        self.keep(sources);
+        Ok(handlers.into_iter().flatten().collect())
+    }
+
+    fn deployment(
+        &self,
+        plan: &Plan,
+        effort: Effort,
+        progress: impl Fn(usize, usize) + Sync,
+    ) -> Deployment {
+        let mut sources = self.load_all(plan, effort, progress);
+        let (handlers, errors) = self.take_handlers(plan, &mut sources);
+        let is_pending = |loaded: &&Loaded| matches!(loaded, Loaded::Pending);
+        let pending = sources.values().filter(is_pending).count();
+        self.keep(sources);
+        let count = handlers.iter().flatten().count();
+        Deployment { tenants: tenants(plan, handlers), handlers: count, pending, errors }
+    }
+
+    /// What the routes of a plan have, in its order, and what is wrong with the others. An
+    /// error of a source is told once.
+    fn take_handlers(
+        &self,
+        plan: &Plan,
+        sources: &mut HashMap<&Source, Loaded>,
+    ) -> (Vec<Option<Component>>, DeployErrors) {
+        let (mut handlers, mut errors) = (Vec::new(), Vec::new());
+        for tenant in &plan.tenants {
+            for route in &tenant.routes {
+                let handler = self.handler(route, sources.get_mut(&route.source));
+                handlers.push(handler.unwrap_or_else(|cause| {
+                    let (tenant, route) = (tenant.name.clone(), route.path.clone());
+                    errors.push(DeployError { tenant, route, cause });
+                    None
+                }));
+            }
+        }
+        (handlers, DeployErrors(errors))
+    }
+
+    fn handler(
+        &self,
+        route: &RoutePlan,
+        loaded: Option<&mut Loaded>,
+    ) -> Result<Option<Component>, SourceError> {
+        match loaded {
+            Some(Loaded::Ready(_, component)) => {
+                let handler = component.in_sandbox(sandbox(route), &self.cache);
+                handler.map(Some).map_err(SourceError::Load)
+            }
+            Some(Loaded::Failed(error)) => error.take().map_or(Ok(None), Err),
+            Some(Loaded::Pending) | None => Ok(None),
+        }
+    }
+
+    /// Keeps what is in use from now on.
+    fn keep(&self, sources: HashMap<&Source, Loaded>) {
+        let ready = sources.into_values().filter_map(|loaded| match loaded {
+            Loaded::Ready(digest, component) => Some((digest, component)),
+            Loaded::Pending | Loaded::Failed(_) => None,
+        });
+        *self.loaded() = ready.collect();
+        self.serves.store(true, Ordering::Relaxed);
+    }
+
+    fn loaded(&self) -> MutexGuard<'_, HashMap<Digest, Component>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The tenants of a plan, given what their routes have.
+fn tenants(plan: &Plan, handlers: impl IntoIterator<Item = Option<Component>>) -> Vec<Tenant> {
+    let mut handlers = handlers.into_iter();
+    let served = |tenant: &TenantPlan| {
+        let mut served = Tenant::new(&tenant.name).hosts(&tenant.hosts);
+        served.bounds = bounds(tenant);
+        let routes = tenant.routes.iter().zip(&mut handlers);
+        served.routes = routes.map(|(route, handler)| served_route(route, handler)).collect();
+        served
+    };
+    plan.tenants.iter().map(served).collect()
+}
+
+fn bounds(tenant: &TenantPlan) -> Bounds {
+    Bounds {
+        quota: Quota {
+            max_concurrent_requests: tenant.max_concurrent_requests,
+            max_queue: tenant.max_queue,
+            rate: tenant.rate,
+        },
+        max_memory: tenant.max_memory_total,
+        log_rate: tenant.log_quota,
+    }
+}
+
+fn served_route(route: &RoutePlan, handler: Option<Component>) -> Route {
+    let all = Quota::default();
+    let quota = Quota {
+        max_concurrent_requests: route
+            .max_concurrent_requests
+            .unwrap_or(all.max_concurrent_requests),
+        max_queue: route.max_queue.unwrap_or(all.max_queue),
+        rate: route.rate,
+    };
+    let served = match handler {
+        Some(handler) => Route::new(&route.path, handler),
+        None => Route::new(&route.path, Unavailable),
+    };
+    served.args(&route.args).max_body_size(route.max_body_size).quota(quota)
+}
+
+fn sandbox(route: &RoutePlan) -> Sandbox {
+    Sandbox {
+        timeout: route.timeout,
+        cpu_time: route.cpu_time,
+        max_memory: route.max_memory,
+        max_response: route.max_response_size,
+        max_output: route.max_output,
+        directories: route.directories.clone(),
+        environment: route.environment.clone(),
+    }
+}

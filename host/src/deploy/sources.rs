@@ -1,0 +1,105 @@
+//! The sources of a plan, each loaded once, on as many threads as there are processors.
+
+use std::collections::HashMap;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use sha2::{Digest as _, Sha256};
+
+use super::{Deployer, Digest};
+use crate::config::Plan;
+use crate::source::{Source, SourceError};
+use crate::{Component, Engine, Sandbox};
+
+/// How far loading goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// What was not compiled before is left for later.
+    Load,
+    /// All is compiled.
+    Compile,
+}
+
+/// What a source came to.
+pub(super) enum Loaded {
+    Ready(Digest, Component),
+    /// It must be compiled.
+    Pending,
+    /// The error is there until it is told.
+    Failed(Option<SourceError>),
+}
+
+impl Deployer {
+    /// Loads all sources of a plan. `progress` is told, after each, how many there are by
+    /// now, and of how many.
+    pub(super) fn load_all<'a>(
+        &self,
+        plan: &'a Plan,
+        effort: Effort,
+        progress: impl Fn(usize, usize) + Sync,
+    ) -> HashMap<&'a Source, Loaded> {
+        let routes = plan.tenants.iter().flat_map(|tenant| &tenant.routes);
+        let mut sources: Vec<&Source> = routes.map(|route| &route.source).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let results = Mutex::new(HashMap::with_capacity(sources.len()));
+        let load = || {
+            while let Some(&source) = sources.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let loaded = self.load(source, effort);
+                let loaded = loaded.unwrap_or_else(|error| Loaded::Failed(Some(error)));
+                results.lock().unwrap_or_else(PoisonError::into_inner).insert(source, loaded);
+                progress(done.fetch_add(1, Ordering::Relaxed) + 1, sources.len());
+            }
+        };
+        let threads = thread::available_parallelism().map_or(1, NonZero::get).min(sources.len());
+        thread::scope(|scope| {
+            // If a thread cannot be had, the others do its work.
+            for _ in 1..threads {
+                let _ = thread::Builder::new().name("load".to_owned()).spawn_scoped(scope, load);
+            }
+            load();
+        });
+        results.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn load(&self, source: &Source, effort: Effort) -> Result<Loaded, SourceError> {
+        if effort == Effort::Load && matches!(source, Source::Folder(_)) {
+            return Ok(Loaded::Pending);
+        }
+        let bytes = source.read()?;
+        let digest: Digest = Sha256::digest(&bytes).into();
+        if let Some(component) = self.loaded().get(&digest) {
+            return Ok(Loaded::Ready(digest, component.clone()));
+        }
+        let engine = self.engine();
+        // Its own limits are checked route by route.
+        let widest = Sandbox { max_memory: engine.max_memory(), ..Sandbox::default() };
+        let (name, cache) = (source.name(), &self.cache);
+        let component = match effort {
+            Effort::Load => Component::from_cache(&engine, &name, &bytes, widest, cache),
+            Effort::Compile => {
+                Component::from_bytes(&engine, &name, &bytes, widest, cache).map(Some)
+            }
+        };
+        let component = component.map_err(|error| {
+            SourceError::Load(match source.path() {
+                Some(path) => error.in_file(path),
+                None => error,
+            })
+        })?;
+        let Some(component) = component else { return Ok(Loaded::Pending) };
+        self.loaded().insert(digest, component.clone());
+        Ok(Loaded::Ready(digest, component))
+    }
+
+    /// What compiles. As soon as there is something to serve, that goes first.
+    fn engine(&self) -> Engine {
+        match self.serves.load(Ordering::Relaxed) {
+            true => self.engine.compiling_last(),
+            false => self.engine.clone(),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! A start at which not every handler is there.
+
+use anyhow::{Result, ensure};
+use picohttp_tests::bombs::deep;
+use picohttp_tests::client;
+use picohttp_tests::host::eventually;
+
+use crate::configuration::{Folder, granted};
+use crate::running::fails;
+
+/// A tenant whose component is of the test's making.
+fn tenant(folder: &Folder, name: &str, component: &[u8]) -> Result<()> {
+    folder.write(&format!("tenants.d/{name}.wasm"), component)?;
+    let text = format!("[[tenant]]\nname = '{name}'\nhosts = ['{name}.test']\n");
+    folder.write(&format!("tenants.d/{name}.toml"), format!("{text}source = '{name}.wasm'\n"))
+}
+
+#[test]
+fn a_handler_that_cannot_be_loaded_keeps_no_other_from_being_served() -> Result<()> {
+    let folder = Folder::new(&granted("a", "good")?)?;
+    tenant(&folder, "b", b"\0asm\x0d\0\x01\0\xffwrong")?;
+    let host = folder.serve(&[])?;
+    assert_eq!(host.get_of("a.test", "/")?.text(), "good good");
+    let answer = host.get_of("b.test", "/")?;
+    assert_eq!((answer.status, answer.header("Retry-After")), (503, Some("1")));
+    assert_eq!(answer.text(), "what is served here is not ready\n");
+    host.wait_for("tenant b, route /...: ")
+}
+
+#[test]
+fn one_that_is_mended_is_served_after_a_reload() -> Result<()> {
+    let folder = Folder::new(&granted("a", "good")?)?;
+    tenant(&folder, "b", b"no component")?;
+    let host = folder.serve(&[])?;
+    assert_eq!(host.get_of("b.test", "/")?.status, 503);
+    folder.write("tenants.d/b.toml", granted("b", "mended")?)?;
+    host.signal("HUP")?;
+    host.wait_for("serving what has changed")?;
+    assert_eq!(host.get_of("b.test", "/")?.text(), "mended mended");
+    Ok(())
+}
+
+#[test]
+fn handlers_that_are_there_do_not_wait_for_one_that_compiles_for_long() -> Result<()> {
+    let operators = "admin_addr = '127.0.0.1:0'\ncompile_timeout = '20s'\n";
+    let folder = Folder::new(&format!("{operators}{}", granted("a", "good")?))?;
+    tenant(&folder, "b", &deep()?)?;
+    let host = folder.serve(&[])?;
+    ensure!(host.log().contains("serving what is compiled; the rest follows"), "{}", host.log());
+    let log = host.log();
+    let (_, operators) = log.split_once("Operators look at http://").unwrap_or_default();
+    let operators = operators.split('/').next().unwrap_or_default().parse()?;
+    assert_eq!(host.get_of("a.test", "/")?.text(), "good good");
+    assert_eq!(host.get_of("b.test", "/")?.status, 503);
+    let ready = client::get(operators, "/readyz")?;
+    assert_eq!((ready.status, ready.text()), (503, "loading\n"));
+    host.wait_for("tenant b, route /...: ")?;
+    host.wait_for("serving all that there are")?;
+    assert_eq!(host.get_of("a.test", "/")?.text(), "good good");
+    eventually("it is ready", || {
+        client::get(operators, "/readyz").is_ok_and(|ready| ready.status == 200)
+    })
+}
+
+#[test]
+fn a_configuration_without_any_handler_is_not_served() -> Result<()> {
+    let folder = Folder::new("")?;
+    tenant(&folder, "a", b"no component")?;
+    tenant(&folder, "b", b"\0asm\x0d\0\x01\0\xffwrong")?;
+    let (code, said) = fails(&["--config", &folder.path("picohttp.toml").to_string_lossy()])?;
+    ensure!(code == 1, "{said}");
+    for tenant in ["tenant a, route /...: ", "tenant b, route /...: "] {
+        ensure!(said.contains(tenant), "{said}");
+    }
+    Ok(())
+}
