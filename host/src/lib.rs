@@ -33,6 +33,7 @@
 //!   [`fairness`], and on the tenant's [`account`].
 //! - [`handler`] is what answers it: a component, run by [`guest`], or a closure. One that
 //!   runs for long goes on in the [`background`], and one that panics is [`contain`]ed.
+//!   A request may also be answered [`in_memory`], without any of the above.
 //! - [`answer`] is what is sent back, and [`outcome`] the word for how it went.
 //! - What is known of it by then is a [`record`]: counted by [`metrics`], written to the
 //!   [`access_log`] and a tenant's [`journal`], and shown by [`admin`].
@@ -100,6 +101,7 @@ mod background;
 mod contain;
 mod service;
 mod handler;
+mod in_memory;
 mod guest;
 mod answer;
 mod outcome;
@@ -122,6 +124,7 @@ pub use guest::{
     LoadError, Sandbox, compile_stdin,
 };
 pub use handler::{Call, Cost, Handler, Origin, Outcome, Request, RequestId, Response};
+pub use in_memory::{Answered, answer_in_memory};
 pub use outcome::{Fault, Reason};
 pub use paths::PathError;
 pub use rate::Rate;

@@ -13,3 +13,4 @@ mod loading; // a start at which not every handler is there
 mod compiling; // what compiles handlers, and what may not be compiled
 mod confinement; // what a process that serves cannot do
 mod clock; // what ends handlers, and what ends the host if it does not
+mod calling; // one request, without a server

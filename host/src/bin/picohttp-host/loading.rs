@@ -25,12 +25,15 @@ pub struct Loaded {
 /// The one handler of a command line, which is there or is not.
 pub fn one(plan: &Plan, deployer: &Deployer, announce: bool) -> Result<Loaded> {
     let tenants = deployer.tenants(plan, progress::show(announce));
-    let tenants = tenants.map_err(|errors| match errors.errors() {
-        // Nobody need be told which of one it is.
+    Ok(Loaded { tenants: tenants.map_err(plainly)?, rest: None })
+}
+
+/// What is wrong with handlers. Nobody need be told which of one it is.
+pub fn plainly(errors: DeployErrors) -> anyhow::Error {
+    match errors.errors() {
         [only] => anyhow!("{}", only.cause),
         _ => errors.into(),
-    })?;
-    Ok(Loaded { tenants, rest: None })
+    }
 }
 
 /// The handlers of a configuration. Those that cannot be loaded keep no others from being

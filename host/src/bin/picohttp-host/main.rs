@@ -1,6 +1,7 @@
 //! The command: what was typed becomes a plan, an engine and a server, until a signal
 //! comes.
 
+mod call;
 mod check;
 mod cli;
 mod compiling;
@@ -50,6 +51,10 @@ fn main() -> ExitCode {
             let _log = log::start(options.level());
             check::check(config)
         }
+        Some(Command::Call(call)) => {
+            let log = log::start(options.level());
+            call::call(call, log, options.quiet == 0)
+        }
         Some(Command::CompileStdin) => return compile_stdin(),
         None => sockets.and_then(|sockets| serve(&options, sockets)),
     };
@@ -71,7 +76,8 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
         sockets.bind(&plan.server)?;
     }
     let user = confine::become_user(&plan)?;
-    let cache = if options.no_cache { Cache::none() } else { cache_of(&plan, user.as_ref()) };
+    let kept = !options.keeping.no_cache;
+    let cache = if kept { cache_of(&plan, user.as_ref()) } else { Cache::none() };
     let confinement = Confinement::begin(&plan, user.as_ref(), cache.folder())?;
     if options.show_confinement {
         // Whoever closes standard output has seen enough.

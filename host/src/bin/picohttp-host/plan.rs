@@ -10,7 +10,7 @@ use picohttp_host::config::{
 };
 use picohttp_host::{Directory, Source};
 
-use crate::cli::{Confinement, Format, Serve};
+use crate::cli::{Call, CompileLimits, Confinement, Format, Grants, Limits, Serve};
 
 /// What the command line asks for, or the file that it names.
 pub fn of(options: &Serve) -> Result<Plan> {
@@ -22,26 +22,26 @@ pub fn of(options: &Serve) -> Result<Plan> {
     Ok(plan)
 }
 
+/// The handler that is asked once, and no more.
+pub fn of_call(options: &Call) -> Plan {
+    let source = Source::at(&options.handler);
+    let keeping = options.keeping.cache_dir.clone();
+    let server =
+        ServerPlan { max_concurrent_requests: 1, ..compiling(&options.compile_limits, keeping) };
+    let name = source.name();
+    let route = route(source, &options.grants, &options.limits);
+    Plan { tenants: vec![TenantPlan::new(name, &server, vec![route])], server, ..Plan::default() }
+}
+
 fn single(options: &Serve) -> Result<Plan> {
     let server = server(options);
     let source = options.handler.as_ref().map_or(Source::Static, Source::at);
     let name = source.name();
-    let mut directories = options.dir.clone();
-    if source == Source::Static && directories.is_empty() {
+    let mut route = route(source, &options.grants, &options.limits);
+    if route.source == Source::Static && route.directories.is_empty() {
         let host = current_dir().context("cannot tell the current folder")?;
-        directories.push(Directory { host, guest: "/".to_owned(), writable: false });
+        route.directories.push(Directory { host, guest: "/".to_owned(), writable: false });
     }
-    let route = RoutePlan {
-        args: options.arg.clone(),
-        environment: options.env.clone(),
-        directories,
-        timeout: options.timeout,
-        cpu_time: options.cpu_time,
-        max_memory: options.max_memory,
-        max_body_size: options.max_body_size as u64,
-        max_response_size: options.max_response_size,
-        ..RoutePlan::new("/...", source)
-    };
     let tenant = TenantPlan {
         max_concurrent_requests: server.max_concurrent_requests,
         max_queue: server.max_queue,
@@ -49,6 +49,30 @@ fn single(options: &Serve) -> Result<Plan> {
         ..TenantPlan::new(name, &server, vec![route])
     };
     Ok(Plan { server, tenants: vec![tenant], ..Plan::default() })
+}
+
+fn route(source: Source, grants: &Grants, limits: &Limits) -> RoutePlan {
+    RoutePlan {
+        args: grants.arg.clone(),
+        environment: grants.env.clone(),
+        directories: grants.dir.clone(),
+        timeout: limits.timeout,
+        cpu_time: limits.cpu_time,
+        max_memory: limits.max_memory,
+        max_body_size: limits.max_body_size as u64,
+        max_response_size: limits.max_response_size,
+        ..RoutePlan::new("/...", source)
+    }
+}
+
+/// A server that only compiles.
+fn compiling(limits: &CompileLimits, cache_dir: Option<PathBuf>) -> ServerPlan {
+    ServerPlan {
+        cache_dir,
+        compile_timeout: limits.compile_timeout,
+        compile_memory: limits.compile_memory,
+        ..ServerPlan::default()
+    }
 }
 
 fn server(options: &Serve) -> ServerPlan {
@@ -69,9 +93,9 @@ fn server(options: &Serve) -> ServerPlan {
         max_concurrent_requests: concurrent as usize,
         max_queue: options.max_queue,
         shutdown_timeout: options.shutdown_timeout,
-        cache_dir: options.cache_dir.clone(),
-        compile_timeout: options.compile_timeout,
-        compile_memory: options.compile_memory,
+        cache_dir: options.keeping.cache_dir.clone(),
+        compile_timeout: options.compile_limits.compile_timeout,
+        compile_memory: options.compile_limits.compile_memory,
         user: options.user.clone(),
         confine: confine(options),
         tls: options.tls_cert.clone().zip(options.tls_key.clone()),

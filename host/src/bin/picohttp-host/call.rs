@@ -1,0 +1,96 @@
+//! One request to a handler, without a server.
+
+use std::fs;
+use std::io::{Read, Write, stdin, stdout};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use bytesize::ByteSize;
+use picohttp_host::config::Plan;
+use picohttp_host::http1::Limits;
+use picohttp_host::{Answered, Cache, Cost, Deployer, Origin, Reason, answer_in_memory};
+use tracing_appender::non_blocking::WorkerGuard;
+
+use crate::cli::Call;
+use crate::{cache_of, engine, loading, plan, progress, say};
+
+/// Answers a request. The answer goes to standard output, and what went wrong and what it
+/// cost, to standard error.
+pub fn call(options: &Call, log: WorkerGuard, announce: bool) -> Result<ExitCode> {
+    let plan = plan::of_call(options);
+    let answered = answer(&plan, options, announce)?;
+    // What the handler logged comes first.
+    drop(log);
+    // Whoever closes standard output has seen enough.
+    let _ = stdout().write_all(&answered.head).and_then(|()| stdout().write_all(&answered.data));
+    if let Some(fault) = &answered.fault {
+        say(&format!("{}: {fault}", answered.reason));
+    }
+    if announce && answered.cost != Cost::default() {
+        say(&cost(&answered.cost));
+    }
+    Ok(ExitCode::from(exit_code(&answered)))
+}
+
+fn answer(plan: &Plan, options: &Call, announce: bool) -> Result<Answered> {
+    let request = request(options)?;
+    let cache = if options.keeping.no_cache { Cache::none() } else { cache_of(plan, None) };
+    let deployer = Deployer::new(engine(plan)?, cache);
+    let handlers = deployer.handlers(plan, progress::show(announce));
+    let handlers = handlers.map_err(loading::plainly)?;
+    let [handler] = handlers.as_slice() else { bail!("there is no handler") };
+    let limits = Limits { body_bytes: options.limits.max_body_size as u64, ..Limits::default() };
+    let origin = Arc::new(Origin::new(handler.name(), "/..."));
+    Ok(answer_in_memory(handler, request, &limits, &options.grants.arg, &origin))
+}
+
+/// The bytes that a client would send.
+fn request(options: &Call) -> Result<Vec<u8>> {
+    let data = options.data.as_deref().map(data).transpose()?;
+    let Call { method, target, headers, .. } = options;
+    let mut request = format!("{method} {target} HTTP/1.1\r\n");
+    let has = |wanted: &str| {
+        let mut names = headers.iter().filter_map(|header| header.split(':').next());
+        names.any(|name| name.eq_ignore_ascii_case(wanted))
+    };
+    let host = (!has("Host")).then(|| "Host: localhost".to_owned());
+    let length = data.as_ref().filter(|_| !has("Content-Length") && !has("Transfer-Encoding"));
+    let length = length.map(|data| format!("Content-Length: {}", data.len()));
+    for header in host.iter().chain(headers).chain(&length) {
+        request.push_str(header);
+        request.push_str("\r\n");
+    }
+    request.push_str("\r\n");
+    Ok([request.into_bytes(), data.unwrap_or_default()].concat())
+}
+
+fn data(text: &str) -> Result<Vec<u8>> {
+    let Some(file) = text.strip_prefix('@') else { return Ok(text.as_bytes().to_vec()) };
+    if file == "-" {
+        let mut bytes = Vec::new();
+        stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
+        return Ok(bytes);
+    }
+    fs::read(file).with_context(|| format!("cannot read {file}"))
+}
+
+fn cost(cost: &Cost) -> String {
+    let Cost { instantiate, guest, cpu, memory } = cost;
+    let memory = ByteSize(*memory as u64);
+    format!("instantiate {instantiate:.1?}, guest {guest:.1?}, CPU {cpu:.1?}, memory {memory}")
+}
+
+/// What the command ends with; its help has the list.
+fn exit_code(answered: &Answered) -> u8 {
+    match answered.reason {
+        Reason::Answered if answered.status < 400 => 0,
+        Reason::Answered => 3,
+        Reason::HandlerError => 4,
+        Reason::Trap => 5,
+        Reason::OutOfMemory => 6,
+        Reason::BadResponse => 7,
+        Reason::Timeout => 8,
+        _ => 9,
+    }
+}

@@ -1,0 +1,111 @@
+//! The command line, as typed.
+
+mod call;
+mod compiling;
+mod grants;
+mod limits;
+mod serve;
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand, ValueHint};
+use tracing::Level;
+
+pub use call::Call;
+pub use compiling::{CompileLimits, Keeping};
+pub use grants::Grants;
+pub use limits::Limits;
+pub use serve::{Confinement, Format, Serve};
+
+/// Serves HTTP from sandboxed WebAssembly handlers, a fresh instance for each request.
+///
+/// HANDLER is a component (a .wasm file), or a folder with a Cargo.toml that is built
+/// for wasm32-wasip2 first. Without one, the current folder's files are served, by an
+/// embedded handler that is sandboxed like any other. With --config, a file says which
+/// handlers are served, for whom.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "picohttp-host",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  picohttp-host                                    the files in this folder
+  picohttp-host --port 8080 handler.wasm           a component
+  picohttp-host --watch plugins/hello              a Rust project, rebuilt as it changes
+  picohttp-host --dir data::/data --env MODE=test handler.wasm
+                                                   a component that may read ./data
+  picohttp-host --config picohttp.toml             many handlers of many tenants
+  picohttp-host check --config picohttp.toml       all that is wrong with them
+  picohttp-host call handler.wasm GET /hello       one request, without a server
+
+Sizes are bytes, or like 64KiB, 16MiB, 10MB. Durations are seconds, or like 500ms, 10s, 1m.
+
+Signals: HUP reads the configuration again. USR2 puts a new process in the place of this
+one, as nginx does: the program is started anew with the listening sockets, and when it
+serves, this process finishes its requests and ends; no client is refused. INT and TERM
+finish requests and end.
+
+A listening socket that was passed by systemd (LISTEN_FDS) is used unless --addr or
+--port is given. READY, RELOADING and STOPPING are told to NOTIFY_SOCKET.
+
+Exit codes: 0 after a stop by signal, 1 for a failure, 2 for a wrong command line, 130 or
+143 after a second INT or TERM, 134 if the clock stands still that ends handlers."
+)]
+pub struct Options {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    #[command(flatten)]
+    pub serve: Serve,
+
+    /// Log more: each request (-v), and the host's own steps (-vv)
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    pub verbose: u8,
+
+    /// Log less: only warnings (-q), and only errors (-qq)
+    #[arg(short, long, action = ArgAction::Count, conflicts_with = "verbose", global = true)]
+    pub quiet: u8,
+}
+
+/// What to do other than serve.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Say all that is wrong with a configuration and its components, and what each
+    /// component imports
+    Check {
+        /// The configuration
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        config: PathBuf,
+    },
+
+    Call(Box<Call>),
+
+    /// Compile the component on standard input; see `compiling`
+    #[command(hide = true)]
+    CompileStdin,
+}
+
+impl Options {
+    /// The least important level that is logged.
+    pub fn level(&self) -> Level {
+        match (self.quiet, self.verbose) {
+            (0, 0) => Level::INFO,
+            (0, 1) => Level::DEBUG,
+            (0, _) => Level::TRACE,
+            (1, _) => Level::WARN,
+            (_, _) => Level::ERROR,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Options::command().debug_assert();
+    }
+}

@@ -1,0 +1,89 @@
+//! One request that is answered in memory: without a server, a socket or a thread.
+
+use std::sync::Arc;
+
+use crate::answer::{Answer, Asked};
+use crate::http1::{self, CloseReason, Error, Limits, Received, Receiver};
+use crate::{Call, Cost, Fault, Handler, Origin, Reason, Request, RequestId};
+
+/// How a request was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// The head that a client would be sent, line ends and all.
+    pub head: Vec<u8>,
+    /// The data that it would be sent after the head.
+    pub data: Vec<u8>,
+    /// The status that is in the head.
+    pub status: u16,
+    /// How the request ended.
+    pub reason: Reason,
+    /// Why the handler gave no response that can be sent, if it was asked for one.
+    pub fault: Option<Fault>,
+    /// What it cost.
+    pub cost: Cost,
+}
+
+/// Answers one request, given as the bytes that a client would send. They are parsed, and
+/// the handler is called and its response checked, as a server does it; the handler runs on
+/// the present thread.
+///
+/// ```
+/// use std::sync::Arc;
+/// use picohttp_host::http1::Limits;
+/// use picohttp_host::{Origin, Request, Response, answer_in_memory};
+///
+/// let hello = |request: &Request<'_>, response: &mut Response| {
+///     response.data = Some(format!("Hello {}!", request.path[0]).into());
+/// };
+/// let request = b"GET /world HTTP/1.0\r\n\r\n".to_vec();
+/// let origin = Arc::new(Origin::new("tenant", "/..."));
+/// let answered = answer_in_memory(&hello, request, &Limits::default(), &[], &origin);
+/// assert_eq!((answered.status, answered.data.as_slice()), (200, &b"Hello world!"[..]));
+/// ```
+pub fn answer_in_memory(
+    handler: &impl Handler,
+    mut request: Vec<u8>,
+    limits: &Limits,
+    args: &[String],
+    origin: &Arc<Origin>,
+) -> Answered {
+    let received = Receiver::default().receive(&mut request, limits, |_| Ok(*limits));
+    let message = match received {
+        Ok(Received::Message(message)) => message,
+        Ok(Received::Partial { .. }) => return refused(Error::Truncated),
+        Err(error) => return refused(error),
+    };
+    let text = http1::decode(request.get(..message.head).unwrap_or_default());
+    let head = match http1::parse(&text, limits) {
+        Ok(head) => head,
+        Err(error) => return refused(error),
+    };
+    let call = Call::new(RequestId::default(), args, origin);
+    let close = Some(CloseReason::OneRequest);
+    let asked = Asked { id: call.id, head_only: head.method == "HEAD", close };
+    let response = handler.handle(
+        &Request {
+            method: head.method,
+            path: http1::path(head.target),
+            query: http1::query(head.target),
+            protocol: head.protocol,
+            headers: head.headers,
+            data: message.data(&request),
+        },
+        &call,
+    );
+    let cost = call.cost.get();
+    match response.and_then(|response| Answer::response(response, asked)) {
+        Ok(answer) => answered(answer, None, cost),
+        Err(fault) => answered(Answer::fault(&fault, asked), Some(fault), cost),
+    }
+}
+
+fn refused(error: Error) -> Answered {
+    answered(Answer::refusal(error, false), None, Cost::default())
+}
+
+fn answered(answer: Answer, fault: Option<Fault>, cost: Cost) -> Answered {
+    let Answer { status, reason, head, data, close: _ } = answer;
+    Answered { head, data, status, reason, fault, cost }
+}
