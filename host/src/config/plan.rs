@@ -56,7 +56,7 @@ pub struct ServerPlan {
     pub shutdown_timeout: Duration,
     /// Where compiled components are kept; `None` for the user's cache folder.
     pub cache_dir: Option<PathBuf>,
-    /// How long a component may take to compile; a second more for every 512 KiB.
+    /// How long a component may take to compile; a second more for every 256 KiB.
     pub compile_timeout: Duration,
     /// How much address space its compiler may have, in bytes.
     pub compile_memory: usize,

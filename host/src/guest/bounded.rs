@@ -12,8 +12,7 @@ use rustix::io::{Errno, ioctl_fionbio};
 use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, getrlimit, pidfd_open, prlimit};
 
 /// Who was kept from its work may go on beyond its time: until processors have been busy with
-/// it for this part of it, and for this many times as long at the most.
-const BUSY: u32 = 2;
+/// it for this part of its time, and for this many times as long at the most.
 const STARVED: u32 = 4;
 
 /// What a command may take.
@@ -80,7 +79,7 @@ pub(super) fn run(
     process.give(input, last)?;
     let mut has_ended = process.has_ended(started + time)?;
     if !has_ended {
-        process.limit_work(time / BUSY)?;
+        process.limit_work(time / STARVED)?;
         has_ended = process.has_ended(last)?;
     }
     let status = if has_ended { Some(process.0.wait()?) } else { None };
@@ -96,9 +95,11 @@ impl Running {
         Ok(())
     }
 
-    /// Limits for how long processors may be busy with it, in sum. SIGXCPU ends it then.
+    /// Limits for how long processors may be busy with it, in sum, to the nearest second.
+    /// SIGXCPU ends it then.
     fn limit_work(&self, time: Duration) -> io::Result<()> {
-        self.limit(Resource::Cpu, time.as_secs().max(1))
+        let seconds = time.saturating_add(Duration::from_millis(500)).as_secs();
+        self.limit(Resource::Cpu, seconds.max(1))
     }
 
     /// Writes to its standard input, and closes that. Whether it reads it all is its own

@@ -24,7 +24,7 @@ use super::load_error::LoadError;
 const MAX_SAID: u64 = 4 << 10;
 
 /// How much of a component is worth another second, in bytes.
-const PER_SECOND: u64 = 512 << 10;
+const PER_SECOND: u64 = 256 << 10;
 
 /// What Cranelift's thread pool asks how many threads it shall make.
 const THREADS: &str = "RAYON_NUM_THREADS";
@@ -45,9 +45,9 @@ enum Place {
 /// What it may take to compile one component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CompileLimits {
-    /// How long it may take, and a second more for every 512 KiB of the component. Where others
-    /// keep the compiler from the processors, it may take longer: until it has had one for half
-    /// of this time, and four times as long at the most.
+    /// How long it may take, and a second more for every 256 KiB of the component. Where others
+    /// keep the compiler from the processors, it may take longer: until it has had one for a
+    /// quarter of this time, and four times as long at the most.
     pub time: Duration,
     /// How much address space the compiler may have, in bytes.
     pub memory: u64,

@@ -9,7 +9,7 @@ use picohttp_host::config::units::{duration, size};
 /// What compiling a handler may take.
 #[derive(Args, Clone, Debug)]
 pub struct CompileLimits {
-    /// How long the handler may take to compile, and a second more for every 512 KiB of it; on
+    /// How long the handler may take to compile, and a second more for every 256 KiB of it; on
     /// busy processors up to four times as long
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration,
           help_heading = "Limits")]
