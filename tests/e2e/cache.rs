@@ -3,9 +3,11 @@
 //! A component that was compiled is kept in a new file; one that was loaded leaves the
 //! file that it was loaded from. So the file's identity tells which it was.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
+use std::io::{Seek, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
@@ -176,6 +178,63 @@ fn without_a_place_to_keep_it_a_component_is_served() -> Result<()> {
     load(engine()?, "answer", &Cache::none())?;
     assert_eq!(fs::metadata(file.path())?.len(), 0);
     Ok(())
+}
+
+/// A file system of 1 MiB in memory. It goes away when this is dropped.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    /// There is none if this process may not mount it.
+    fn mount() -> Result<Option<SmallDisk>> {
+        let disk = SmallDisk(tempfile::tempdir()?);
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs"])
+            .arg(disk.0.path())
+            .output()?;
+        Ok(mounted.status.success().then_some(disk))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).output();
+    }
+}
+
+#[test]
+fn on_a_full_disk_a_component_is_served_and_nothing_unfinished_is_left() -> Result<()> {
+    let Some(disk) = SmallDisk::mount()? else {
+        eprintln!("SKIPPED: only root can mount a small disk");
+        return Ok(());
+    };
+    let folder = disk.0.path().join("cache");
+    let cache = Cache::in_folder(&folder);
+    load(engine()?, "answer", &cache)?;
+    let entry = fs::read_dir(&folder)?.next().context("no entry")??.path();
+    let size = fs::metadata(&entry)?.len();
+    let filler = File::create(disk.0.path().join("filler"))?;
+    for left in [0, 1, size / 2] {
+        fs::write(&entry, "damaged")?;
+        fill(&filler, left)?;
+        load(engine()?, "answer", &cache)?;
+        load(engine()?, "unreachable", &cache)?;
+        let names = fs::read_dir(&folder)?.map(|file| Ok(file?.path()));
+        assert_eq!(names.collect::<Result<Vec<_>>>()?, [entry.clone()]);
+        assert_eq!(fs::read(&entry)?, b"damaged");
+    }
+    filler.set_len(0)?;
+    load(engine()?, "answer", &cache)?;
+    assert_eq!(fs::metadata(&entry)?.len(), size);
+    Ok(())
+}
+
+/// Fills the disk of a file, but for so many bytes in whole pages.
+fn fill(mut filler: &File, left: u64) -> Result<()> {
+    filler.set_len(0)?;
+    filler.rewind()?;
+    while filler.write(&[1; 4096]).is_ok_and(|written| written > 0) {}
+    let length = filler.metadata()?.len();
+    Ok(filler.set_len(length.saturating_sub(left))?)
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod replacing; // other tenants, without a pause
 mod plugins; // the handlers in plugins/
 mod load; // what cannot be a handler, and why
 mod compiling; // a compiler that is a command, whatever that does
+mod flips; // components with bits that are not theirs
 mod cache; // compiled before, and believed or not
 mod hostile_guests; // guests that misbehave: what each comes to, and what is left of it
 mod sandbox; // what a guest may have, to the byte

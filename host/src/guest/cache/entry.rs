@@ -86,7 +86,8 @@ impl Entry {
         Ok(compiled)
     }
 
-    /// Writes the entry whole or not at all, for nobody but this user.
+    /// Writes the entry whole or not at all, for nobody but this user. If the machine stops
+    /// before the disk has all of it, the seal tells.
     pub(super) fn write(&self, compiled: &[u8]) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
         check_private(&fs::symlink_metadata(&self.folder)?)?;
@@ -98,7 +99,6 @@ impl Entry {
         let written = file
             .write_all(&self.seal(compiled))
             .and_then(|()| file.write_all(compiled))
-            .and_then(|()| file.sync_all())
             .and_then(|()| fs::rename(&unfinished, self.path()));
         if written.is_err() {
             let _ = fs::remove_file(&unfinished);

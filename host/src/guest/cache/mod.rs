@@ -9,6 +9,8 @@
 
 mod entry;
 mod prune;
+#[cfg(test)]
+mod tests;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
