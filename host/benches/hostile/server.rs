@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tempfile::TempDir;
 
 use crate::process::Process;
@@ -77,6 +77,27 @@ impl Server {
             descriptors: self.descriptors()?,
             memory: field(&status, "VmRSS:")? << 10,
         })
+    }
+
+    /// Forgets how much memory it had at the most until now; returns how much it has.
+    pub fn reset_peak(&self) -> Result<usize> {
+        fs::write(self.folder().join("clear_refs"), "5")?;
+        Ok(self.gauge()?.memory)
+    }
+
+    /// How much memory it had at the most since then.
+    pub fn peak(&self) -> Result<usize> {
+        Ok(field(&self.folder().join("status"), "VmHWM:")? << 10)
+    }
+
+    /// Has it read its configuration again.
+    pub fn reload(&self) -> Result<()> {
+        Ok(kill_process(self.pid(), Signal::HUP)?)
+    }
+
+    /// What it has printed so far.
+    pub fn output(&self) -> Result<String> {
+        self.process.output()
     }
 
     pub fn descriptors(&self) -> Result<usize> {

@@ -12,6 +12,7 @@ mod resets;
 mod connections;
 mod handlers;
 mod neighbours;
+mod bombs;
 
 use anyhow::Result;
 
@@ -90,5 +91,10 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "neighbours",
         about: "20 tenants beside one that takes all it can get",
         run: neighbours::run,
+    },
+    Scenario {
+        name: "bombs",
+        about: "new handlers that would take a compiler very long",
+        run: bombs::run,
     },
 ];
