@@ -120,8 +120,8 @@ pub use bound_socket::BoundSocket;
 pub use catalog::CatalogError;
 pub use deploy::{DeployError, DeployErrors, Deployer, Deployment};
 pub use guest::{
-    Allocation, Cache, CompileLimits, Compiler, Component, Directory, Engine, EngineOptions,
-    LoadError, Sandbox, compile_stdin,
+    Allocation, Cache, CompileLimits, Compiled, Compiler, Component, Directory, Engine,
+    EngineOptions, Footprint, LoadError, Sandbox, compile_stdin,
 };
 pub use handler::{Call, Cost, Handler, Origin, Outcome, Request, RequestId, Response};
 pub use in_memory::{Answered, answer_in_memory};

@@ -60,6 +60,11 @@ impl Errors {
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
+
+    /// How many problems there are beside those.
+    pub fn more(&self) -> usize {
+        self.more
+    }
 }
 
 impl fmt::Display for Errors {

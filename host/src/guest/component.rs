@@ -11,7 +11,7 @@ use super::bindings::PluginPre;
 use super::clock::TICK;
 use super::engine::Engine;
 use super::state::State;
-use super::{Cache, LoadError, Sandbox, bindings, fault, load};
+use super::{Cache, Compiled, LoadError, Sandbox, bindings, fault, load};
 use crate::{Call, Cost, Fault, Handler, Request, Response, background};
 
 /// What the host may copy out of a guest beyond its response: list and string
@@ -27,7 +27,7 @@ const MAX_HANDLES: usize = 1000;
 pub struct Component {
     engine: Engine,
     plan: Arc<Plan>,
-    pre: PluginPre<State>,
+    pub(super) pre: PluginPre<State>,
 }
 
 /// What every instance of a component has in common.
@@ -92,6 +92,21 @@ impl Component {
         component.map(|component| Component::link(engine, name, component, sandbox)).transpose()
     }
 
+    /// Loads a component that was just compiled, under a name.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`].
+    pub fn from_compiled(
+        engine: &Engine,
+        name: &str,
+        compiled: &Compiled,
+        sandbox: Sandbox,
+    ) -> Result<Component, LoadError> {
+        load::check_sandbox(engine, &sandbox, &Cache::none())?;
+        Component::link(engine, name, compiled.load(engine)?, sandbox)
+    }
+
     fn link(
         engine: &Engine,
         name: &str,
@@ -133,7 +148,7 @@ impl Component {
 
     /// A store whose every bound is set before any of the guest's code can run: start
     /// functions run while it is instantiated.
-    fn store(&self, call: &Call<'_>) -> Store<State> {
+    pub(super) fn store(&self, call: &Call<'_>) -> Store<State> {
         let mut store = Store::new(self.engine.inner(), State::new(self.plan.clone(), call));
         store.limiter(|state| &mut state.meter);
         store.set_epoch_deadline(1);

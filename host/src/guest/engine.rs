@@ -95,6 +95,7 @@ pub struct Engine {
     compiler: Compiler,
     allocation: Allocation,
     max_memory: usize,
+    believes_precompiled: bool,
 }
 
 impl Engine {
@@ -118,12 +119,20 @@ impl Engine {
         files::add_to_linker(&mut linker)?;
         let linker = Arc::new(linker);
         let (compiler, max_memory) = (Compiler::in_process(), options.max_memory);
-        Ok(Engine { inner, linker, compiler, allocation, max_memory })
+        let believes_precompiled = false;
+        Ok(Engine { inner, linker, compiler, allocation, max_memory, believes_precompiled })
     }
 
     /// The same engine with another compiler.
     pub fn compiler(self, compiler: Compiler) -> Engine {
         Engine { compiler, ..self }
+    }
+
+    /// The same engine, which loads what [`Compiled::write`](crate::Compiled::write) has
+    /// written, too, if `allowed`. That is machine code, and nobody can check what it does:
+    /// whoever can write one of its files can do what this process can.
+    pub fn allow_precompiled(self, allowed: bool) -> Engine {
+        Engine { believes_precompiled: allowed, ..self }
     }
 
     /// How this engine allocates instances.
@@ -144,6 +153,10 @@ impl Engine {
     /// The compiled form of a component.
     pub(super) fn compile(&self, component: &[u8]) -> Result<Vec<u8>, LoadError> {
         self.compiler.compile(&self.inner, component)
+    }
+
+    pub(super) fn believes_precompiled(&self) -> bool {
+        self.believes_precompiled
     }
 
     pub(super) fn linker(&self) -> &Linker<State> {

@@ -8,6 +8,7 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::cache::Cache;
+use super::compiled;
 use super::engine::{Engine, MEMORIES, TABLE_ELEMENTS, TABLES};
 use super::load_error::LoadError;
 use super::output;
@@ -77,12 +78,15 @@ pub(super) fn compile(
     Ok(component)
 }
 
-/// Takes a component from the cache, if it is there.
+/// Takes a component from the cache, if it is there, or from a file that is one of its kind.
 pub(super) fn compiled_before(
     engine: &Engine,
     bytes: &[u8],
     cache: &Cache,
 ) -> Result<Option<Component>, LoadError> {
+    if engine.believes_precompiled() && compiled::is_compiled(bytes) {
+        return compiled::load(engine, bytes).map(Some);
+    }
     check_preamble(bytes)?;
     let entry = cache.entry(engine.inner(), bytes);
     Ok(cache.load(engine.inner(), entry.as_ref()))
@@ -90,7 +94,7 @@ pub(super) fn compiled_before(
 
 /// Checks what can be told at a glance. All else, the compiler judges: to look closer takes
 /// time, and how much is up to the component.
-fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
+pub(super) fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
     if bytes.len() as u64 > MAX_COMPONENT {
         return Err(LoadError::TooLarge);
     }
@@ -99,6 +103,7 @@ fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
     match bytes {
         [b'\0', b'a', b's', b'm', _, _, 0, 0, ..] => Err(LoadError::CoreModule),
         [b'\0', b'a', b's', b'm', ..] => Ok(()),
+        _ if compiled::is_compiled(bytes) => Err(LoadError::Precompiled),
         _ => match bytes.trim_ascii_start() {
             [b'(', ..] | [b';', b';', ..] => Err(LoadError::Text),
             _ => Err(LoadError::NotWasm),
@@ -115,7 +120,8 @@ pub(super) fn deserialize(
     // SAFETY: the bytes are what wasmtime's compiler gave a process of this user. Either
     // this engine's compiler has just made them, or the cache has read them from a file that
     // only this user can write, and their seal is right for this component under the
-    // engine's version and settings. wasmtime checks the latter two again.
+    // engine's version and settings. Or else whoever runs this process has told the engine to
+    // believe such bytes wherever they come from. wasmtime checks version and settings again.
     unsafe { Component::deserialize(engine, compiled) }
 }
 

@@ -25,6 +25,12 @@ pub enum LoadError {
     Text,
     /// The bytes are a core module, which has no interface types.
     CoreModule,
+    /// The bytes are a compiled component, which the engine was not told to believe.
+    Precompiled,
+    /// The bytes are a compiled component that is damaged.
+    Damaged,
+    /// The bytes are a compiled component, for another engine than this.
+    OtherEngine(String),
     /// The component is larger than 256 MiB.
     TooLarge,
     /// The component is not valid, uses features that are off, or has more parts than any
@@ -72,6 +78,10 @@ impl LoadError {
         LoadError::Invalid(quote(&format!("{error:#}")))
     }
 
+    pub(super) fn other_engine(error: wasmtime::Error) -> LoadError {
+        LoadError::OtherEngine(quote(&format!("{error:#}")))
+    }
+
     pub(super) fn mismatch(error: wasmtime::Error) -> LoadError {
         LoadError::Mismatch(quote(&format!("{error:#}")))
     }
@@ -94,6 +104,19 @@ impl std::fmt::Display for LoadError {
                 "this is a core module, not a component; build with \
                  `cargo build --target wasm32-wasip2`, or wrap it with \
                  `wasm-tools component new FILE.wasm -o COMPONENT.wasm`",
+            ),
+            LoadError::Precompiled => f.write_str(
+                "this is a compiled component: machine code that nobody can check. Use the \
+                 component that it was made from, or, if nobody else can write this file, \
+                 --allow-precompiled",
+            ),
+            LoadError::Damaged => {
+                f.write_str("the compiled component is damaged; make it anew with `compile`")
+            }
+            LoadError::OtherEngine(message) => write!(
+                f,
+                "the component was compiled by another version or for another machine: {message}; \
+                 make it anew with `compile`"
             ),
             LoadError::TooLarge => {
                 write!(f, "the component is over the limit of {MAX_COMPONENT} bytes")

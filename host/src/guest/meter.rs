@@ -31,6 +31,11 @@ impl Meter {
         self.memory
     }
 
+    /// How many elements its tables have.
+    pub(super) fn elements(&self) -> usize {
+        self.elements
+    }
+
     /// Whether the instance was refused memory. If it then dies, this is why.
     pub(super) fn refused(&self) -> bool {
         self.refused

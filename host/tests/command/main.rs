@@ -14,3 +14,5 @@ mod compiling; // what compiles handlers, and what may not be compiled
 mod confinement; // what a process that serves cannot do
 mod clock; // what ends handlers, and what ends the host if it does not
 mod calling; // one request, without a server
+mod checking; // what a handler is, or what is wrong with it
+mod precompiling; // handlers as machine code

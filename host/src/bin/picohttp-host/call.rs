@@ -36,7 +36,8 @@ pub fn call(options: &Call, log: WorkerGuard, announce: bool) -> Result<ExitCode
 fn answer(plan: &Plan, options: &Call, announce: bool) -> Result<Answered> {
     let request = request(options)?;
     let cache = if options.keeping.no_cache { Cache::none() } else { cache_of(plan, None) };
-    let deployer = Deployer::new(engine(plan)?, cache);
+    let engine = engine(plan)?.allow_precompiled(options.keeping.allow_precompiled);
+    let deployer = Deployer::new(engine, cache);
     let handlers = deployer.handlers(plan, progress::show(announce));
     let handlers = handlers.map_err(loading::plainly)?;
     let [handler] = handlers.as_slice() else { bail!("there is no handler") };

@@ -3,6 +3,7 @@
 
 mod call;
 mod check;
+mod compile;
 mod cli;
 mod compiling;
 mod confine;
@@ -47,14 +48,15 @@ fn main() -> ExitCode {
     heap::give_back_large_buffers();
     let sockets = Sockets::take();
     let result = match &options.command {
-        Some(Command::Check { config }) => {
+        Some(Command::Check(check)) => {
             let _log = log::start(options.level());
-            check::check(config)
+            check::check(check)
         }
         Some(Command::Call(call)) => {
             let log = log::start(options.level());
             call::call(call, log, options.quiet == 0)
         }
+        Some(Command::Compile(compile)) => compile::compile(compile, options.quiet == 0),
         Some(Command::CompileStdin) => return compile_stdin(),
         None => sockets.and_then(|sockets| serve(&options, sockets)),
     };
@@ -90,7 +92,8 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
     sockets.warn();
     raise_descriptor_limit();
     let restarter = Restarter::new(confinement)?;
-    let deployer = Arc::new(Deployer::new(engine(&plan)?, cache.clone()));
+    let engine = engine(&plan)?.allow_precompiled(options.keeping.allow_precompiled);
+    let deployer = Arc::new(Deployer::new(engine, cache.clone()));
     // Before anything is loaded: a change from then on counts.
     let changes = if options.watch { Some(watch::watch(&plan)?) } else { None };
     let Loaded { tenants, rest } = match options.config {

@@ -18,16 +18,15 @@ pub fn of(options: &Serve) -> Result<Plan> {
         Some(file) => Plan::read(file)?,
         None => single(options)?,
     };
-    refuse_writable(&plan, options.watch)?;
+    refuse_writable(&plan, options.watch || options.keeping.allow_precompiled)?;
     Ok(plan)
 }
 
 /// The handler that is asked once, and no more.
 pub fn of_call(options: &Call) -> Plan {
     let source = Source::at(&options.handler);
-    let keeping = options.keeping.cache_dir.clone();
-    let server =
-        ServerPlan { max_concurrent_requests: 1, ..compiling(&options.compile_limits, keeping) };
+    let cache_dir = options.keeping.cache_dir.clone();
+    let server = ServerPlan { cache_dir, ..of_compiling(&options.compile_limits).server };
     let name = source.name();
     let route = route(source, &options.grants, &options.limits);
     Plan { tenants: vec![TenantPlan::new(name, &server, vec![route])], server, ..Plan::default() }
@@ -65,14 +64,15 @@ fn route(source: Source, grants: &Grants, limits: &Limits) -> RoutePlan {
     }
 }
 
-/// A server that only compiles.
-fn compiling(limits: &CompileLimits, cache_dir: Option<PathBuf>) -> ServerPlan {
-    ServerPlan {
-        cache_dir,
+/// Handlers that are compiled, and asked one at a time at most.
+pub fn of_compiling(limits: &CompileLimits) -> Plan {
+    let server = ServerPlan {
         compile_timeout: limits.compile_timeout,
         compile_memory: limits.compile_memory,
+        max_concurrent_requests: 1,
         ..ServerPlan::default()
-    }
+    };
+    Plan { server, ..Plan::default() }
 }
 
 fn server(options: &Serve) -> ServerPlan {
@@ -132,14 +132,15 @@ fn access_log(options: &Serve) -> Option<AccessLog> {
 
 /// A handler that could change what handlers are built from could have anything built
 /// and run, and one that could change the configuration could grant itself anything.
-/// Components count only if they are watched: a handler may put others in its own place.
-fn refuse_writable(plan: &Plan, watched: bool) -> Result<()> {
+/// Components count only if they are watched, or may be machine code: a handler may put others
+/// in its own place.
+fn refuse_writable(plan: &Plan, components_count: bool) -> Result<()> {
     let routes = || plan.tenants.iter().flat_map(|tenant| &tenant.routes);
     let writable = || {
         let folders = routes().flat_map(|route| &route.directories);
         folders.filter(|folder| folder.writable).map(|folder| &folder.host)
     };
-    let counts = |source: &&Source| watched || matches!(source, Source::Folder(_));
+    let counts = |source: &&Source| components_count || matches!(source, Source::Folder(_));
     let sources = routes().map(|route| &route.source).filter(counts).filter_map(Source::path);
     let configuration = plan.files.iter().chain(&plan.folders).map(PathBuf::as_path);
     for path in sources.chain(configuration) {

@@ -21,7 +21,7 @@ pub struct CompileLimits {
     pub compile_memory: usize,
 }
 
-/// Where compiled handlers are kept.
+/// Where compiled handlers are kept, and which are believed.
 #[derive(Args, Clone, Debug)]
 pub struct Keeping {
     /// Compile the handler at every start instead of keeping it compiled
@@ -32,4 +32,10 @@ pub struct Keeping {
     /// go that were used longest ago
     #[arg(long, value_name = "FOLDER", conflicts_with = "no_cache")]
     pub cache_dir: Option<PathBuf>,
+
+    /// Load handlers that are compiled already (`compile`), too. They are machine code that
+    /// nobody can check, and no sandbox holds it: whoever can write one of these files can do
+    /// all that this process can
+    #[arg(long)]
+    pub allow_precompiled: bool,
 }

@@ -1,17 +1,19 @@
 //! The command line, as typed.
 
 mod call;
+mod check;
+mod compile;
 mod compiling;
 mod grants;
 mod limits;
 mod serve;
 
-use std::path::PathBuf;
-
-use clap::{ArgAction, Parser, Subcommand, ValueHint};
+use clap::{ArgAction, Parser, Subcommand};
 use tracing::Level;
 
 pub use call::Call;
+pub use check::{Check, ReportFormat};
+pub use compile::Compile;
 pub use compiling::{CompileLimits, Keeping};
 pub use grants::Grants;
 pub use limits::Limits;
@@ -36,7 +38,7 @@ Examples:
   picohttp-host --dir data::/data --env MODE=test handler.wasm
                                                    a component that may read ./data
   picohttp-host --config picohttp.toml             many handlers of many tenants
-  picohttp-host check --config picohttp.toml       all that is wrong with them
+  picohttp-host check handler.wasm                 what it imports, holds and costs
   picohttp-host call handler.wasm GET /hello       one request, without a server
 
 Sizes are bytes, or like 64KiB, 16MiB, 10MB. Durations are seconds, or like 500ms, 10s, 1m.
@@ -71,15 +73,11 @@ pub struct Options {
 /// What to do other than serve.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Say all that is wrong with a configuration and its components, and what each
-    /// component imports
-    Check {
-        /// The configuration
-        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-        config: PathBuf,
-    },
+    Check(Check),
 
     Call(Box<Call>),
+
+    Compile(Compile),
 
     /// Compile the component on standard input; see `compiling`
     #[command(hide = true)]

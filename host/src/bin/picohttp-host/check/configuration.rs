@@ -1,0 +1,154 @@
+//! All that is wrong with a configuration, and what each of its components can do.
+
+use std::fmt;
+use std::path::Path;
+
+use anyhow::Result;
+use picohttp_host::config::{self, Plan, RoutePlan, TenantPlan};
+use picohttp_host::{Component, DeployError, Deployer};
+use serde::Serialize;
+
+use super::imports::{ENVIRONMENT, FILESYSTEM, given, imports};
+use super::{Findings, Place, Problem};
+use crate::cli::Check;
+use crate::{cache_of, engine, progress, server};
+
+/// A configuration in which nothing is wrong.
+#[derive(Serialize)]
+pub struct Configuration {
+    file: String,
+    tenants: Vec<Tenant>,
+}
+
+#[derive(Serialize)]
+struct Tenant {
+    name: String,
+    hosts: Vec<String>,
+    routes: Vec<Route>,
+}
+
+#[derive(Serialize)]
+struct Route {
+    path: String,
+    handler: String,
+    imports: Vec<Import>,
+}
+
+#[derive(Serialize)]
+struct Import {
+    name: String,
+    granted: String,
+}
+
+/// Checks a configuration as if it were served.
+pub fn check(file: &Path, options: &Check) -> Result<Findings<Configuration>> {
+    let plan = match Plan::read(file) {
+        Ok(plan) => plan,
+        Err(errors) => return Ok(Err(wrong_keys(&errors))),
+    };
+    let engine = engine(&plan)?.allow_precompiled(options.allow_precompiled);
+    let deployer = Deployer::new(engine, cache_of(&plan, None));
+    let files = [server::tls(&plan.server).err(), server::token(&plan.server).err()];
+    let mut errors: Vec<Problem> = files.into_iter().flatten().map(wrong_file).collect();
+    match deployer.handlers(&plan, progress::show(true)) {
+        Ok(handlers) if errors.is_empty() => {
+            let mut handlers = handlers.iter();
+            let tenants = plan.tenants.iter().map(|tenant| describe(tenant, &mut handlers));
+            Ok(Ok(Configuration { file: file.display().to_string(), tenants: tenants.collect() }))
+        }
+        Ok(_) => Ok(Err(errors)),
+        Err(handlers) => {
+            errors.extend(handlers.errors().iter().map(wrong_handler));
+            Ok(Err(errors))
+        }
+    }
+}
+
+fn wrong_keys(errors: &config::Errors) -> Vec<Problem> {
+    let problems = errors.problems().iter().map(|problem| Problem {
+        place: Place {
+            file: Some(problem.file.display().to_string()),
+            line: problem.line,
+            column: problem.column,
+            key: problem.key.clone(),
+            ..Place::default()
+        },
+        message: problem.message.clone(),
+        line: problem.to_string(),
+    });
+    let more = (errors.more() > 0).then(|| {
+        let message = format!("and {} more", errors.more());
+        Problem { place: Place::default(), line: message.clone(), message }
+    });
+    problems.chain(more).collect()
+}
+
+fn wrong_file(error: anyhow::Error) -> Problem {
+    let message = format!("{error:#}");
+    Problem { place: Place::default(), line: format!("server: {message}"), message }
+}
+
+fn wrong_handler(error: &DeployError) -> Problem {
+    let DeployError { tenant, route, cause } = error;
+    let (tenant, route) = (Some(tenant.clone()), Some(route.clone()));
+    Problem {
+        place: Place { tenant, route, ..Place::default() },
+        message: cause.to_string(),
+        line: error.to_string(),
+    }
+}
+
+fn describe<'a>(plan: &TenantPlan, handlers: &mut impl Iterator<Item = &'a Component>) -> Tenant {
+    let routes = plan.routes.iter().zip(handlers).map(|(route, handler)| Route {
+        path: route.path.clone(),
+        handler: handler.name().to_owned(),
+        imports: imports(handler)
+            .into_iter()
+            .map(|name| Import { granted: granted(&name, route), name })
+            .collect(),
+    });
+    let routes = routes.collect();
+    Tenant { name: plan.name.clone(), hosts: plan.hosts.clone(), routes }
+}
+
+/// What the guest gets when it asks for something.
+fn granted(import: &str, route: &RoutePlan) -> String {
+    let list = |names: Vec<String>, none: &str| match names.as_slice() {
+        [] => none.to_owned(),
+        names => names.join(", "),
+    };
+    match import {
+        FILESYSTEM => {
+            let folders = route.directories.iter().map(|folder| {
+                let mode = if folder.writable { "read and write" } else { "read only" };
+                format!("{} as {} ({mode})", folder.host.display(), folder.guest)
+            });
+            list(folders.collect(), "no folder (`dirs`)")
+        }
+        ENVIRONMENT => {
+            let names = route.environment.iter().map(|(name, _)| name.clone());
+            list(names.collect(), "no variable (`environment`)")
+        }
+        _ => given(import).to_owned(),
+    }
+}
+
+impl fmt::Display for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut count = 0;
+        for Tenant { name, hosts, routes } in &self.tenants {
+            let hosts = hosts.join(", ");
+            let hosts = if hosts.is_empty() { "all other hosts" } else { &hosts };
+            writeln!(f, "{name} ({hosts})")?;
+            for Route { path, handler, imports } in routes {
+                writeln!(f, "  {path} {handler}")?;
+                for Import { name, granted } in imports {
+                    writeln!(f, "    {name}: {granted}")?;
+                }
+            }
+            count += routes.len();
+        }
+        let tenants = self.tenants.len();
+        writeln!(f, "{}: {tenants} tenants, {count} routes, no error", self.file)
+    }
+}

@@ -1,0 +1,128 @@
+//! What a handler imports, holds and costs.
+
+use std::fmt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use bytesize::ByteSize;
+use picohttp_host::{Compiled, Component, Engine, Footprint, Sandbox, Source};
+use serde::Serialize;
+
+use super::imports::{ENVIRONMENT, FILESYSTEM, given, imports};
+use super::{Findings, Place, Problem};
+use crate::cli::Check;
+use crate::{engine, plan};
+
+/// The world that every handler is of.
+const WORLD: &str = "picohttp:handler/plugin@0.1.0";
+
+/// How many instances are made to know what one costs.
+const INSTANCES: usize = 101;
+
+/// A handler in which nothing is wrong.
+#[derive(Serialize)]
+pub struct Handler {
+    file: String,
+    world: &'static str,
+    imports: Vec<Import>,
+    component_bytes: usize,
+    compiled_bytes: usize,
+    memories: u32,
+    memory_bytes: usize,
+    tables: u32,
+    table_elements: usize,
+    compile_seconds: f64,
+    /// The median.
+    instantiate_seconds: f64,
+}
+
+#[derive(Serialize)]
+struct Import {
+    name: String,
+    grant: &'static str,
+}
+
+/// Checks a handler as if it were served with the default limits.
+pub fn check(path: &Path, options: &Check) -> Result<Findings<Handler>> {
+    let plan = plan::of_compiling(&options.compile_limits);
+    let engine = engine(&plan)?;
+    let source = Source::at(path);
+    Ok(measure(&engine, &source).map_err(|message| {
+        let file = path.display().to_string();
+        let place = Place { file: Some(file), ..Place::default() };
+        vec![Problem { place, line: message.clone(), message }]
+    }))
+}
+
+fn measure(engine: &Engine, source: &Source) -> Result<Handler, String> {
+    let file = source.path().unwrap_or(Path::new("")).display().to_string();
+    let in_file = |error: String| format!("{file}: {error}");
+    let bytes = source.read().map_err(|error| error.to_string())?;
+    let began = Instant::now();
+    let compiled = Compiled::new(engine, &bytes).map_err(|error| in_file(error.to_string()))?;
+    let compile = began.elapsed();
+    let handler = Component::from_compiled(engine, &source.name(), &compiled, Sandbox::default())
+        .map_err(|error| in_file(error.to_string()))?;
+    let footprint = footprint(&handler).map_err(in_file)?;
+    Ok(Handler {
+        world: WORLD,
+        imports: imports(&handler)
+            .into_iter()
+            .map(|name| Import { grant: grant(&name), name })
+            .collect(),
+        component_bytes: bytes.len(),
+        compiled_bytes: compiled.size(),
+        memories: footprint.memories,
+        memory_bytes: footprint.memory,
+        tables: footprint.tables,
+        table_elements: footprint.table_elements,
+        compile_seconds: compile.as_secs_f64(),
+        instantiate_seconds: footprint.instantiate.as_secs_f64(),
+        file,
+    })
+}
+
+/// What instances begin with; of how long they take, the median.
+fn footprint(handler: &Component) -> Result<Footprint, String> {
+    let footprints = (0..INSTANCES).map(|_| handler.footprint());
+    let mut footprints = footprints
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|fault| format!("no instance can be made of it ({}): {fault}", fault.reason()))?;
+    footprints.sort_by_key(|footprint| footprint.instantiate);
+    footprints.get(INSTANCES / 2).copied().ok_or_else(|| "there are no instances".to_owned())
+}
+
+/// What lets a guest have something, if anything does.
+fn grant(import: &str) -> &'static str {
+    match import {
+        FILESYSTEM => "none but those granted with --dir (`dirs`)",
+        ENVIRONMENT => "none but those granted with --env (`environment`)",
+        _ => given(import),
+    }
+}
+
+impl fmt::Display for Handler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Handler { file, world, memories, tables, table_elements, .. } = self;
+        let size = |bytes: usize| ByteSize(bytes as u64);
+        let time = Duration::from_secs_f64;
+        writeln!(f, "{file}: a handler of the world {world}")?;
+        writeln!(f, "  component    {}", size(self.component_bytes))?;
+        let (compiled, compile) = (size(self.compiled_bytes), time(self.compile_seconds));
+        writeln!(f, "  compiled     {compiled}, in {compile:.1?}")?;
+        let instantiate = time(self.instantiate_seconds);
+        writeln!(f, "  an instance  is there in {instantiate:.1?}, median of {INSTANCES}")?;
+        writeln!(f, "  memories     {memories}, of {} at first", size(self.memory_bytes))?;
+        writeln!(f, "  tables       {tables}, of {table_elements} elements at first")?;
+        match self.imports.as_slice() {
+            [] => writeln!(f, "  imports      nothing"),
+            imports => {
+                writeln!(f, "  imports")?;
+                imports
+                    .iter()
+                    .try_for_each(|import| writeln!(f, "    {}: {}", import.name, import.grant))
+            }
+        }
+    }
+}

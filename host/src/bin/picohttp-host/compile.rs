@@ -1,0 +1,39 @@
+//! Compiles a handler to a file.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use bytesize::ByteSize;
+use picohttp_host::{Compiled, Component, Sandbox, Source};
+
+use crate::cli::Compile;
+use crate::{engine, plan, say};
+
+/// Writes a handler as machine code, once it is known to be one.
+pub fn compile(options: &Compile, announce: bool) -> Result<ExitCode> {
+    let Compile { handler, output, compile_limits } = options;
+    let same = |path: &Path| fs::canonicalize(path).ok();
+    let overwrites = same(output).is_some_and(|output| same(handler) == Some(output));
+    ensure!(!overwrites, "{} is what is to be compiled; write another file", output.display());
+    let engine = engine(&plan::of_compiling(compile_limits))?;
+    let source = Source::at(handler);
+    let in_file = |error| anyhow!("{}: {error}", handler.display());
+    let bytes = source.read()?;
+    let began = Instant::now();
+    let compiled = Compiled::new(&engine, &bytes).map_err(in_file)?;
+    let time = began.elapsed();
+    Component::from_compiled(&engine, &source.name(), &compiled, Sandbox::default())
+        .map_err(in_file)?;
+    let cannot_write = || format!("cannot write {}", output.display());
+    let mut file = BufWriter::new(File::create(output).with_context(cannot_write)?);
+    compiled.write(&mut file).and_then(|()| file.flush()).with_context(cannot_write)?;
+    if announce {
+        let size = ByteSize(compiled.size() as u64);
+        say(&format!("{}: {size}, compiled in {time:.1?}", output.display()));
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,94 @@
+//! `compile`, and who may serve what comes of it.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use picohttp_tests::guests::{guest, plugin};
+use tempfile::TempDir;
+
+use crate::configuration::Folder;
+use crate::running::{Running, command, fails};
+
+/// Runs `compile`; returns its exit code and what it says.
+fn compile(component: &Path, output: &Path) -> Result<(i32, String)> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
+    let output = command.arg("compile").arg(component).arg("-o").arg(output).output()?;
+    Ok((output.status.code().context("killed")?, String::from_utf8(output.stderr)?))
+}
+
+/// A folder with a compiled handler in it.
+fn compiled() -> Result<(TempDir, std::path::PathBuf)> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("hello.cwasm");
+    let (code, said) = compile(&plugin("hello")?, &file)?;
+    assert!(code == 0 && said.contains("hello.cwasm: ") && said.contains(" KiB"), "{said}");
+    Ok((folder, file))
+}
+
+#[test]
+fn a_compiled_handler_is_served_if_that_is_allowed() -> Result<()> {
+    let (_folder, file) = compiled()?;
+    let host = Running::start(command().arg("--allow-precompiled").arg(&file))?;
+    assert_eq!(host.get("/hello")?.text(), "Hello world!");
+    Ok(())
+}
+
+#[test]
+fn a_compiled_handler_is_refused_unless_that_is_allowed() -> Result<()> {
+    let (_folder, file) = compiled()?;
+    let (code, said) = fails(&[&file])?;
+    let says = "this is a compiled component: machine code that nobody can check";
+    assert!(code == 1 && said.contains(says) && said.contains("--allow-precompiled"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn a_configuration_may_name_compiled_handlers_if_that_is_allowed() -> Result<()> {
+    let (_folder, file) = compiled()?;
+    let folder = Folder::new(&format!("[[tenant]]\nname = 'a'\nsource = {file:?}\n"))?;
+    let host = folder.serve(&["--allow-precompiled"])?;
+    assert_eq!(host.get("/hello")?.text(), "Hello world!");
+    let config = folder.path("picohttp.toml");
+    let (code, said) = fails(&[OsStr::new("--config"), config.as_os_str()])?;
+    assert!(code == 1 && said.contains("tenant a, route /...: "), "{said}");
+    Ok(())
+}
+
+#[test]
+fn a_damaged_file_is_refused() -> Result<()> {
+    let (_folder, file) = compiled()?;
+    let mut bytes = fs::read(&file)?;
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&file, bytes)?;
+    let (code, said) = fails(&[OsStr::new("--allow-precompiled"), file.as_os_str()])?;
+    assert!(code == 1 && said.contains("hello.cwasm: the compiled component is damaged"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn no_handler_may_write_where_compiled_ones_are() -> Result<()> {
+    let (folder, file) = compiled()?;
+    let grant = format!("{}::/data::rw", folder.path().display());
+    let args = ["--allow-precompiled".as_ref(), file.as_os_str(), "--dir".as_ref(), grant.as_ref()];
+    let (code, said) = fails(&args)?;
+    assert!(code == 1 && said.contains("a handler may write in "), "{said}");
+    Ok(())
+}
+
+#[test]
+fn only_handlers_are_compiled_and_to_another_file() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let output = folder.path().join("x.cwasm");
+    let (code, said) = compile(&guest("small_pages")?, &output)?;
+    assert!(code == 1 && said.starts_with("error: "), "{said}");
+    let copy = folder.path().join("hello.wasm");
+    fs::copy(plugin("hello")?, &copy)?;
+    let (code, said) = compile(&copy, &copy)?;
+    assert!(code == 1 && said.contains("write another file"), "{said}");
+    assert!(!output.exists() && fs::read(&copy)?.starts_with(b"\0asm"));
+    Ok(())
+}
