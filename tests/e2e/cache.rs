@@ -8,7 +8,7 @@ use std::io::{Seek, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread;
+use std::{slice, thread};
 
 use anyhow::{Context, Result, ensure};
 use picohttp_host::{Allocation, Cache, Component, Directory, Engine, EngineOptions, Sandbox};
@@ -219,7 +219,7 @@ fn on_a_full_disk_a_component_is_served_and_nothing_unfinished_is_left() -> Resu
         load(engine()?, "answer", &cache)?;
         load(engine()?, "unreachable", &cache)?;
         let names = fs::read_dir(&folder)?.map(|file| Ok(file?.path()));
-        assert_eq!(names.collect::<Result<Vec<_>>>()?, [entry.clone()]);
+        assert_eq!(names.collect::<Result<Vec<_>>>()?, slice::from_ref(&entry));
         assert_eq!(fs::read(&entry)?, b"damaged");
     }
     filler.set_len(0)?;

@@ -131,6 +131,7 @@ fn what_another_engine_compiled_is_not_believed() {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "what is skipped is said")]
 fn what_others_have_made_is_not_believed() {
     let fixture = Fixture::new();
     let path = &fixture.path;
