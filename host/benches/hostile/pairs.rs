@@ -78,7 +78,7 @@ impl Busy {
 }
 
 /// The user and system time of this process, which the kernel counts in hundredths.
-fn own_cpu() -> Duration {
+pub fn own_cpu() -> Duration {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields).split(' ');
     let ticks = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u32>().ok());

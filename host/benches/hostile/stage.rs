@@ -147,7 +147,7 @@ impl Stage {
 }
 
 /// The time that all processors were busy, and all the time that they had.
-fn processors() -> Result<(u64, u64)> {
+pub fn processors() -> Result<(u64, u64)> {
     let stat = fs::read_to_string("/proc/stat")?;
     let fields = stat.lines().next().unwrap_or_default().split_ascii_whitespace().skip(1);
     let times: Vec<u64> = fields.map(str::parse).collect::<Result<_, _>>()?;

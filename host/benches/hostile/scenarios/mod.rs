@@ -13,6 +13,8 @@ mod connections;
 mod handlers;
 mod neighbours;
 mod bombs;
+mod kills;
+mod lifting;
 
 use anyhow::Result;
 
@@ -96,5 +98,15 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "bombs",
         about: "new handlers that would take a compiler very long",
         run: bombs::run,
+    },
+    Scenario {
+        name: "kills",
+        about: "10 000 handlers that do not end by themselves",
+        run: kills::run,
+    },
+    Scenario {
+        name: "lifting",
+        about: "answers that would grow in the host",
+        run: lifting::run,
     },
 ];
