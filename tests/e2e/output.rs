@@ -2,9 +2,11 @@
 
 use std::io::{Read, Seek};
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::Result;
-use picohttp_host::Sandbox;
+use anyhow::{Context, Result};
+use picohttp_host::{HttpServer, Route, Sandbox, Tenant};
+use picohttp_tests::client::{self, exchange};
 use picohttp_tests::sandbox::{get, load};
 
 /// The log of one call of the guest `talk`, in lines without their times.
@@ -99,5 +101,37 @@ fn a_guest_without_a_quota_is_silent() -> Result<()> {
     let log = log("/lines", Sandbox { max_output: 0, ..Sandbox::default() })?;
     assert_eq!(log.len(), 2);
     assert!(log.iter().all(|line| dropped(line) > 0), "{log:?}");
+    Ok(())
+}
+
+/// What two floods write, to both streams.
+const FLOODS: u64 = 2 * (1_100_000 + 1_000_000);
+
+#[test]
+fn what_is_dropped_is_counted_for_its_tenant() -> Result<()> {
+    let sandbox = Sandbox { max_output: 20_000, ..Sandbox::default() };
+    let talk = load("talk", sandbox)?;
+    let tenant = |name: &str| Tenant::new(name).hosts([name]);
+    let server = HttpServer::of_tenants([
+        tenant("loud").log_rate(10_000).route(Route::new("/...", talk.clone())),
+        tenant("calm").route(Route::new("/...", talk)),
+    ]);
+    let server = server.port(0).admin("127.0.0.1:0".parse()?, None).start()?;
+    for (host, target) in [("loud", "/flood"), ("loud", "/flood"), ("calm", "/lines")] {
+        let request = format!("GET {target} HTTP/1.0\r\nHost: {host}\r\n\r\n");
+        assert_eq!(exchange(server.address(), request)?.status, 200);
+    }
+    let metrics = client::get(server.admin_address().context("no admin")?, "/metrics")?;
+    server.stop(Duration::from_secs(1));
+    let dropped = |tenant: &str| -> Result<u64> {
+        let series = format!("guest_log_dropped_bytes_total{{tenant=\"{tenant}\"}} ");
+        let mut lines = metrics.text().lines();
+        let count = lines.find_map(|line| line.split_once(&series)).context("no series")?.1;
+        Ok(count.parse()?)
+    };
+    assert_eq!(dropped("calm")?, 0);
+    // No more reaches the log than each request may write.
+    let loud = dropped("loud")?;
+    assert!((FLOODS - 40_000..=FLOODS).contains(&loud), "{loud}");
     Ok(())
 }

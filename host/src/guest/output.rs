@@ -50,13 +50,14 @@ impl Output {
         Output { stream, origin, request, lines: Arc::new(Mutex::new(lines)) }
     }
 
-    /// Logs the line that has ended, if there is room for it.
-    fn record(&self, lines: &mut Lines) {
+    /// Logs the line that has ended, with so many bytes of a line end, if there is room.
+    fn record(&self, lines: &mut Lines, end: usize) {
         let line = escape(&lines.unfinished);
         let size = line.len() + RECORD;
+        let written = lines.unfinished.len() + end;
         match lines.quota.checked_sub(size) {
             Some(_) if !self.origin.account.may_log(size) => {
-                lines.dropped += lines.unfinished.len();
+                lines.dropped += written;
             }
             Some(quota) => {
                 lines.quota = quota;
@@ -74,7 +75,7 @@ impl Output {
             }
             None => {
                 lines.quota = 0;
-                lines.dropped += lines.unfinished.len();
+                lines.dropped += written;
             }
         }
         lines.unfinished.clear();
@@ -96,7 +97,7 @@ impl Output {
             lines.dropped += line.len() - kept.len();
             lines.unfinished.extend_from_slice(kept);
             if ended {
-                self.record(&mut lines);
+                self.record(&mut lines, 1);
             }
         }
     }
@@ -105,7 +106,7 @@ impl Output {
     pub(super) fn finish(&self) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if !lines.unfinished.is_empty() {
-            self.record(&mut lines);
+            self.record(&mut lines, 0);
         }
         if lines.dropped > 0 {
             self.origin.account.count_dropped(lines.dropped);
