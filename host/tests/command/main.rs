@@ -13,6 +13,8 @@ mod loading; // a start at which not every handler is there
 mod compiling; // what compiles handlers, and what may not be compiled
 mod confinement; // what a process that serves cannot do
 mod clock; // what ends handlers, and what ends the host if it does not
+mod beginning; // a new handler
 mod calling; // one request, without a server
 mod checking; // what a handler is, or what is wrong with it
 mod precompiling; // handlers as machine code
+mod describing; // what the command says of itself

@@ -11,7 +11,9 @@ mod events;
 mod heap;
 mod loading;
 mod log;
+mod new;
 mod notify;
+mod pages;
 mod plan;
 mod progress;
 mod reload;
@@ -57,6 +59,9 @@ fn main() -> ExitCode {
             call::call(call, log, options.quiet == 0)
         }
         Some(Command::Compile(compile)) => compile::compile(compile, options.quiet == 0),
+        Some(Command::New(options)) => new::new(options),
+        Some(Command::Completions(completions)) => Ok(pages::completions(completions.shell)),
+        Some(Command::Manual(manual)) => pages::manual(manual.command.as_deref()),
         Some(Command::CompileStdin) => return compile_stdin(),
         None => sockets.and_then(|sockets| serve(&options, sockets)),
     };

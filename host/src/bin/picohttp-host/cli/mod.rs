@@ -6,6 +6,8 @@ mod compile;
 mod compiling;
 mod grants;
 mod limits;
+mod new;
+mod pages;
 mod serve;
 
 use clap::{ArgAction, Parser, Subcommand};
@@ -17,6 +19,8 @@ pub use compile::Compile;
 pub use compiling::{CompileLimits, Keeping};
 pub use grants::Grants;
 pub use limits::Limits;
+pub use new::{Language, New};
+pub use pages::{Completions, Manual};
 pub use serve::{Confinement, Format, Serve};
 
 /// Serves HTTP from sandboxed WebAssembly handlers, a fresh instance for each request.
@@ -38,6 +42,7 @@ Examples:
   picohttp-host --dir data::/data --env MODE=test handler.wasm
                                                    a component that may read ./data
   picohttp-host --config picohttp.toml             many handlers of many tenants
+  picohttp-host new hello                          a new handler, to begin with
   picohttp-host check handler.wasm                 what it imports, holds and costs
   picohttp-host call handler.wasm GET /hello       one request, without a server
 
@@ -73,11 +78,18 @@ pub struct Options {
 /// What to do other than serve.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
+    New(New),
+
     Check(Check),
 
     Call(Box<Call>),
 
     Compile(Compile),
+
+    Completions(Completions),
+
+    #[command(name = "man")]
+    Manual(Manual),
 
     /// Compile the component on standard input; see `compiling`
     #[command(hide = true)]

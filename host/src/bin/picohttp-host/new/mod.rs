@@ -1,0 +1,85 @@
+//! Begins a handler: a folder with one of the examples in it.
+
+mod rust;
+mod template;
+#[path = "../../../../../plugins/languages/src/tools.rs"]
+mod tools; // the list that the examples themselves are built with
+
+use std::fs::{self, DirBuilder};
+use std::io::{Write, stdout};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use crate::cli::{Language, New};
+use template::{GO, MEMORY, Template, example, file};
+use tools::Tool;
+
+/// Makes the folder, and says what is next.
+pub fn new(options: &New) -> Result<ExitCode> {
+    let New { folder, lang, sdk } = options;
+    let name = name(folder)?;
+    let template = match lang {
+        Language::Rust => rust::template(name, sdk.as_deref())?,
+        Language::Js => example("handler.js", file!("js/handler.js")),
+        Language::Ts => example("handler.ts", file!("ts/handler.ts")),
+        Language::Python => example("handler.py", file!("python/handler.py")),
+        Language::Go => example(GO, file!("go/export_wit_world/handler.go")),
+        Language::C => example("handler.c", file!("c/handler.c")).with(MEMORY),
+        Language::Cpp => example("handler.cpp", file!("cpp/handler.cpp")).with(MEMORY),
+        Language::Zig => example("handler.zig", file!("zig/handler.zig")).with(MEMORY),
+    };
+    let cannot_make = || format!("cannot make {}", folder.display());
+    DirBuilder::new().create(folder).with_context(cannot_make)?;
+    for (path, text) in &template.files {
+        let path = folder.join(path);
+        let parent = path.parent().unwrap_or(folder);
+        fs::create_dir_all(parent).with_context(cannot_make)?;
+        fs::write(&path, text.as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    // Whoever closes standard output has seen enough.
+    let _ = stdout().write_all(next(folder, &template).as_bytes());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The handler's name, which is that of its folder. It has to do for a package, too.
+fn name(folder: &Path) -> Result<&str> {
+    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let begins_well = name.starts_with(|first: char| first.is_ascii_alphabetic());
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
+    if !begins_well || !name.chars().all(is_plain) {
+        bail!("{name:?} is no name for a handler; use letters, digits, - and _, a letter first");
+    }
+    Ok(name)
+}
+
+/// The commands that are next.
+fn next(folder: &Path, template: &Template) -> String {
+    let mut missing: Vec<&str> = Vec::new();
+    for tool in template.commands.iter().flat_map(|command| Tool::of(command)) {
+        if !missing.contains(&tool.install) && !tool.is_here() {
+            missing.push(tool.install);
+        }
+    }
+    let mut text = String::new();
+    let mut block = |title: &str, lines: &[&str]| {
+        text.push_str(title);
+        text.push_str("\n\n");
+        lines.iter().for_each(|line| text.extend(["    ", line, "\n"]));
+        text.push('\n');
+    };
+    if !missing.is_empty() {
+        block(
+            "Tools that are not here yet are installed so (docs/languages.md has more):",
+            &missing,
+        );
+    }
+    let enter = format!("cd {}", folder.display());
+    let commands = template.commands.iter().map(String::as_str);
+    let lines: Vec<&str> = [enter.as_str()].into_iter().chain(commands).collect();
+    block("To build and serve it:", &lines);
+    block("And then, elsewhere:", &["curl http://127.0.0.1:8080/hello"]);
+    text
+}

@@ -1,0 +1,45 @@
+//! The project of a handler in Rust.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::template::Template;
+
+/// Where the SDK was when this program was built.
+const SDK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest-sdk");
+
+/// The example, with its tests.
+const HELLO: &str = include_str!("../../../../../plugins/hello/src/lib.rs");
+
+/// Which Rust it is built with, and for what.
+const TOOLCHAIN: &str = include_str!("../../../../../rust-toolchain.toml");
+
+/// A package that depends on the SDK where it is.
+pub fn template(name: &str, sdk: Option<&Path>) -> Result<Template> {
+    let sdk = sdk.unwrap_or(Path::new(SDK));
+    let found = sdk.canonicalize().ok().filter(|sdk| sdk.join("Cargo.toml").is_file());
+    let sdk = found.with_context(|| {
+        format!(
+            "there is no SDK in {}; get this project's source, and say where its folder \
+             guest-sdk is (--sdk)",
+            sdk.display()
+        )
+    })?;
+    let sdk = sdk.to_str().context("the path of the SDK is not UTF-8")?;
+    let manifest = format!(
+        "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
+         [lib]\ncrate-type = [\"cdylib\"]\n\n\
+         [dependencies]\npicohttp = {{ path = {sdk:?} }}\n\n\
+         [profile.release]\nlto = true\nstrip = \"symbols\"\n\n\
+         # No part of a workspace that this folder may be in.\n[workspace]\n"
+    );
+    let files = vec![
+        ("Cargo.toml", manifest.into()),
+        ("src/lib.rs", HELLO.into()),
+        ("rust-toolchain.toml", TOOLCHAIN.into()),
+        (".gitignore", "/target\n".into()),
+    ];
+    let commands = ["cargo test", "picohttp-host --watch ."].map(str::to_owned).to_vec();
+    Ok(Template { files, commands })
+}

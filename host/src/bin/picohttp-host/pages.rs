@@ -1,0 +1,42 @@
+//! What is made of the definition of the command line: completions, and manual pages.
+
+use std::io::{Write, stdout};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::CommandFactory;
+use clap_complete::Shell;
+use clap_mangen::Man;
+
+use crate::cli::Options;
+
+/// Prints what a shell completes the command line with.
+pub fn completions(shell: Shell) -> ExitCode {
+    let mut command = Options::command();
+    let name = command.get_name().to_owned();
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, name, &mut script);
+    print(&script)
+}
+
+/// Prints the manual page of the program, or of one of its commands.
+pub fn manual(name: Option<&str>) -> Result<ExitCode> {
+    let mut program = Options::command();
+    // Only then the names of commands begin with that of the program.
+    program.build();
+    let command = match name {
+        Some(name) => {
+            program.find_subcommand(name).with_context(|| format!("there is no command {name}"))?
+        }
+        None => &program,
+    };
+    let mut page = Vec::new();
+    Man::new(command.clone()).render(&mut page)?;
+    Ok(print(&page))
+}
+
+fn print(bytes: &[u8]) -> ExitCode {
+    // Whoever closes standard output has seen enough.
+    let _ = stdout().write_all(bytes);
+    ExitCode::SUCCESS
+}

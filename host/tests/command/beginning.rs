@@ -1,0 +1,127 @@
+//! `new`: a handler to begin with.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use picohttp_tests::guests::root;
+
+use crate::running::{Running, command};
+
+/// Runs `new` in a folder; returns its exit code and what it says on both streams.
+fn new(folder: &Path, args: &[&str]) -> Result<(i32, String, String)> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
+    let output = command.arg("new").args(args).current_dir(folder).output()?;
+    let code = output.status.code().context("killed")?;
+    Ok((code, String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?))
+}
+
+/// The files in a folder, by their paths within it.
+fn files(folder: &Path) -> Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.path().is_dir() {
+            found.extend(files(&entry.path())?.iter().map(|path| format!("{name}/{path}")));
+        } else {
+            found.insert(name);
+        }
+    }
+    Ok(found)
+}
+
+#[test]
+fn a_handler_in_rust_is_tested_built_and_served() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (code, stdout, stderr) = new(folder.path(), &["first-handler"])?;
+    assert_eq!(code, 0, "{stderr}");
+    for line in ["    cd first-handler\n", "    cargo test\n", "    picohttp-host --watch .\n"] {
+        assert!(stdout.contains(line), "{stdout}");
+    }
+    let project = folder.path().join("first-handler");
+    // Of the versions that this project was tested with.
+    fs::copy(root().join("Cargo.lock"), project.join("Cargo.lock"))?;
+    let mut cargo = Command::new("cargo");
+    cargo.args(["test", "--quiet"]).current_dir(&project);
+    let tested = cargo.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO_TARGET_DIR").output()?;
+    ensure!(tested.status.success(), "{}", String::from_utf8_lossy(&tested.stderr));
+    let said = String::from_utf8_lossy(&tested.stdout).into_owned();
+    assert!(said.contains("2 passed"), "{said}");
+    let host = Running::start(command().arg("--watch").arg(&project))?;
+    assert_eq!(host.get("/hello")?.text(), "Hello world!");
+    Ok(())
+}
+
+#[test]
+fn a_handler_in_another_language_is_the_example_that_is_tested() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for (lang, source, more) in [
+        ("js", "handler.js", None),
+        ("ts", "handler.ts", None),
+        ("python", "handler.py", None),
+        ("go", "export_wit_world/handler.go", None),
+        ("c", "handler.c", Some("memory.c")),
+        ("cpp", "handler.cpp", Some("memory.c")),
+        ("zig", "handler.zig", Some("memory.c")),
+    ] {
+        let (code, stdout, stderr) = new(folder.path(), &[lang, "--lang", lang])?;
+        assert_eq!(code, 0, "{lang}: {stderr}");
+        let project = folder.path().join(lang);
+        let expected = [source, "wit/handler.wit"].into_iter().chain(more).map(str::to_owned);
+        assert_eq!(files(&project)?, expected.collect(), "{lang}");
+        let examples = root().join("plugins/languages");
+        let example = fs::read_to_string(examples.join(lang).join(source))?;
+        assert_eq!(fs::read_to_string(project.join(source))?, example, "{lang}");
+        let commands = example.lines().filter_map(|line| line.split_once("$ "));
+        let mut count = 0;
+        for (_, command) in commands {
+            assert!(stdout.contains(&format!("    {command}\n")), "{lang}: {stdout}");
+            count += 1;
+        }
+        assert!(count > 0, "{lang} has no commands");
+        assert!(stdout.contains("    picohttp-host handler.wasm\n"), "{lang}: {stdout}");
+    }
+    Ok(())
+}
+
+#[test]
+fn tools_that_are_missing_are_named_with_the_line_that_installs_them() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
+    command.args(["new", "x", "--lang", "zig"]).current_dir(&folder).env("PATH", folder.path());
+    let said = String::from_utf8(command.output()?.stdout)?;
+    for install in ["pip install ziglang", "cargo install --locked wasm-tools"] {
+        assert_eq!(said.matches(install).count(), 1, "{said}");
+    }
+    Ok(())
+}
+
+#[test]
+fn nothing_that_is_there_is_touched() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    fs::create_dir(folder.path().join("taken"))?;
+    let (code, _, stderr) = new(folder.path(), &["taken"])?;
+    assert!(code == 1 && stderr.contains("cannot make taken: File exists"), "{stderr}");
+    assert_eq!(files(folder.path())?, BTreeSet::new());
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_begun_is_said_before_anything_is_made() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for (args, code, says) in [
+        (&["1st"][..], 1, "\"1st\" is no name for a handler"),
+        (&["a b"], 1, "is no name for a handler"),
+        (&["."], 1, "is no name for a handler"),
+        (&["x", "--sdk", "nowhere"], 1, "there is no SDK in nowhere"),
+        (&["x", "--lang", "cobol"], 2, "possible values: rust, js, ts, python, go, c, cpp, zig"),
+    ] {
+        let (exit, _, stderr) = new(folder.path(), args)?;
+        assert!(exit == code && stderr.contains(says), "{args:?}: {exit} {stderr}");
+    }
+    assert_eq!(fs::read_dir(folder.path())?.count(), 0);
+    Ok(())
+}
