@@ -1,7 +1,8 @@
 //! The clock that ends guests, and the watch over it.
 //!
 //! Every tick advances the engine's epoch, and a guest looks at its deadline when that has
-//! happened. Nothing else can end a guest that never returns: if the clock stands still,
+//! happened. Nothing else can end a guest that never returns. Where others leave the clock
+//! no processor, the watch ticks in its place, if less often; if it stands still for good,
 //! the process says so and ends, as a fresh one is better than one without deadlines.
 
 use std::io::{Write, stderr};
@@ -19,8 +20,9 @@ pub(super) const TICK: Duration = Duration::from_millis(10);
 /// How often the watch looks at the clock.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How many looks in a row may find that the clock has not moved: about a second.
-const PATIENCE: u32 = 10;
+/// How many looks in a row may find that the clock has not moved: about five seconds. A
+/// process that is `nice` to many others gets no processor for one.
+const PATIENCE: u32 = 50;
 
 /// How long the last words may take: nobody may be reading them.
 const LAST_WORDS: Duration = Duration::from_millis(200);
@@ -44,10 +46,13 @@ pub(super) fn start(engine: &wasmtime::Engine) -> Result<()> {
     })?;
     thread::Builder::new().name("epoch-watch".to_owned()).spawn(move || {
         let mut watch = Watch::default();
-        while engine.upgrade().is_some() {
-            if watch.look(watched.load(Ordering::Relaxed)) {
-                stop();
+        while let Some(engine) = engine.upgrade() {
+            match watch.look(watched.load(Ordering::Relaxed)) {
+                Clock::Runs => {}
+                Clock::Late => engine.increment_epoch(),
+                Clock::Stopped => stop(),
             }
+            drop(engine);
             thread::sleep(LOOK);
         }
     })?;
@@ -65,15 +70,23 @@ struct Watch {
     still: u32,
 }
 
+/// What a look at a clock finds.
+#[derive(Debug, PartialEq, Eq)]
+enum Clock {
+    Runs,
+    /// It has not moved since the last look.
+    Late,
+    Stopped,
+}
+
 impl Watch {
-    /// Looks at the clock. Says whether it stands still.
-    fn look(&mut self, ticks: u64) -> bool {
-        if self.ticks == ticks {
-            self.still = self.still.saturating_add(1);
-        } else {
+    fn look(&mut self, ticks: u64) -> Clock {
+        if self.ticks != ticks {
             *self = Watch { ticks, still: 0 };
+            return Clock::Runs;
         }
-        self.still >= PATIENCE
+        self.still = self.still.saturating_add(1);
+        if self.still < PATIENCE { Clock::Late } else { Clock::Stopped }
     }
 }
 
@@ -95,26 +108,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_that_stands_still_for_ten_looks_has_stopped() {
+    fn a_clock_that_stands_still_is_late_and_then_has_stopped() {
         let mut watch = Watch::default();
-        assert!(!watch.look(1));
+        assert_eq!(watch.look(1), Clock::Runs);
         for _ in 1..PATIENCE {
-            assert!(!watch.look(1));
+            assert_eq!(watch.look(1), Clock::Late);
         }
-        assert!(watch.look(1));
+        assert_eq!(watch.look(1), Clock::Stopped);
     }
 
     #[test]
-    fn a_clock_that_never_ticked_has_stopped() {
+    fn a_clock_that_never_ticked_stops_as_any_other() {
         let mut watch = Watch::default();
-        assert_eq!((0..).take_while(|_| !watch.look(0)).count(), PATIENCE as usize - 1);
+        let late = (0..).take_while(|_| watch.look(0) == Clock::Late).count();
+        assert_eq!(late, PATIENCE as usize - 1);
     }
 
     #[test]
     fn any_tick_begins_the_count_anew() {
         let mut watch = Watch::default();
         for look in 0..1000 {
-            assert!(!watch.look(1 + look / u64::from(PATIENCE)), "{look}");
+            let found = watch.look(1 + look / u64::from(PATIENCE));
+            assert_ne!(found, Clock::Stopped, "{look}");
         }
     }
 }

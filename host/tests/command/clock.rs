@@ -45,12 +45,10 @@ fn a_host_whose_clock_stands_still_says_so_and_ends() -> Result<()> {
 #[test]
 fn a_host_that_was_stopped_goes_on_and_so_do_deadlines() -> Result<()> {
     let host = Running::start(command().arg(guest("spin")?).args(["--timeout", "100ms"]))?;
-    for _ in 0..5 {
-        host.signal("STOP")?;
-        // Longer than the clock may stand still while the host runs.
-        thread::sleep(Duration::from_millis(1500));
-        host.signal("CONT")?;
-        assert_eq!(host.get("/spin")?.status, 504);
-    }
+    host.signal("STOP")?;
+    // Longer than the clock may stand still while the host runs.
+    thread::sleep(Duration::from_secs(6));
+    host.signal("CONT")?;
+    assert_eq!(host.get("/spin")?.status, 504);
     Ok(())
 }
