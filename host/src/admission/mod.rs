@@ -34,13 +34,16 @@ pub(crate) struct Admission {
     /// without the lock.
     waiting: AtomicUsize,
     ready: AtomicUsize,
-    /// Those who have room and are for the background, and words to end. Threads there come
-    /// by them without the lock of the lanes: one who had that, and no processor, would keep
-    /// those waiting who go first.
-    behind: (Sender<Option<Connection>>, Receiver<Option<Connection>>),
+    /// Those who have room and are for the background, with their lanes, and words to end.
+    /// Threads there come by them without the lock of the lanes: one who had that, and no
+    /// processor, would keep those waiting who go first.
+    behind: (Sender<Behind>, Receiver<Behind>),
     /// How many threads in the background have nothing to do.
     idle_behind: AtomicUsize,
 }
+
+/// A request for the background with its lane, or the word to end.
+type Behind = Option<(usize, Connection)>;
 
 /// For which threads something is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -182,9 +185,9 @@ impl Admission {
     /// Waits until there is one for the background, but no longer than `patience`.
     pub(crate) fn next_behind(&self, patience: Duration) -> Option<Connection> {
         self.idle_behind.fetch_add(1, Ordering::Relaxed);
-        let connection = self.behind.1.recv_timeout(patience).ok().flatten();
+        let next = self.behind.1.recv_timeout(patience).ok().flatten();
         self.idle_behind.fetch_sub(1, Ordering::Relaxed);
-        connection
+        next.map(|(_, connection)| connection)
     }
 
     /// Whether the background lacks a thread: there is something to do, and none is idle.
@@ -200,7 +203,7 @@ impl Admission {
             state.behind += 1;
             connection.is_behind = true;
             // It cannot fail while there is a receiver, which is here.
-            let _ = self.behind.0.send(Some(connection));
+            let _ = self.behind.0.send(Some((key, connection)));
         }
     }
 
@@ -222,7 +225,6 @@ impl Admission {
         let waiting = self.take_all(&mut self.state(), |_| true);
         // Outside of the lock: a connection may be the last to keep its lane.
         drop(waiting);
-        self.behind.1.try_iter().for_each(drop);
         for _ in 0..threads {
             let _ = self.behind.0.send(None);
         }
@@ -252,6 +254,18 @@ impl Admission {
                 taken.push(connection);
             } else {
                 state.ready.push_back((key, connection));
+            }
+        }
+        // Each is looked at once, and they keep their order.
+        for next in self.behind.1.try_iter().take(self.behind.1.len()) {
+            match next {
+                Some((key, mut connection)) if is_over(&connection) => {
+                    connection.is_behind = false;
+                    state.behind = state.behind.saturating_sub(1);
+                    state.each(key, |room| room.running = room.running.saturating_sub(1));
+                    taken.push(connection);
+                }
+                next => drop(self.behind.0.send(next)),
             }
         }
         self.promote(state);

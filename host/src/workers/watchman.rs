@@ -18,6 +18,9 @@ use crate::turns::{LOOK, Seat};
 /// How often the watchman looks at the threads while no handler runs.
 const IDLE_LOOK: Duration = Duration::from_millis(5);
 
+/// How often it is said that there can be no thread.
+const COMPLAINTS: Duration = Duration::from_secs(5);
+
 /// How long a client that was told to try again in a second is not listened to.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -29,6 +32,7 @@ impl Workers {
     /// What the watchman does.
     pub(super) fn keep_watch(self: &Arc<Self>, _: Seat<'_>) {
         let mut swept = Instant::now();
+        let mut complained: Option<Instant> = None;
         let mut pause = LOOK;
         while !self.ended.load(Ordering::Relaxed) {
             thread::sleep(pause);
@@ -37,8 +41,12 @@ impl Workers {
                 // All who could run them may have begun to wait for sockets just before.
                 self.poller.nudge();
             }
-            self.fill_background();
-            self.fill_vacant();
+            if let Err(error) = self.start_threads()
+                && complained.is_none_or(|at| at.elapsed() >= COMPLAINTS)
+            {
+                complained = Some(Instant::now());
+                error!(%error, "cannot start a thread; trying again");
+            }
             if swept.elapsed() >= SWEEP {
                 swept = Instant::now();
                 self.sweep();
@@ -46,25 +54,19 @@ impl Workers {
         }
     }
 
-    /// Starts a thread in the background if there is something to do and all others are
-    /// busy. If there can be none now, there may be later.
-    fn fill_background(self: &Arc<Self>) {
-        if self.service.admission.lacks_thread()
-            && let Err(error) = self.spawn_behind()
-        {
-            error!(%error, "cannot start a thread in the background");
+    /// Starts threads in the place of those that ended, and one in the background if there is
+    /// something to do and all others there are busy. If there can be none now, there may be
+    /// later.
+    fn start_threads(self: &Arc<Self>) -> io::Result<()> {
+        loop {
+            let vacant = self.vacant().pop();
+            let Some(number) = vacant else { break };
+            self.seat(number).inspect_err(|_| self.vacant().push(number))?;
         }
-    }
-
-    /// Starts threads in the place of those that ended. If there can be none now, there
-    /// may be later.
-    fn fill_vacant(self: &Arc<Self>) {
-        while let Some(number) = self.vacant().pop() {
-            if let Err(error) = self.seat(number) {
-                error!(%error, "cannot replace a request thread");
-                return self.vacant().push(number);
-            }
+        if self.service.admission.lacks_thread() {
+            self.spawn_behind()?;
         }
+        Ok(())
     }
 
     fn sweep(&self) {

@@ -48,7 +48,8 @@ impl Program {
         Program::run(command, folder)
     }
 
-    fn run(mut command: Command, folder: TempDir) -> Result<Program> {
+    /// Starts it with a command that says all, with this folder as its own.
+    pub fn run(mut command: Command, folder: TempDir) -> Result<Program> {
         command.stderr(File::create(folder.path().join("log"))?);
         let child = command.spawn()?;
         let (address, before) = (SocketAddr::from(([0, 0, 0, 0], 0)), Gauge::default());

@@ -5,14 +5,16 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use picohttp_tests::client::{Client, get};
+use picohttp_tests::client::{Client, exchange, get};
 use picohttp_tests::guests::{guest, plugin};
 use picohttp_tests::host::eventually;
 use rustix::process::{Resource, Rlimit, Signal, getuid, prlimit};
+use tempfile::TempDir;
 
 use super::program::{self, Program, address_in};
 
@@ -84,21 +86,31 @@ fn more_clients_than_descriptors_are_served_when_some_go() -> Result<()> {
     program.check_nothing_is_left()
 }
 
-#[test]
-fn too_few_threads_is_an_error_that_says_so() -> Result<()> {
-    // A user of nobody's: the limit counts all threads of one, and does not bind root.
-    const STRANGER: u32 = 64_999;
+/// The program as a user of nobody's, who may have so many threads, and a folder with these
+/// handlers. The limit counts all threads of a user, and does not bind root.
+fn stranger(user: u32, threads: u32, handlers: &[PathBuf]) -> Result<(Command, TempDir)> {
     let folder =
         tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir()?;
-    let [file, handler] = ["picohttp-host", "hello.wasm"].map(|name| folder.path().join(name));
+    let file = folder.path().join("picohttp-host");
     fs::copy(program::file()?, &file)?;
-    fs::copy(plugin("hello")?, &handler)?;
+    for handler in handlers {
+        let copy = folder.path().join(handler.file_name().context("no file")?);
+        fs::copy(handler, &copy)?;
+        fs::set_permissions(copy, fs::Permissions::from_mode(0o644))?;
+    }
     let mut command = Command::new("prlimit");
-    command.arg("--nproc=20").arg(&file).arg(&handler).args(["--port", "0", "--no-cache"]);
+    command.arg(format!("--nproc={threads}")).arg(file).arg("--no-cache");
     command.env_remove("RUST_LOG").stdin(Stdio::null()).stdout(Stdio::null());
     if getuid().is_root() {
-        command.uid(STRANGER).gid(STRANGER);
+        command.uid(user).gid(user);
     }
+    Ok((command, folder))
+}
+
+#[test]
+fn too_few_threads_is_an_error_that_says_so() -> Result<()> {
+    let (mut command, folder) = stranger(64_999, 20, &[plugin("hello")?])?;
+    command.arg(folder.path().join("hello.wasm")).args(["--port", "0"]);
     let log = folder.path().join("log");
     let mut child = command.stderr(fs::File::create(&log)?).spawn()?;
     let mut status = None;
@@ -116,6 +128,49 @@ fn too_few_threads_is_an_error_that_says_so() -> Result<()> {
     ensure!(log.contains("error: "), "{log}");
     ensure!(!log.contains("panicked"), "{log}");
     Ok(())
+}
+
+/// Handlers that run for long, once no more threads than there are can be.
+#[test]
+fn requests_that_wait_for_a_thread_that_cannot_be_end_in_time() -> Result<()> {
+    if !getuid().is_root() {
+        return Ok(());
+    }
+    let (mut command, folder) = stranger(64_998, 1000, &[guest("answer")?, guest("spin")?])?;
+    let config = folder.path().join("picohttp.toml");
+    fs::write(
+        &config,
+        "[server]\naddr = '127.0.0.1:0'\nmax_concurrent_requests = 8\n\
+         [[tenant]]\nname = 'quick'\nsource = 'answer.wasm'\n\
+         [[tenant]]\nname = 'long'\nhosts = ['long']\nsource = 'spin.wasm'\n\
+         timeout = '2s'\nmax_concurrent_requests = 4\n",
+    )?;
+    command.arg("--config").arg(config);
+    let mut program = Program::run(command, folder)?;
+    let request = "GET / HTTP/1.0\r\nHost: long\r\n\r\n";
+    eventually("both are loaded", || {
+        let long = exchange(program.address, request);
+        long.is_ok_and(|answer| answer.status == 504)
+            && program.get("/").is_ok_and(|answer| answer.status == 200)
+    })?;
+    let mut limit = Command::new("prlimit");
+    limit.arg(format!("--nproc={}", program.gauge()?.threads));
+    limit.args(["--pid", &program.pid().to_string()]);
+    ensure!(limit.uid(64_998).gid(64_998).status()?.success());
+
+    let mut clients = program.connect(24)?;
+    clients.iter_mut().try_for_each(|client| client.send(request))?;
+    assert_eq!(program.get("/")?.status, 200);
+    let mut statuses = Vec::new();
+    for mut client in clients {
+        statuses.push(client.answer()?.status);
+    }
+    ensure!(statuses.iter().all(|status| matches!(status, 503 | 504)), "{statuses:?}");
+    ensure!(statuses.contains(&503), "{statuses:?}");
+    let said = program.log()?.matches("cannot start a thread").count();
+    ensure!((1..20).contains(&said), "said {said} times");
+    assert_eq!(program.get("/")?.status, 200);
+    program.check_alive()
 }
 
 #[test]
