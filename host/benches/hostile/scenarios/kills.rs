@@ -62,7 +62,7 @@ pub fn run(stage: &Stage) -> Result<Report> {
     judge(&mut report, "all", &mut late);
     for (number, (kind, _)) in KINDS.iter().enumerate() {
         let of = |(tenant, _): &&(usize, Duration)| *tenant == number;
-        judge(&mut report, kind, &mut late.iter().filter(of).copied().collect());
+        judge(&mut report, kind, &mut late.iter().filter(of).copied().collect::<Vec<_>>());
     }
     report.note("others on the machine", format!("took {:.0} % of the processors", others * 100.0));
     check_places(stage, server.address)?;
@@ -174,7 +174,7 @@ fn lateness(requests: &Path) -> Result<Vec<(usize, Duration)>> {
     Ok(late)
 }
 
-fn judge(report: &mut Report, what: &str, late: &mut Vec<(usize, Duration)>) {
+fn judge(report: &mut Report, what: &str, late: &mut [(usize, Duration)]) {
     late.sort_by_key(|(_, late)| *late);
     let at = |share: f64| {
         let place = (late.len() as f64 * share) as usize;
