@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 
 use crate::cli::{Language, New};
-use template::{GO, MEMORY, Template, example, file};
+use template::{GO, JS_TEST, MEMORY, PYTHON_TEST, Template, example, file};
 use tools::Tool;
 
 /// Makes the folder, and says what is next.
@@ -22,9 +22,9 @@ pub fn new(options: &New) -> Result<ExitCode> {
     let name = name(folder)?;
     let template = match lang {
         Language::Rust => rust::template(name, sdk.as_deref())?,
-        Language::Js => example("handler.js", file!("js/handler.js")),
-        Language::Ts => example("handler.ts", file!("ts/handler.ts")),
-        Language::Python => example("handler.py", file!("python/handler.py")),
+        Language::Js => example("handler.js", file!("js/handler.js")).tested(JS_TEST),
+        Language::Ts => example("handler.ts", file!("ts/handler.ts")).tested(JS_TEST),
+        Language::Python => example("handler.py", file!("python/handler.py")).tested(PYTHON_TEST),
         Language::Go => example(GO, file!("go/export_wit_world/handler.go")),
         Language::C => example("handler.c", file!("c/handler.c")).with(MEMORY),
         Language::Cpp => example("handler.cpp", file!("cpp/handler.cpp")).with(MEMORY),
@@ -77,9 +77,10 @@ fn next(folder: &Path, template: &Template) -> String {
         );
     }
     let enter = format!("cd {}", folder.display());
-    let commands = template.commands.iter().map(String::as_str);
-    let lines: Vec<&str> = [enter.as_str()].into_iter().chain(commands).collect();
-    block("To build and serve it:", &lines);
+    let Template { commands, tests, serve, .. } = template;
+    let commands = commands.iter().map(String::as_str).chain(tests.iter().copied());
+    let lines: Vec<&str> = [enter.as_str()].into_iter().chain(commands).chain([*serve]).collect();
+    block("Next:", &lines);
     block("And then, elsewhere:", &["curl http://127.0.0.1:8080/hello"]);
     text
 }

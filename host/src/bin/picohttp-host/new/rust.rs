@@ -40,6 +40,6 @@ pub fn template(name: &str, sdk: Option<&Path>) -> Result<Template> {
         ("rust-toolchain.toml", TOOLCHAIN.into()),
         (".gitignore", "/target\n".into()),
     ];
-    let commands = ["cargo test", "picohttp-host --watch ."].map(str::to_owned).to_vec();
-    Ok(Template { files, commands })
+    let (tests, serve) = (&["cargo test"], "picohttp-host --watch .");
+    Ok(Template { files, commands: Vec::new(), tests, serve })
 }

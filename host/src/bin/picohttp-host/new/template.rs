@@ -6,8 +6,12 @@ use std::borrow::Cow;
 pub struct Template {
     /// Each file's path in the folder, and what is in it.
     pub files: Vec<(&'static str, Cow<'static, str>)>,
-    /// The commands that build and serve it.
+    /// The commands that build it, unless to serve it does.
     pub commands: Vec<String>,
+    /// The commands that test it, once it is built.
+    pub tests: &'static [&'static str],
+    /// The command that serves it.
+    pub serve: &'static str,
 }
 
 /// The text of a file of plugins/languages.
@@ -27,6 +31,30 @@ const WIT: File = ("wit/handler.wit", file!("../../wit/handler.wit"));
 /// What handlers in C and its kin are linked with.
 pub const MEMORY: File = ("memory.c", file!("memory.c"));
 
+/// The tests of an example.
+pub struct Tests {
+    files: &'static [File],
+    commands: &'static [&'static str],
+}
+
+/// Those of the examples in JavaScript, and in TypeScript, which becomes JavaScript.
+pub const JS_TEST: Tests = Tests {
+    files: &[
+        ("package.json", file!("js/package.json")),
+        ("handler.test.js", file!("js/handler.test.js")),
+    ],
+    commands: &["node --test"],
+};
+
+/// Those of the example in Python.
+pub const PYTHON_TEST: Tests = Tests {
+    files: &[("test_handler.py", file!("python/test_handler.py"))],
+    commands: &[
+        "componentize-py --wit-path wit --world plugin bindings generated",
+        "PYTHONPATH=generated python3 -m unittest",
+    ],
+};
+
 /// Where wit-bindgen's Go looks for the handler.
 pub const GO: &str = "export_wit_world/handler.go";
 
@@ -34,11 +62,9 @@ pub const GO: &str = "export_wit_world/handler.go";
 pub fn example(path: &'static str, source: &'static str) -> Template {
     let comment = |line: &str| line.trim_start_matches(['/', '!', ' ', '\t']).to_owned();
     let lines = source.lines().map(comment);
-    let mut commands: Vec<String> =
-        lines.filter_map(|line| line.strip_prefix("$ ").map(str::to_owned)).collect();
-    commands.push("picohttp-host handler.wasm".to_owned());
+    let commands = lines.filter_map(|line| line.strip_prefix("$ ").map(str::to_owned)).collect();
     let files = [(path, source), WIT].map(|(path, text)| (path, text.into()));
-    Template { files: files.to_vec(), commands }
+    Template { files: files.to_vec(), commands, tests: &[], serve: "picohttp-host handler.wasm" }
 }
 
 impl Template {
@@ -46,5 +72,11 @@ impl Template {
     pub fn with(mut self, (path, text): File) -> Template {
         self.files.push((path, text.into()));
         self
+    }
+
+    /// The same with tests.
+    pub fn tested(self, Tests { files, commands }: Tests) -> Template {
+        let template = Template { tests: commands, ..self };
+        files.iter().fold(template, |template, &file| template.with(file))
     }
 }
