@@ -134,6 +134,7 @@ fn too_few_threads_is_an_error_that_says_so() -> Result<()> {
 #[test]
 fn requests_that_wait_for_a_thread_that_cannot_be_end_in_time() -> Result<()> {
     if !getuid().is_root() {
+        eprintln!("SKIPPED: it takes root to limit the threads of a user of its own");
         return Ok(());
     }
     let (mut command, folder) = stranger(64_998, 1000, &[guest("answer")?, guest("spin")?])?;

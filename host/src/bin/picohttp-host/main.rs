@@ -47,7 +47,7 @@ use sockets::Sockets;
 fn main() -> ExitCode {
     let options = Options::parse();
     // Both before there is any other thread.
-    heap::give_back_large_buffers();
+    heap::keep_little();
     let sockets = Sockets::take();
     let result = match &options.command {
         Some(Command::Check(check)) => {
@@ -128,7 +128,7 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
     let replaced_by = attend(&server, &restarter, &reloads, &events, &wanted)?;
     // A process that has been replaced stops by itself; nobody has told it to yet.
     let mut told = replaced_by.is_none();
-    thread::spawn(move || {
+    let end_at_once = move || {
         for event in wanted {
             match event {
                 Event::Stop(signal) if told => exit(signal.saturating_add(128)),
@@ -139,7 +139,10 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
                 _ => {}
             }
         }
-    });
+    };
+    if let Err(error) = thread::Builder::new().spawn(end_at_once) {
+        warn!(%error, "no second signal can end this at once");
+    }
     let cut = match replaced_by {
         Some(process) => {
             let connections = server.connections();
