@@ -16,7 +16,9 @@ fn main() -> Result<ExitCode> {
     }
     let limits = CompileLimits::default();
     let compiler = Compiler::command("/proc/self/exe", ["--compile-stdin"], limits);
-    let engine = Engine::new(&EngineOptions::default()).map_err(|error| anyhow!("{error:#}"))?.compiler(compiler);
+    let engine = Engine::new(&EngineOptions::default())
+        .map_err(|error| anyhow!("{error:#}"))?
+        .compiler(compiler);
     let handler = Component::from_file(&engine, argument, Sandbox::default(), &Cache::none())?;
     println!("{} can be served; it imports {:?}", handler.name(), handler.imports());
     Ok(ExitCode::SUCCESS)

@@ -93,6 +93,7 @@ mod catalog;
 mod tenant;
 mod hosts;
 mod paths;
+mod places;
 mod admission;
 mod rate;
 mod fairness;
@@ -127,6 +128,7 @@ pub use handler::{Call, Cost, Handler, Origin, Outcome, Request, RequestId, Resp
 pub use in_memory::{Answered, answer_in_memory};
 pub use outcome::{Fault, Reason};
 pub use paths::PathError;
+pub use places::places;
 pub use rate::Rate;
 pub use running::RunningServer;
 pub use server::HttpServer;

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::access_log::Log;
 use crate::admin::Admin;
@@ -52,6 +53,7 @@ pub struct HttpServer {
     admin_listener: Option<TcpListener>,
     access_log: Option<AccessLog>,
     cache: Option<Cache>,
+    loading: bool,
 }
 
 impl HttpServer {
@@ -82,6 +84,7 @@ impl HttpServer {
             admin_listener: None,
             access_log: None,
             cache: None,
+            loading: false,
         }
     }
 
@@ -189,6 +192,13 @@ impl HttpServer {
         self
     }
 
+    /// Whether handlers are still being loaded when it starts, until
+    /// [`RunningServer::set_loading`] says otherwise. Operators are told so (`/readyz`).
+    pub fn loading(mut self, loading: bool) -> HttpServer {
+        self.loading = loading;
+        self
+    }
+
     /// Keeps a log with one line for each request.
     pub fn access_log(mut self, log: AccessLog) -> HttpServer {
         self.access_log = Some(log);
@@ -246,6 +256,7 @@ impl HttpServer {
         };
         let service =
             Service::new(self.tenants, self.bounds, quota, records).map_err(StartError::Catalog)?;
+        service.loading.store(self.loading, Ordering::Relaxed);
         let service = Arc::new(service);
         let listen = |(address, token)| match (self.admin_listener, self.admin_socket) {
             (Some(listener), _) => Ok((listener, token)),

@@ -114,7 +114,11 @@ impl Deployer {
         let (handlers, errors) = self.take_handlers(plan, &mut sources);
         let is_pending = |loaded: &&Loaded| matches!(loaded, Loaded::Pending);
         let pending = sources.values().filter(is_pending).count();
-        self.keep(sources);
+        match effort {
+            // The rest is being compiled meanwhile, and kept with this.
+            Effort::Load => self.serves.store(true, Ordering::Relaxed),
+            Effort::Compile => self.keep(sources),
+        }
         let count = handlers.iter().flatten().count();
         Deployment { tenants: tenants(plan, handlers), handlers: count, pending, errors }
     }

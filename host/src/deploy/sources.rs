@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Deployer, Digest};
 use crate::config::Plan;
 use crate::source::{Source, SourceError};
-use crate::{Component, Engine, Sandbox};
+use crate::{Cache, Component, Engine, Sandbox};
 
 /// How far loading goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,11 +44,12 @@ impl Deployer {
         let mut sources: Vec<&Source> = routes.map(|route| &route.source).collect();
         sources.sort_unstable();
         sources.dedup();
+        let cache = self.cache_for(plan);
         let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let results = Mutex::new(HashMap::with_capacity(sources.len()));
         let load = || {
             while let Some(&source) = sources.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let loaded = self.load(source, effort);
+                let loaded = self.load(source, effort, &cache);
                 let loaded = loaded.unwrap_or_else(|error| Loaded::Failed(Some(error)));
                 results.lock().unwrap_or_else(PoisonError::into_inner).insert(source, loaded);
                 progress(done.fetch_add(1, Ordering::Relaxed) + 1, sources.len());
@@ -65,7 +66,17 @@ impl Deployer {
         results.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn load(&self, source: &Source, effort: Effort) -> Result<Loaded, SourceError> {
+    /// The cache, unless a handler of the plan may change what is kept there.
+    fn cache_for(&self, plan: &Plan) -> Cache {
+        let routes = plan.tenants.iter().flat_map(|tenant| &tenant.routes);
+        let mut folders = routes.flat_map(|route| &route.directories);
+        match folders.any(|folder| folder.writable && self.cache.is_within_reach(&folder.host)) {
+            true => Cache::none(),
+            false => self.cache.clone(),
+        }
+    }
+
+    fn load(&self, source: &Source, effort: Effort, cache: &Cache) -> Result<Loaded, SourceError> {
         if effort == Effort::Load && matches!(source, Source::Folder(_)) {
             return Ok(Loaded::Pending);
         }
@@ -77,7 +88,7 @@ impl Deployer {
         let engine = self.engine();
         // Its own limits are checked route by route.
         let widest = Sandbox { max_memory: engine.max_memory(), ..Sandbox::default() };
-        let (name, cache) = (source.name(), &self.cache);
+        let name = source.name();
         let component = match effort {
             Effort::Load => Component::from_cache(&engine, &name, &bytes, widest, cache),
             Effort::Compile => {

@@ -11,6 +11,8 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, getrlimit, pidfd_open, prlimit};
 
+use crate::connection::after;
+
 /// Who was kept from its work may go on beyond its time: until processors have been busy with
 /// it for this part of its time, and for this many times as long at the most.
 const STARVED: u32 = 4;
@@ -75,9 +77,9 @@ pub(super) fn run(
     process.limit(Resource::Fsize, most)?;
     // Should nobody wait for it any more, this ends it.
     process.limit_work(time.saturating_mul(threads))?;
-    let last = started + time.saturating_mul(STARVED);
+    let last = after(started, time.saturating_mul(STARVED));
     process.give(input, last)?;
-    let mut has_ended = process.has_ended(started + time)?;
+    let mut has_ended = process.has_ended(after(started, time))?;
     if !has_ended {
         process.limit_work(time / STARVED)?;
         has_ended = process.has_ended(last)?;

@@ -72,7 +72,7 @@ impl Compiler {
     /// `program` must be of the same version as this one, and call
     /// [`compile_stdin`](crate::compile_stdin) when it is started with `args`. This very
     /// program, whatever has become of its file, is `/proc/self/exe`. Its environment is
-    /// empty.
+    /// empty, but for what tells it how to work.
     pub fn command(
         program: impl Into<PathBuf>,
         args: impl IntoIterator<Item = impl AsRef<OsStr>>,

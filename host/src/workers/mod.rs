@@ -152,15 +152,12 @@ impl Workers {
     fn spawn_behind(self: &Arc<Self>) -> io::Result<()> {
         let workers = Arc::clone(self);
         let name = "background".to_owned();
-        let thread = thread::Builder::new()
-            .name(name)
-            .stack_size(STACK)
-            .spawn(move || {
-                if let Err(panic) = contain(|| workers.work_behind()) {
-                    error!(panic, "a thread in the background has panicked");
-                    background::give_turn();
-                }
-            })?;
+        let thread = thread::Builder::new().name(name).stack_size(STACK).spawn(move || {
+            if let Err(panic) = contain(|| workers.work_behind()) {
+                error!(panic, "a thread in the background has panicked");
+                background::give_turn();
+            }
+        })?;
         let mut behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
         behind.retain(|thread| !thread.is_finished());
         behind.push(thread);

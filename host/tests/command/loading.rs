@@ -1,12 +1,15 @@
 //! A start at which not every handler is there.
 
+use std::fs;
+use std::process::Command;
+
 use anyhow::{Result, ensure};
 use picohttp_tests::bombs::deep;
 use picohttp_tests::client;
 use picohttp_tests::host::eventually;
 
 use crate::configuration::{Folder, granted};
-use crate::running::fails;
+use crate::running::{Running, fails};
 
 /// A tenant whose component is of the test's making.
 fn tenant(folder: &Folder, name: &str, component: &[u8]) -> Result<()> {
@@ -46,20 +49,39 @@ fn handlers_that_are_there_do_not_wait_for_one_that_compiles_for_long() -> Resul
     let folder = Folder::new(&format!("{operators}{}", granted("a", "good")?))?;
     tenant(&folder, "b", &deep()?)?;
     let host = folder.serve(&[])?;
-    ensure!(host.log().contains("serving what is compiled; the rest follows"), "{}", host.log());
+    host.wait_for("serving what is compiled; the rest follows")?;
     let log = host.log();
     let (_, operators) = log.split_once("Operators look at http://").unwrap_or_default();
     let operators = operators.split('/').next().unwrap_or_default().parse()?;
-    assert_eq!(host.get_of("a.test", "/")?.text(), "good good");
     assert_eq!(host.get_of("b.test", "/")?.status, 503);
     let ready = client::get(operators, "/readyz")?;
     assert_eq!((ready.status, ready.text()), (503, "loading\n"));
-    host.wait_for("tenant b, route /...: ")?;
     host.wait_for("serving all that there are")?;
     assert_eq!(host.get_of("a.test", "/")?.text(), "good good");
     eventually("it is ready", || {
         client::get(operators, "/readyz").is_ok_and(|ready| ready.status == 200)
     })
+}
+
+#[test]
+fn a_cache_that_some_handler_may_change_is_believed_for_none() -> Result<()> {
+    let folder = Folder::new("")?;
+    fs::create_dir(folder.path("data"))?;
+    let serve = |more: &str| -> Result<Running> {
+        folder.configure(&format!("cache_dir = 'data/cache'\n{more}{}", granted("b", "good")?))?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
+        command.arg("--config").arg(folder.path("picohttp.toml")).env("RUST_LOG", "debug");
+        let host = Running::start_on(&mut command)?;
+        assert_eq!(host.get_of("b.test", "/")?.text(), "good good");
+        Ok(host)
+    };
+    serve("")?.wait_for("kept the compiled component")?;
+    serve("")?.wait_for("compiled before")?;
+    let other = granted("a", "bad")?;
+    let host = serve(&format!("{other}dirs = ['data::/data::rw']\n"))?;
+    host.wait_for("tenant a, route /...: the handler may write in ")?;
+    ensure!(!host.log().contains("compiled before"), "{}", host.log());
+    Ok(())
 }
 
 #[test]

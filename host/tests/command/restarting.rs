@@ -249,6 +249,23 @@ fn a_new_process_that_fails_changes_nothing_and_the_log_says_why() -> Result<()>
 }
 
 #[test]
+fn a_handler_that_is_broken_by_now_is_served_by_the_old_process() -> Result<()> {
+    let folder = Folder::new(&granted("a", "old")?)?;
+    folder.put(&plugin("hello")?, "tenants.d/b.wasm")?;
+    folder.write(
+        "tenants.d/b.toml",
+        "[[tenant]]\nname = 'b'\nhosts = ['b.test']\nsource = 'b.wasm'\n",
+    )?;
+    let host = folder.serve(&[])?;
+    folder.write("tenants.d/b.wasm", "no component")?;
+    host.signal("USR2")?;
+    host.wait_for("still serving, as no new process does: it has ended (exit status: 1)")?;
+    host.wait_for("tenant b, route /...: ")?;
+    assert_eq!(host.get_of("b.test", "/hello")?.text(), "Hello world!");
+    Ok(())
+}
+
+#[test]
 fn a_program_that_is_gone_changes_nothing() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let program = folder.path().join("picohttp-host");

@@ -104,9 +104,5 @@ pub const SCENARIOS: &[Scenario] = &[
         about: "10 000 handlers that do not end by themselves",
         run: kills::run,
     },
-    Scenario {
-        name: "lifting",
-        about: "answers that would grow in the host",
-        run: lifting::run,
-    },
+    Scenario { name: "lifting", about: "answers that would grow in the host", run: lifting::run },
 ];

@@ -29,8 +29,18 @@ pub fn compile(options: &Compile, announce: bool) -> Result<ExitCode> {
     Component::from_compiled(&engine, &source.name(), &compiled, Sandbox::default())
         .map_err(in_file)?;
     let cannot_write = || format!("cannot write {}", output.display());
-    let mut file = BufWriter::new(File::create(output).with_context(cannot_write)?);
-    compiled.write(&mut file).and_then(|()| file.flush()).with_context(cannot_write)?;
+    // Whole or not at all: what is there may be served.
+    let mut unfinished = output.as_os_str().to_owned();
+    unfinished.push(".unfinished");
+    let written = File::create(&unfinished).map(BufWriter::new).and_then(|mut file| {
+        compiled.write(&mut file)?;
+        file.flush()?;
+        fs::rename(&unfinished, output)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&unfinished);
+    }
+    written.with_context(cannot_write)?;
     if announce {
         let size = ByteSize(compiled.size() as u64);
         say(&format!("{}: {size}, compiled in {time:.1?}", output.display()));

@@ -1,11 +1,11 @@
-//! The handlers of a start: all of them, or, if that takes long, those that are there.
+//! The handlers of a start: all of them, or those that are there soon.
 
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use picohttp_host::config::Plan;
 use picohttp_host::{DeployErrors, Deployer, Deployment, Tenant};
 use tracing::{error, warn};
@@ -22,10 +22,13 @@ pub struct Loaded {
     pub rest: Option<Receiver<Deployment>>,
 }
 
-/// The one handler of a command line, which is there or is not.
-pub fn one(plan: &Plan, deployer: &Deployer, announce: bool) -> Result<Loaded> {
+/// All handlers or none: there is but one, or others are served by the process that this one
+/// takes the place of.
+pub fn all(plan: &Plan, deployer: &Deployer, announce: bool) -> Result<Loaded> {
     let tenants = deployer.tenants(plan, progress::show(announce));
-    Ok(Loaded { tenants: tenants.map_err(plainly)?, rest: None })
+    let of_one = plan.files.is_empty();
+    let tenants = tenants.map_err(|errors| if of_one { plainly(errors) } else { errors.into() })?;
+    Ok(Loaded { tenants, rest: None })
 }
 
 /// What is wrong with handlers. Nobody need be told which of one it is.
@@ -36,9 +39,9 @@ pub fn plainly(errors: DeployErrors) -> anyhow::Error {
     }
 }
 
-/// The handlers of a configuration. Those that cannot be loaded keep no others from being
-/// served; only if there are none at all there is nothing to serve.
-pub fn many(plan: &Plan, deployer: &Arc<Deployer>, announce: bool) -> Result<Loaded> {
+/// Those handlers of a configuration that are there soon. Those that cannot be loaded keep no
+/// others from being served; only if none can, nothing is.
+pub fn some(plan: &Plan, deployer: &Arc<Deployer>, announce: bool) -> Result<Loaded> {
     let (send, rest) = mpsc::channel();
     let (all, compiler) = (plan.clone(), Arc::clone(deployer));
     thread::Builder::new()
@@ -48,12 +51,16 @@ pub fn many(plan: &Plan, deployer: &Arc<Deployer>, announce: bool) -> Result<Loa
             let _ = send.send(compiler.complete(&all, progress::show(announce)));
         })
         .context("cannot start a thread")?;
-    if let Ok(Deployment { tenants, handlers, errors, .. }) = rest.recv_timeout(PATIENCE) {
-        if handlers == 0 && !errors.errors().is_empty() {
+    match rest.recv_timeout(PATIENCE) {
+        Ok(Deployment { handlers: 0, errors, .. }) if !errors.errors().is_empty() => {
             return Err(errors.into());
         }
-        tell(&errors);
-        return Ok(Loaded { tenants, rest: None });
+        Ok(Deployment { tenants, errors, .. }) => {
+            tell(&errors);
+            return Ok(Loaded { tenants, rest: None });
+        }
+        Err(RecvTimeoutError::Timeout) => {}
+        Err(RecvTimeoutError::Disconnected) => bail!("the handlers cannot be loaded"),
     }
     let Deployment { tenants, handlers, pending, .. } = deployer.available(plan);
     warn!(handlers, pending, "serving what is compiled; the rest follows");

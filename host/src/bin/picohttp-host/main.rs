@@ -102,18 +102,20 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
     // Before anything is loaded: a change from then on counts.
     let changes = if options.watch { Some(watch::watch(&plan)?) } else { None };
     let Loaded { tenants, rest } = match options.config {
-        Some(_) => loading::many(&plan, &deployer, announce)?,
-        None => loading::one(&plan, &deployer, announce)?,
+        // Who takes the place of another serves no less than that did.
+        Some(_) if sockets.ready.is_none() => loading::some(&plan, &deployer, announce)?,
+        _ => loading::all(&plan, &deployer, announce)?,
     };
     // Until now a signal ends the process, as it should while handlers are built.
     let (events, wanted) = events::catch().context("cannot catch signals")?;
     let timeout = plan.server.shutdown_timeout;
     let Sockets { clients, operators, ready, .. } = sockets;
     let request_ids = options.config.is_some();
-    let server = server::start(&plan.server, tenants, &cache, request_ids, (clients, operators))?;
+    let loading = rest.is_some();
+    let server =
+        server::start(&plan.server, tenants, &cache, (request_ids, loading), (clients, operators))?;
     let server = Arc::new(server);
     let announcement = server::announcement(&plan.server, &server);
-    server.set_loading(rest.is_some());
     let (options, served) = (options.clone(), Arc::clone(&server));
     let reloads =
         Reloader::start(Reloading { options, plan, deployer, server: served, changes }, rest)?;

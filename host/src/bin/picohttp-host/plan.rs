@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use picohttp_host::config::{
     AccessLog, Confine, LogFormat, LogTarget, Plan, RoutePlan, ServerPlan, TenantPlan,
 };
-use picohttp_host::{Directory, Source};
+use picohttp_host::{Directory, Source, places};
 
 use crate::cli::{Call, CompileLimits, Confinement, Format, Grants, Limits, Serve};
 
@@ -134,7 +134,7 @@ fn access_log(options: &Serve) -> Option<AccessLog> {
 /// and run, and one that could change the configuration could grant itself anything.
 /// Components count only if they are watched, or may be machine code: a handler may put others
 /// in its own place.
-fn refuse_writable(plan: &Plan, components_count: bool) -> Result<()> {
+pub fn refuse_writable(plan: &Plan, components_count: bool) -> Result<()> {
     let routes = || plan.tenants.iter().flat_map(|tenant| &tenant.routes);
     let writable = || {
         let folders = routes().flat_map(|route| &route.directories);
@@ -144,10 +144,13 @@ fn refuse_writable(plan: &Plan, components_count: bool) -> Result<()> {
     let sources = routes().map(|route| &route.source).filter(counts).filter_map(Source::path);
     let configuration = plan.files.iter().chain(&plan.folders).map(PathBuf::as_path);
     for path in sources.chain(configuration) {
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let is_project = path.join("Cargo.toml").is_file();
-        let within = |folder: &Path| is_project && folder.starts_with(&path);
-        let reaches = |folder: &&PathBuf| path.starts_with(folder) || within(folder);
+        let project = path.canonicalize().ok().filter(|path| path.join("Cargo.toml").is_file());
+        let within =
+            |folder: &Path| project.as_ref().is_some_and(|project| folder.starts_with(project));
+        let places = places(path);
+        let reaches = |folder: &&PathBuf| {
+            places.iter().any(|place| place.starts_with(folder)) || within(folder)
+        };
         if let Some(folder) = writable().find(reaches) {
             bail!(
                 "a handler may write in {}, and {} is read again when it changes or at SIGHUP; \

@@ -40,8 +40,8 @@ impl Reloader {
         thread::Builder::new()
             .name("reload".to_owned())
             .spawn(move || {
-                if let Some(deployment) = rest.and_then(|rest| rest.recv().ok()) {
-                    reloading.complete(deployment);
+                if let Some(rest) = rest {
+                    reloading.complete(rest.recv().ok());
                 }
                 while asked.recv().is_ok() {
                     watch::settle(&asked);
@@ -67,8 +67,10 @@ impl Reloading {
     }
 
     /// Serves all handlers that there are, after a start with some of them.
-    fn complete(&self, deployment: Deployment) {
-        let Deployment { tenants, handlers, errors, .. } = deployment;
+    fn complete(&self, deployment: Option<Deployment>) {
+        let Some(Deployment { tenants, handlers, errors, .. }) = deployment else {
+            return error!("the rest of the handlers cannot be loaded; reload to try again");
+        };
         if let Err(error) = self.server.replace(tenants) {
             error!(%error, "cannot serve the handlers that were compiled");
         }

@@ -12,12 +12,13 @@ use tracing::warn;
 use crate::sockets::{Socket, cannot_listen};
 
 /// Starts the server of a plan, with the sockets that there are for it. Requests have ids
-/// that clients see if it is a file that says what is served.
+/// that clients see if it is a file that says what is served. While handlers are still being
+/// loaded, operators are told that it is not ready.
 pub fn start(
     plan: &ServerPlan,
     tenants: Vec<Tenant>,
     cache: &Cache,
-    request_ids: bool,
+    (request_ids, loading): (bool, bool),
     (clients, operators): (Option<Socket>, Option<Socket>),
 ) -> Result<RunningServer> {
     let mut server = HttpServer::of_tenants(tenants)
@@ -32,7 +33,8 @@ pub fn start(
             ..Timeouts::default()
         })
         .cache(cache)
-        .request_ids(request_ids);
+        .request_ids(request_ids)
+        .loading(loading);
     if plan.keep_alive {
         server = server.keep_alive(KeepAlive {
             idle: plan.idle_timeout,

@@ -23,6 +23,7 @@ use tracing::{debug, warn};
 use wasmtime::component::Component;
 
 use super::load::deserialize;
+use crate::places;
 use entry::Entry;
 use prune::prune;
 
@@ -81,16 +82,11 @@ impl Cache {
     }
 
     /// Whether what is kept could be changed by who may write in `folder`.
-    pub(super) fn is_within_reach(&self, folder: &Path) -> bool {
+    pub(crate) fn is_within_reach(&self, folder: &Path) -> bool {
         let Some(cache) = &self.folder else { return false };
-        match cache.canonicalize() {
-            Ok(cache) => cache.starts_with(folder) || folder.starts_with(cache),
-            // It is not there yet: what counts is where it will be made.
-            Err(_) => cache
-                .ancestors()
-                .find_map(|path| path.canonicalize().ok())
-                .is_some_and(|parent| parent.starts_with(folder)),
-        }
+        let folder = &folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let within = cache.canonicalize().is_ok_and(|cache| folder.starts_with(cache));
+        within || places(cache).iter().any(|place| place.starts_with(folder))
     }
 
     /// What counts the uses of this cache.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::imports::{ENVIRONMENT, FILESYSTEM, given, imports};
 use super::{Findings, Place, Problem};
 use crate::cli::Check;
-use crate::{cache_of, engine, progress, server};
+use crate::{cache_of, engine, plan, progress, server};
 
 /// A configuration in which nothing is wrong.
 #[derive(Serialize)]
@@ -42,18 +42,22 @@ struct Import {
 
 /// Checks a configuration as if it were served.
 pub fn check(file: &Path, options: &Check) -> Result<Findings<Configuration>> {
-    let plan = match Plan::read(file) {
+    let served = match Plan::read(file) {
         Ok(plan) => plan,
         Err(errors) => return Ok(Err(wrong_keys(&errors))),
     };
-    let engine = engine(&plan)?.allow_precompiled(options.allow_precompiled);
-    let deployer = Deployer::new(engine, cache_of(&plan, None));
-    let files = [server::tls(&plan.server).err(), server::token(&plan.server).err()];
+    let engine = engine(&served)?.allow_precompiled(options.allow_precompiled);
+    let deployer = Deployer::new(engine, cache_of(&served, None));
+    let files = [
+        server::tls(&served.server).err(),
+        server::token(&served.server).err(),
+        plan::refuse_writable(&served, options.allow_precompiled).err(),
+    ];
     let mut errors: Vec<Problem> = files.into_iter().flatten().map(wrong_file).collect();
-    match deployer.handlers(&plan, progress::show(true)) {
+    match deployer.handlers(&served, progress::show(true)) {
         Ok(handlers) if errors.is_empty() => {
             let mut handlers = handlers.iter();
-            let tenants = plan.tenants.iter().map(|tenant| describe(tenant, &mut handlers));
+            let tenants = served.tenants.iter().map(|tenant| describe(tenant, &mut handlers));
             Ok(Ok(Configuration { file: file.display().to_string(), tenants: tenants.collect() }))
         }
         Ok(_) => Ok(Err(errors)),

@@ -43,6 +43,8 @@ pub struct Confinement {
     facts: Vec<(&'static str, String)>,
     /// What could not be given up.
     failed: Vec<String>,
+    /// What this kernel has no rules for.
+    lacking: Vec<&'static str>,
     /// Whether handlers are built.
     builds: bool,
     /// A digest of the rules, if there are any.
@@ -108,7 +110,10 @@ impl Confinement {
             self.add("system calls, connections, files", "as the process before this one");
         } else {
             match reach.confine() {
-                Ok(facts) => self.facts.extend(facts),
+                Ok(facts) => facts.into_iter().for_each(|(what, how)| match how {
+                    Ok(how) => self.add(what, how),
+                    Err(why) => self.lack(what, why),
+                }),
                 Err(error) if reach.files.is_some() => return Err(error),
                 Err(error) => self.fail("connections", error),
             }
@@ -130,6 +135,9 @@ impl Confinement {
         for failed in &self.failed {
             warn!("not confined: {failed}");
         }
+        if !self.lacking.is_empty() {
+            info!("not confined, as this kernel has no rules for it: {}", self.lacking.join(", "));
+        }
         if self.builds && self.rules.is_some() {
             info!("handlers are built here, so this process may connect to others");
         }
@@ -148,6 +156,11 @@ impl Confinement {
 
     fn add(&mut self, what: &'static str, how: impl Into<String>) {
         self.facts.push((what, how.into()));
+    }
+
+    fn lack(&mut self, what: &'static str, why: String) {
+        self.lacking.push(what);
+        self.add(what, format!("not confined: {why}"));
     }
 
     fn fail(&mut self, what: &'static str, error: impl fmt::Display) {

@@ -13,6 +13,9 @@ use super::files::Files;
 /// The newest rules that are known to break nothing here. An older kernel has fewer.
 const RULES: ABI = ABI::V7;
 
+/// What is confined, and how; or why it is not.
+pub type Fact = (&'static str, Result<String, String>);
+
 /// What can be reached.
 #[derive(Debug)]
 pub struct Reach {
@@ -25,7 +28,7 @@ pub struct Reach {
 impl Reach {
     /// Confines this thread, and all that it starts, to it. Returns what the kernel
     /// enforces of that.
-    pub fn confine(&self) -> Result<Vec<(&'static str, String)>> {
+    pub fn confine(&self) -> Result<Vec<Fact>> {
         let mut rules = Ruleset::default().set_compatibility(CompatLevel::BestEffort);
         rules = rules.scope(scopes())?;
         if !self.connections {
@@ -55,17 +58,17 @@ impl Reach {
     }
 
     /// What a kernel with these rules enforces.
-    fn facts(&self, version: ABI) -> Vec<(&'static str, String)> {
+    fn facts(&self, version: ABI) -> Vec<Fact> {
         let since = |first: ABI, linux: &str, refused: &str| match version >= first {
-            true => format!("{refused} (Landlock {version})"),
-            false => format!("not confined: the kernel is older than Linux {linux}"),
+            true => Ok(format!("{refused} (Landlock {version})")),
+            false => Err(format!("Landlock has no rule for it here (Linux {linux} has)")),
         };
         let connections = match self.connections {
-            true => "may be made, as handlers are built".to_owned(),
+            true => Ok("may be made, as handlers are built".to_owned()),
             false => since(ABI::V4, "6.7", "none to others"),
         };
         let files = match &self.files {
-            None => "all that the user may".to_owned(),
+            None => Ok("all that the user may".to_owned()),
             Some(files) => since(ABI::V1, "5.13", &files.to_string()),
         };
         let processes = since(ABI::V6, "6.12", "others get no signals, and no local connections");
