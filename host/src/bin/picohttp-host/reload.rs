@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use picohttp_host::config::Plan;
-use picohttp_host::{Deployer, Deployment, RunningServer, Tenant, Tls};
+use picohttp_host::{Deployer, Deployment, RunningServer, Tenant};
 use tracing::{error, info, warn};
 
 use crate::cli::Serve;
@@ -94,12 +94,9 @@ impl Reloading {
     }
 
     fn replace(&mut self, asks: &Sender<()>) -> Result<()> {
-        let prepared = self.prepare(asks);
-        let (plan, tenants, tls) = prepared.inspect_err(|_| self.server.count_failed_reload())?;
+        let prepared = self.renew_certificate().and_then(|()| self.prepare(asks));
+        let (plan, tenants) = prepared.inspect_err(|_| self.server.count_failed_reload())?;
         self.server.replace(tenants)?;
-        if let Some(tls) = tls {
-            self.server.replace_tls(tls);
-        }
         if plan.server != self.plan.server {
             warn!("what has changed in [server] counts after a restart");
         }
@@ -108,8 +105,16 @@ impl Reloading {
         Ok(())
     }
 
-    /// All that can go wrong, before anything is replaced.
-    fn prepare(&mut self, asks: &Sender<()>) -> Result<(Plan, Vec<Tenant>, Option<Tls>)> {
+    /// Which has its own time, whatever is wrong with some handler.
+    fn renew_certificate(&self) -> Result<()> {
+        if let Some(tls) = server::tls(&self.plan.server)? {
+            self.server.replace_tls(tls);
+        }
+        Ok(())
+    }
+
+    /// All that can go wrong with handlers, before any is replaced.
+    fn prepare(&mut self, asks: &Sender<()>) -> Result<(Plan, Vec<Tenant>)> {
         let plan = plan::of(&self.options)?;
         if self.changes.is_some() {
             // Before anything is loaded: a change from then on counts.
@@ -117,7 +122,6 @@ impl Reloading {
             self.report_to(asks);
         }
         let tenants = self.deployer.tenants(&plan, |_, _| {})?;
-        let tls = server::tls(&self.plan.server)?;
-        Ok((plan, tenants, tls))
+        Ok((plan, tenants))
     }
 }
