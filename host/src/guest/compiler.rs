@@ -143,5 +143,10 @@ fn judge(ended: Option<Ended>, bounds: Bounds) -> Result<Vec<u8>, LoadError> {
     })
 }
 
-/// What a process says that ends as it is refused memory: for data, or for its threads.
-const OUT_OF_MEMORY: [&str; 2] = ["memory allocation of ", "thread pool has not been initialized"];
+/// What a process says that ends as it is refused memory: for data, for its threads, or for
+/// the libraries that it is made of.
+const OUT_OF_MEMORY: [&str; 3] = [
+    "memory allocation of ",
+    "thread pool has not been initialized",
+    "failed to map segment from shared object",
+];
