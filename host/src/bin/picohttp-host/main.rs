@@ -96,6 +96,9 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
     confinement.log();
     sockets.warn();
     raise_descriptor_limit();
+    if let Err(error) = heap::give_back() {
+        warn!(%error, "memory that is free is kept");
+    }
     let restarter = Restarter::new(confinement)?;
     let engine = engine(&plan)?.allow_precompiled(options.keeping.allow_precompiled);
     let deployer = Arc::new(Deployer::new(engine, cache.clone()));
