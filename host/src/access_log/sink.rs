@@ -4,6 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write, stderr};
 use std::os::unix::fs::OpenOptionsExt;
 
+use rustix::fs::OFlags;
+
 use crate::config::LogTarget;
 
 /// Where a log goes, line by line.
@@ -32,6 +34,8 @@ impl Sink {
             LogTarget::Stderr => Target::Stderr,
             LogTarget::File(path) => {
                 let mut options = OpenOptions::new();
+                // A FIFO that nobody reads is an error then, and nothing to wait for.
+                options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
                 Target::File(options.append(true).create(true).mode(0o640).open(path)?)
             }
         };

@@ -237,3 +237,17 @@ fn what_the_file_says_the_command_line_cannot() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn no_handler_may_change_anothers() -> Result<()> {
+    let folder = Folder::new("")?;
+    fs::create_dir(folder.path("sub"))?;
+    folder.put(&plugin("hello")?, "sub/b.wasm")?;
+    let writes = granted("a", "x")? + "dirs = ['sub::/sub::rw']\n";
+    folder.configure(&(writes + "[[tenant]]\nname = 'b'\nsource = 'sub/b.wasm'\n"))?;
+    let (code, said) = fails(&["--config", &folder.path("picohttp.toml").to_string_lossy()])?;
+    assert!(code == 1 && said.contains("a handler may write in "), "{said}");
+    let (code, _, said) = folder.check()?;
+    assert!(code == 1 && said.contains("a handler may write in "), "{said}");
+    Ok(())
+}

@@ -92,3 +92,15 @@ fn only_handlers_are_compiled_and_to_another_file() -> Result<()> {
     assert!(!output.exists() && fs::read(&copy)?.starts_with(b"\0asm"));
     Ok(())
 }
+
+#[test]
+fn what_is_no_file_stays_what_it_is() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (target, link) = (folder.path().join("target"), folder.path().join("link"));
+    fs::write(&target, "")?;
+    std::os::unix::fs::symlink(&target, &link)?;
+    let (code, said) = compile(&plugin("hello")?, &link)?;
+    assert!(code == 0 && fs::symlink_metadata(&link)?.is_symlink(), "{said}");
+    assert!(fs::metadata(&target)?.len() > 0);
+    Ok(())
+}

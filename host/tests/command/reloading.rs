@@ -34,6 +34,18 @@ fn sighup_serves_what_the_file_says_now() -> Result<()> {
 }
 
 #[test]
+fn a_file_that_was_cut_short_changes_nothing() -> Result<()> {
+    let folder = Folder::new(&granted("a", "old")?)?;
+    let host = folder.serve(&[])?;
+    fs::write(folder.path("picohttp.toml"), "")?;
+    host.signal("HUP")?;
+    host.wait_for(UNCHANGED)?;
+    host.wait_for("there is no [[tenant]] to serve")?;
+    assert_eq!(host.get_of("a.test", "/")?.text(), "old old");
+    Ok(())
+}
+
+#[test]
 fn a_file_with_an_error_changes_nothing_and_the_log_says_why() -> Result<()> {
     let folder = Folder::new(&granted("a", "old")?)?;
     let host = folder.serve(&[])?;

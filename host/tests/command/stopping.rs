@@ -1,8 +1,11 @@
 //! Signals and exit codes.
 
+use std::fs;
+use std::io::{Write, pipe};
 use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use picohttp_tests::client::Client;
 use picohttp_tests::guests::{guest, plugin};
 use picohttp_tests::host::eventually;
@@ -55,5 +58,55 @@ fn a_second_signal_ends_at_once() -> Result<()> {
     host.signal("TERM")?;
     let status = host.end()?;
     assert_eq!(status.code(), Some(143), "{:?}", status.signal());
+    Ok(())
+}
+
+#[test]
+fn whoever_reads_nothing_keeps_it_from_nothing() -> Result<()> {
+    let (reader, mut writer) = pipe()?;
+    let mut host = command()
+        .arg(plugin("hello")?)
+        .args(["-q", "--port", "0"])
+        .stdout(writer.try_clone()?)
+        .stderr(writer.try_clone()?)
+        .spawn()?;
+    let status = format!("/proc/{}/status", host.id());
+    let catches = |status: &str| {
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:\t"));
+        caught.and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or_default()
+    };
+    let terminate = 1 << (15 - 1);
+    eventually("it catches signals", || {
+        fs::read_to_string(&status).is_ok_and(|status| catches(&status) & terminate != 0)
+    })?;
+    // As much as a pipe holds, of which what it has said by now is a part.
+    rustix::io::ioctl_fionbio(&writer, true)?;
+    while writer.write(&[b'x'; 512]).is_ok() {}
+    Command::new("kill").arg(host.id().to_string()).status()?;
+    let mut ended = None;
+    let waited = eventually("it ends", || {
+        ended = host.try_wait().ok().flatten();
+        ended.is_some()
+    });
+    let _ = host.kill();
+    host.wait()?;
+    drop(reader);
+    waited?;
+    assert_eq!(ended.context("no status")?.code(), Some(0));
+    Ok(())
+}
+
+#[test]
+fn a_log_that_nobody_reads_keeps_it_from_nothing() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let log = folder.path().join("log");
+    let mut host = Running::start(command().arg(plugin("hello")?).arg("--access-log").arg(&log))?;
+    fs::remove_file(&log)?;
+    assert!(Command::new("mkfifo").arg(&log).status()?.success());
+    host.signal("HUP")?;
+    host.wait_for("cannot open the access log again")?;
+    assert_eq!(host.get("/hello")?.status, 200);
+    host.signal("TERM")?;
+    assert_eq!(host.end()?.code(), Some(0));
     Ok(())
 }

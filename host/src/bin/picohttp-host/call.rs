@@ -1,7 +1,7 @@
 //! One request to a handler, without a server.
 
 use std::fs;
-use std::io::{Read, Write, stdin, stdout};
+use std::io::{Read, stdin};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,20 +10,19 @@ use bytesize::ByteSize;
 use picohttp_host::config::Plan;
 use picohttp_host::http1::Limits;
 use picohttp_host::{Answered, Cache, Cost, Deployer, Origin, Reason, answer_in_memory};
-use tracing_appender::non_blocking::WorkerGuard;
 
 use crate::cli::Call;
-use crate::{cache_of, engine, loading, plan, progress, say};
+use crate::log::Log;
+use crate::{cache_of, engine, loading, plan, print, progress, say};
 
 /// Answers a request. The answer goes to standard output, and what went wrong and what it
 /// cost, to standard error.
-pub fn call(options: &Call, log: WorkerGuard, announce: bool) -> Result<ExitCode> {
+pub fn call(options: &Call, log: Log, announce: bool) -> Result<ExitCode> {
     let plan = plan::of_call(options);
     let answered = answer(&plan, options, announce)?;
     // What the handler logged comes first.
     drop(log);
-    // Whoever closes standard output has seen enough.
-    let _ = stdout().write_all(&answered.head).and_then(|()| stdout().write_all(&answered.data));
+    print(&[answered.head.as_slice(), &answered.data].concat())?;
     if let Some(fault) = &answered.fault {
         say(&format!("{}: {fault}", answered.reason));
     }

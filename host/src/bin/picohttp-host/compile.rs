@@ -1,7 +1,7 @@
 //! Compiles a handler to a file.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -29,21 +29,31 @@ pub fn compile(options: &Compile, announce: bool) -> Result<ExitCode> {
     Component::from_compiled(&engine, &source.name(), &compiled, Sandbox::default())
         .map_err(in_file)?;
     let cannot_write = || format!("cannot write {}", output.display());
-    // Whole or not at all: what is there may be served.
-    let mut unfinished = output.as_os_str().to_owned();
-    unfinished.push(".unfinished");
-    let written = File::create(&unfinished).map(BufWriter::new).and_then(|mut file| {
-        compiled.write(&mut file)?;
-        file.flush()?;
-        fs::rename(&unfinished, output)
-    });
-    if written.is_err() {
-        let _ = fs::remove_file(&unfinished);
-    }
-    written.with_context(cannot_write)?;
+    write(&compiled, output).with_context(cannot_write)?;
     if announce {
         let size = ByteSize(compiled.size() as u64);
         say(&format!("{}: {size}, compiled in {time:.1?}", output.display()));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a file whole or not at all, as what is there may be served. What is no file, like
+/// `/dev/null`, stays what it is.
+fn write(compiled: &Compiled, output: &Path) -> io::Result<()> {
+    let write_to = |path: &Path| {
+        let mut file = BufWriter::new(File::create(path)?);
+        compiled.write(&mut file)?;
+        file.flush()
+    };
+    if fs::symlink_metadata(output).is_ok_and(|there| !there.is_file()) {
+        return write_to(output);
+    }
+    let mut unfinished = output.as_os_str().to_owned();
+    unfinished.push(".unfinished");
+    let unfinished = Path::new(&unfinished);
+    let written = write_to(unfinished).and_then(|()| fs::rename(unfinished, output));
+    if written.is_err() {
+        let _ = fs::remove_file(unfinished);
+    }
+    written
 }

@@ -1,6 +1,9 @@
 //! The log on standard error.
 
 use std::io::{IsTerminal, stderr};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use tracing::Level;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
@@ -10,10 +13,31 @@ use tracing_subscriber::prelude::*;
 /// How many lines wait to be logged, if standard error is slow, before more are dropped.
 const LINES: usize = 8192;
 
+/// How long the last lines may take to be read.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The log. What is still to be written when it is dropped is written then, if somebody
+/// reads it.
+pub struct Log(Option<WorkerGuard>);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        let (done, written) = mpsc::channel::<()>();
+        let guard = self.0.take();
+        // It says on the standard streams that it cannot write to them, and waits for that.
+        let finish = move || {
+            drop(guard);
+            drop(done);
+        };
+        if thread::Builder::new().name("log-end".to_owned()).spawn(finish).is_ok() {
+            let _ = written.recv_timeout(PATIENCE);
+        }
+    }
+}
+
 /// Logs to standard error: at the level that was asked for, or as `RUST_LOG` says. A
-/// thread of its own writes, so that a reader who stops reading stops no request. What
-/// is still to be written is, when the guard is dropped.
-pub fn start(level: Level) -> WorkerGuard {
+/// thread of its own writes, so that a reader who stops reading stops no request.
+pub fn start(level: Level) -> Log {
     let asked = || Targets::new().with_default(level);
     let filter = std::env::var("RUST_LOG").ok().and_then(|filter| filter.parse().ok());
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -26,5 +50,5 @@ pub fn start(level: Level) -> WorkerGuard {
         .with_writer(writer)
         .with_ansi(stderr().is_terminal() && !no_color);
     tracing_subscriber::registry().with(format).with(filter.unwrap_or_else(asked)).init();
-    guard
+    Log(Some(guard))
 }

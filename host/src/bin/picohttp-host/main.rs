@@ -23,7 +23,7 @@ mod sockets;
 mod watch;
 
 use std::collections::HashSet;
-use std::io::{Write, stderr, stdout};
+use std::io::{ErrorKind, Write, stderr, stdout};
 use std::process::{ExitCode, exit};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
         }
         Some(Command::Compile(compile)) => compile::compile(compile, options.quiet == 0),
         Some(Command::New(options)) => new::new(options),
-        Some(Command::Completions(completions)) => Ok(pages::completions(completions.shell)),
+        Some(Command::Completions(completions)) => pages::completions(completions.shell),
         Some(Command::Manual(manual)) => pages::manual(manual.command.as_deref()),
         Some(Command::CompileStdin) => return compile_stdin(),
         None => sockets.and_then(|sockets| serve(&options, sockets)),
@@ -87,8 +87,7 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
     let cache = if kept { cache_of(&plan, user.as_ref()) } else { Cache::none() };
     let confinement = Confinement::begin(&plan, user.as_ref(), cache.folder())?;
     if options.show_confinement {
-        // Whoever closes standard output has seen enough.
-        let _ = write!(stdout(), "{confinement}");
+        print(confinement.to_string().as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
     // Its thread is confined, too, as is every one from now on.
@@ -242,6 +241,14 @@ fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
         warn!(%error, "cannot raise the limit of open files");
+    }
+}
+
+/// Prints what was asked for. Whoever closes standard output has seen enough.
+fn print(bytes: &[u8]) -> Result<()> {
+    match stdout().write_all(bytes).and_then(|()| stdout().flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to standard output"),
     }
 }
 

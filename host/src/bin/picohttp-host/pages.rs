@@ -1,6 +1,5 @@
 //! What is made of the definition of the command line: completions, and manual pages.
 
-use std::io::{Write, stdout};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -9,14 +8,16 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use crate::cli::Options;
+use crate::print;
 
 /// Prints what a shell completes the command line with.
-pub fn completions(shell: Shell) -> ExitCode {
+pub fn completions(shell: Shell) -> Result<ExitCode> {
     let mut command = Options::command();
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, name, &mut script);
-    print(&script)
+    print(&script)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Prints the manual page of the program, or of one of its commands.
@@ -32,11 +33,6 @@ pub fn manual(name: Option<&str>) -> Result<ExitCode> {
     };
     let mut page = Vec::new();
     Man::new(command.clone()).render(&mut page)?;
-    Ok(print(&page))
-}
-
-fn print(bytes: &[u8]) -> ExitCode {
-    // Whoever closes standard output has seen enough.
-    let _ = stdout().write_all(bytes);
-    ExitCode::SUCCESS
+    print(&page)?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,10 +1,10 @@
 //! From the command line to a plan: one handler is a plan of one tenant.
 
-use std::env::current_dir;
+use std::env::{current_dir, current_exe};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use picohttp_host::config::{
     AccessLog, Confine, LogFormat, LogTarget, Plan, RoutePlan, ServerPlan, TenantPlan,
 };
@@ -15,10 +15,18 @@ use crate::cli::{Call, CompileLimits, Confinement, Format, Grants, Limits, Serve
 /// What the command line asks for, or the file that it names.
 pub fn of(options: &Serve) -> Result<Plan> {
     let plan = match &options.config {
-        Some(file) => Plan::read(file)?,
+        Some(file) => read(file)?,
         None => single(options)?,
     };
     refuse_writable(&plan, options.watch || options.keeping.allow_precompiled)?;
+    Ok(plan)
+}
+
+/// A configuration in which there is something to serve: one that was cut short, by a full
+/// disk say, must not take everything away.
+fn read(file: &Path) -> Result<Plan> {
+    let plan = Plan::read(file)?;
+    ensure!(!plan.tenants.is_empty(), "{}: there is no [[tenant]] to serve", file.display());
     Ok(plan)
 }
 
@@ -130,20 +138,27 @@ fn access_log(options: &Serve) -> Option<AccessLog> {
     Some(AccessLog { target, format })
 }
 
-/// A handler that could change what handlers are built from could have anything built
-/// and run, and one that could change the configuration could grant itself anything.
-/// Components count only if they are watched, or may be machine code: a handler may put others
-/// in its own place.
+/// No handler may change what the host goes by: what handlers are built from, which it would
+/// run; the configuration, in which it could grant itself anything; and files that are read
+/// again or written to by name, which it could lead elsewhere. A component counts if it is
+/// watched, if it may be machine code, or if there are others': alone, a handler may put
+/// another in its own place.
 pub fn refuse_writable(plan: &Plan, components_count: bool) -> Result<()> {
     let routes = || plan.tenants.iter().flat_map(|tenant| &tenant.routes);
     let writable = || {
         let folders = routes().flat_map(|route| &route.directories);
         folders.filter(|folder| folder.writable).map(|folder| &folder.host)
     };
+    if writable().next().is_none() {
+        return Ok(());
+    }
+    let components_count = components_count || !plan.files.is_empty();
     let counts = |source: &&Source| components_count || matches!(source, Source::Folder(_));
     let sources = routes().map(|route| &route.source).filter(counts).filter_map(Source::path);
     let configuration = plan.files.iter().chain(&plan.folders).map(PathBuf::as_path);
-    for path in sources.chain(configuration) {
+    let program = current_exe().ok();
+    let others = named_by(&plan.server).into_iter().chain(program.as_deref());
+    for path in sources.chain(configuration).chain(others) {
         let project = path.canonicalize().ok().filter(|path| path.join("Cargo.toml").is_file());
         let within =
             |folder: &Path| project.as_ref().is_some_and(|project| folder.starts_with(project));
@@ -153,12 +168,23 @@ pub fn refuse_writable(plan: &Plan, components_count: bool) -> Result<()> {
         };
         if let Some(folder) = writable().find(reaches) {
             bail!(
-                "a handler may write in {}, and {} is read again when it changes or at SIGHUP; \
-                 grant it another folder",
+                "a handler may write in {}, and so change {}, which the host goes by; grant it \
+                 another folder",
                 folder.display(),
-                path.display()
+                places.last().map_or(path, PathBuf::as_path).display()
             );
         }
     }
     Ok(())
+}
+
+/// The files that a server reads, or writes to, by their names.
+fn named_by(server: &ServerPlan) -> Vec<&Path> {
+    let log = server.access_log.as_ref().map(|log| &log.target);
+    let log = log.and_then(|target| match target {
+        LogTarget::File(path) => Some(path),
+        LogTarget::Stderr => None,
+    });
+    let tls = server.tls.iter().flat_map(|(certificate, key)| [certificate, key]);
+    tls.chain(&server.admin_token_file).chain(log).map(PathBuf::as_path).collect()
 }

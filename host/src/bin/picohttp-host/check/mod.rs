@@ -5,14 +5,13 @@ mod handler;
 mod imports;
 
 use std::fmt::Display;
-use std::io::{Write, stdout};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use serde::Serialize;
 
 use crate::cli::{Check, ReportFormat};
-use crate::say;
+use crate::{print, say};
 
 /// Checks a handler, or a configuration, as if it were served.
 pub fn check(options: &Check) -> Result<ExitCode> {
@@ -85,7 +84,6 @@ fn report<T: Display + Serialize>(format: ReportFormat, findings: Findings<T>) -
             found.map(T::to_string).unwrap_or_default()
         }
     };
-    // Whoever closes standard output has seen enough.
-    let _ = stdout().write_all(text.as_bytes());
+    print(text.as_bytes())?;
     Ok(if findings.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -6,13 +6,13 @@ mod template;
 mod tools; // the list that the examples themselves are built with
 
 use std::fs::{self, DirBuilder};
-use std::io::{Write, stdout};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
 use crate::cli::{Language, New};
+use crate::print;
 use template::{GO, JS_TEST, MEMORY, PYTHON_TEST, Template, example, file};
 use tools::Tool;
 
@@ -39,8 +39,7 @@ pub fn new(options: &New) -> Result<ExitCode> {
         fs::write(&path, text.as_bytes())
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    // Whoever closes standard output has seen enough.
-    let _ = stdout().write_all(next(folder, &template).as_bytes());
+    print(next(folder, &template).as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
