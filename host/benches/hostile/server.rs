@@ -33,6 +33,9 @@ pub struct Gauge {
 /// How long it may take to start.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long it may take to compile a thousand handlers.
+const TO_COMPILE: Duration = Duration::from_secs(600);
+
 /// How much more memory than before is the same.
 pub const SLACK: usize = 6 << 20;
 
@@ -68,6 +71,17 @@ impl Server {
         })?;
         let address = (Ipv4Addr::LOCALHOST, port.context("no port")?).into();
         Ok(Server { process, address, _folder: folder })
+    }
+
+    /// Waits until all of its handlers are compiled.
+    pub fn wait_until_complete(&mut self, stage: &Stage) -> Result<()> {
+        stage.wait("all handlers are compiled", TO_COMPILE, || {
+            self.process.check_alive()?;
+            let output = self.process.output()?;
+            let waits = output.contains("the rest follows");
+            Ok(!waits || output.contains("serving all that there are"))
+        })?;
+        Ok(())
     }
 
     pub fn gauge(&self) -> Result<Gauge> {

@@ -37,7 +37,7 @@ pub fn run(stage: &Stage) -> Result<Report> {
     let config = folder.path().join("picohttp.toml");
     fs::write(&config, text)?;
     // To compile takes memory.
-    drop(Server::configured(stage, &config)?);
+    Server::configured(stage, &config)?.wait_until_complete(stage)?;
     let mut report = Report::default();
     let server = Server::configured(stage, &config)?;
     report.note("loaded", format!("{most} handlers: {}", server.gauge()?));
