@@ -71,11 +71,26 @@ impl House {
         // As many threads and slots as will be used are used before they are counted.
         self.ask_often(number, 2 * CLIENTS)?;
         self.check_records(number, 2 * CLIENTS)?;
+        let mut left = Ok(());
+        // A place of the pool that is used for the first time keeps some memory, and there
+        // are not many more of them. What leaks, leaks again.
+        for _ in 0..3 {
+            let before = self.run(number, row.runs)?;
+            left = self.check_nothing_is_left(before);
+            if left.is_ok() {
+                break;
+            }
+        }
+        left
+    }
+
+    /// Asks so often, and checks that nobody noticed. Returns what the program had before.
+    fn run(&mut self, number: usize, times: usize) -> Result<Gauge> {
         let before = self.program.settle()?;
-        let soonest = self.ask_often(number, row.runs)?;
+        let soonest = self.ask_often(number, times)?;
         ensure!(soonest < AT_ONCE, "another was answered after {soonest:?}");
-        self.check_records(number, row.runs)?;
-        self.check_nothing_is_left(before)
+        self.check_records(number, times)?;
+        Ok(before)
     }
 
     fn ask(&self, number: usize) -> Result<Answer> {
