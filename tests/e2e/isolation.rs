@@ -29,9 +29,10 @@ fn is_first(answer: &Answer) -> Result<()> {
     Ok(())
 }
 
-/// A guest that fills 1.25 MiB with a pattern, and leaves it in a global and a table as
-/// well, is followed by one that looks for it in the same slot, so many times.
-fn find_poison(engine: &Engine, pairs: usize) -> Result<()> {
+/// A guest that fills its memory with a pattern, and leaves it in a global and a table as
+/// well, is followed by one that looks for it in the same slot, so many times. How much memory
+/// that is, the names of what they do say.
+fn find_poison(engine: &Engine, [poison, scan]: [&str; 2], pairs: usize) -> Result<()> {
     // Slots prefer the module that they had before; two make them change hands too.
     let guests = [
         load_into(engine, "poison", Sandbox::default())?,
@@ -40,8 +41,8 @@ fn find_poison(engine: &Engine, pairs: usize) -> Result<()> {
     let work = || {
         for round in 0..pairs / 2 {
             let [first, second] = [&guests[round % 2], &guests[round / 2 % 2]];
-            assert_eq!(call(first, "POISON", "/")?.status, 299, "the pattern is not found");
-            assert_eq!(call(second, "SCAN", "/")?.status, 200, "the pattern is found");
+            assert_eq!(call(first, poison, "/")?.status, 299, "the pattern is not found");
+            assert_eq!(call(second, scan, "/")?.status, 200, "the pattern is found");
         }
         Ok(())
     };
@@ -58,7 +59,10 @@ fn what_a_guest_wrote_is_gone_before_the_next() -> Result<()> {
         [(None, 10_000), (Some(Allocation::Pooling), 10_000), (Some(Allocation::OnDemand), 100)];
     for (allocation, pairs) in allocations {
         let options = EngineOptions { instances: 2, allocation, ..EngineOptions::default() };
-        find_poison(&new_engine(options)?, pairs)?;
+        let engine = new_engine(options)?;
+        // A little more than what a slot keeps, and a lot.
+        find_poison(&engine, ["POISON", "SCAN"], pairs)?;
+        find_poison(&engine, ["POISON MUCH", "SCAN MUCH"], 100)?;
     }
     Ok(())
 }

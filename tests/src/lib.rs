@@ -3,7 +3,9 @@
 
 pub mod alone;
 pub mod bombs;
+pub mod chance;
 pub mod client;
+pub mod flips;
 pub mod gate;
 pub mod guests;
 pub mod host;

@@ -71,9 +71,14 @@ impl Stage {
 
     /// So many clients, or as many as this run and the limit of descriptors allow.
     pub fn clients(&self, count: usize) -> usize {
-        let wanted = if self.quick { count.div_ceil(10) } else { count };
+        let wanted = self.count(count);
         let most = self.descriptors.saturating_sub(OTHERS);
         wanted.min(usize::try_from(most).unwrap_or(usize::MAX))
+    }
+
+    /// So many, or a tenth if it should be quick.
+    pub fn count(&self, count: usize) -> usize {
+        if self.quick { count.div_ceil(10) } else { count }
     }
 
     /// So many seconds, or a fifth if it should be quick.

@@ -7,7 +7,8 @@ mod log; // what reaches the log
 mod configuration; // a file with many tenants, and what is said of it
 mod reloading; // such a file that changes while it is served
 mod watching; // a handler that changes while it is served
-mod restarting; // sockets from systemd, and one process after another
+mod activation; // sockets from systemd
+mod restarting; // one process after another
 mod stopping; // signals and exit codes
 mod loading; // a start at which not every handler is there
 mod compiling; // what compiles handlers, and what may not be compiled

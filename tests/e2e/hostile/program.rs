@@ -59,8 +59,14 @@ impl Program {
         })?;
         program.address = address_in(&program.log()?)?;
         program.get("/1")?;
-        program.before = program.settle()?;
+        program.begin_at_rest()?;
         Ok(program)
+    }
+
+    /// Once it is at rest, takes what it has now for what it had before.
+    pub fn begin_at_rest(&mut self) -> Result<()> {
+        self.before = self.settle()?;
+        Ok(())
     }
 
     pub fn get(&self, target: &str) -> Result<Answer> {

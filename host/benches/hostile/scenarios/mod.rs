@@ -15,6 +15,7 @@ mod neighbours;
 mod bombs;
 mod kills;
 mod lifting;
+mod flips;
 
 use anyhow::Result;
 
@@ -105,4 +106,9 @@ pub const SCENARIOS: &[Scenario] = &[
         run: kills::run,
     },
     Scenario { name: "lifting", about: "answers that would grow in the host", run: lifting::run },
+    Scenario {
+        name: "flips",
+        about: "100 000 components with bytes that are not theirs",
+        run: flips::run,
+    },
 ];

@@ -9,11 +9,11 @@ use anyhow::{Context, Result, bail};
 use bytesize::ByteSize;
 use picohttp_host::config::Plan;
 use picohttp_host::http1::Limits;
-use picohttp_host::{Answered, Cache, Cost, Deployer, Origin, Reason, answer_in_memory};
+use picohttp_host::{Answered, Cost, Deployer, Origin, Reason, answer_in_memory};
 
 use crate::cli::Call;
 use crate::log::Log;
-use crate::{cache_of, engine, loading, plan, print, progress, say};
+use crate::{engine, loading, plan, print, progress, say};
 
 /// Answers a request. The answer goes to standard output, and what went wrong and what it
 /// cost, to standard error.
@@ -34,8 +34,8 @@ pub fn call(options: &Call, log: Log, announce: bool) -> Result<ExitCode> {
 
 fn answer(plan: &Plan, options: &Call, announce: bool) -> Result<Answered> {
     let request = request(options)?;
-    let cache = if options.keeping.no_cache { Cache::none() } else { cache_of(plan, None) };
-    let engine = engine(plan)?.allow_precompiled(options.keeping.allow_precompiled);
+    let cache = engine::cache(plan, &options.keeping, None);
+    let engine = engine::engine(plan)?.allow_precompiled(options.keeping.allow_precompiled);
     let deployer = Deployer::new(engine, cache);
     let handlers = deployer.handlers(plan, progress::show(announce));
     let handlers = handlers.map_err(loading::plainly)?;

@@ -11,7 +11,8 @@ use bytesize::ByteSize;
 use picohttp_host::{Compiled, Component, Sandbox, Source};
 
 use crate::cli::Compile;
-use crate::{engine, plan, say};
+use crate::engine::engine;
+use crate::{plan, say};
 
 /// Writes a handler as machine code, once it is known to be one.
 pub fn compile(options: &Compile, announce: bool) -> Result<ExitCode> {

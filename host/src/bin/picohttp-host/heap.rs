@@ -40,14 +40,14 @@ pub fn keep_little() {
 #[cfg(target_env = "gnu")]
 pub fn give_back() -> std::io::Result<()> {
     let watch = || {
-        let mut before = None;
+        // What was given back is still counted as free.
+        let mut given_back = 0;
         loop {
             std::thread::sleep(LOOK);
-            // What was given back is still counted as free.
-            let free = Some(free()).filter(|free| *free > MUCH && before != Some(*free));
-            if free.is_some() {
+            let free = free();
+            if free > MUCH && free != given_back {
                 trim();
-                before = Some(self::free());
+                given_back = self::free();
             }
         }
     };

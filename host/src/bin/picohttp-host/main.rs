@@ -1,12 +1,24 @@
 //! The command: what was typed becomes a plan, an engine and a server, until a signal
 //! comes.
 
+#![warn(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used,
+        reason = "a test fails by panicking"
+    )
+)]
+
 mod call;
 mod check;
 mod compile;
 mod cli;
-mod compiling;
 mod confine;
+mod engine;
 mod events;
 mod heap;
 mod loading;
@@ -22,22 +34,20 @@ mod server;
 mod sockets;
 mod watch;
 
-use std::collections::HashSet;
 use std::io::{ErrorKind, Write, stderr, stdout};
 use std::process::{ExitCode, exit};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use clap::Parser;
-use picohttp_host::config::Plan;
-use picohttp_host::{Cache, Deployer, Engine, EngineOptions, RunningServer, compile_stdin};
+use picohttp_host::{Deployer, RunningServer, compile_stdin};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, setrlimit};
 use tracing::{error, info, warn};
 
 use cli::{Command, Options};
-use confine::{Confinement, User};
+use confine::Confinement;
 use events::Event;
 use loading::Loaded;
 use reload::{Reloader, Reloading};
@@ -83,8 +93,7 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
         sockets.bind(&plan.server)?;
     }
     let user = confine::become_user(&plan)?;
-    let kept = !options.keeping.no_cache;
-    let cache = if kept { cache_of(&plan, user.as_ref()) } else { Cache::none() };
+    let cache = engine::cache(&plan, &options.keeping, user.as_ref());
     let confinement = Confinement::begin(&plan, user.as_ref(), cache.folder())?;
     if options.show_confinement {
         print(confinement.to_string().as_bytes())?;
@@ -99,7 +108,7 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
         warn!(%error, "memory that is free is kept");
     }
     let restarter = Restarter::new(confinement)?;
-    let engine = engine(&plan)?.allow_precompiled(options.keeping.allow_precompiled);
+    let engine = engine::engine(&plan)?.allow_precompiled(options.keeping.allow_precompiled);
     let deployer = Arc::new(Deployer::new(engine, cache.clone()));
     // Before anything is loaded: a change from then on counts.
     let changes = if options.watch { Some(watch::watch(&plan)?) } else { None };
@@ -201,37 +210,6 @@ fn attend(
                 return Ok(None);
             }
         }
-    }
-}
-
-/// The most that any instance can have: memories are 32-bit.
-const MAX_MEMORY: usize = 4 << 30;
-
-fn engine(plan: &Plan) -> Result<Engine> {
-    let options = EngineOptions {
-        instances: u32::try_from(plan.server.max_concurrent_requests).unwrap_or(u32::MAX),
-        components: u32::try_from(sources(plan)).unwrap_or(u32::MAX),
-        // Each route has a bound of its own, and room that is only reserved costs nothing.
-        max_memory: MAX_MEMORY,
-        ..EngineOptions::default()
-    };
-    let engine = Engine::new(&options);
-    let engine = engine.map_err(|error| anyhow!("cannot start the engine: {error:#}"))?;
-    Ok(engine.compiler(compiling::compiler(&plan.server)))
-}
-
-/// How many different handlers there are.
-fn sources(plan: &Plan) -> usize {
-    let routes = plan.tenants.iter().flat_map(|tenant| &tenant.routes);
-    routes.map(|route| &route.source).collect::<HashSet<_>>().len()
-}
-
-/// Where compiled handlers are kept: by the user that this process has become, if it has.
-fn cache_of(plan: &Plan, user: Option<&User>) -> Cache {
-    match (&plan.server.cache_dir, user) {
-        (Some(folder), _) => Cache::in_folder(folder),
-        (None, Some(user)) => Cache::in_folder(user.home.join(".cache/picohttp-host")),
-        (None, None) => Cache::of_user(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! From the command line to a plan: one handler is a plan of one tenant.
 
+use std::collections::BTreeSet;
 use std::env::{current_dir, current_exe};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use picohttp_host::config::{
 };
 use picohttp_host::{Directory, Source, places};
 
-use crate::cli::{Call, CompileLimits, Confinement, Format, Grants, Limits, Serve};
+use crate::cli::{self, Call, CompileLimits, Format, Grants, Limits, Serve};
 
 /// What the command line asks for, or the file that it names.
 pub fn of(options: &Serve) -> Result<Plan> {
@@ -120,9 +121,9 @@ fn addresses(options: &Serve) -> Vec<SocketAddr> {
 
 fn confine(options: &Serve) -> Confine {
     match options.confine {
-        Confinement::Off => Confine::Off,
-        Confinement::On => Confine::On,
-        Confinement::Files => Confine::Files,
+        cli::Confine::Off => Confine::Off,
+        cli::Confine::On => Confine::On,
+        cli::Confine::Files => Confine::Files,
     }
 }
 
@@ -158,7 +159,9 @@ pub fn refuse_writable(plan: &Plan, components_count: bool) -> Result<()> {
     let configuration = plan.files.iter().chain(&plan.folders).map(PathBuf::as_path);
     let program = current_exe().ok();
     let others = named_by(&plan.server).into_iter().chain(program.as_deref());
-    for path in sources.chain(configuration).chain(others) {
+    // Of ten thousand routes, many have the same handler.
+    let paths: BTreeSet<&Path> = sources.chain(configuration).chain(others).collect();
+    for path in paths {
         let project = path.canonicalize().ok().filter(|path| path.join("Cargo.toml").is_file());
         let within =
             |folder: &Path| project.as_ref().is_some_and(|project| folder.starts_with(project));

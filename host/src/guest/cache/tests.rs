@@ -1,10 +1,10 @@
 //! Damage of every kind, ten thousand times: nothing is believed, all is compiled anew.
 
 use std::fs::{self, Permissions};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
+use picohttp_tests::chance::chosen;
 use wasmtime::{Config, OptLevel};
 
 use super::Cache;
@@ -65,13 +65,6 @@ impl Fixture {
         assert_eq!(fs::read(&self.path).unwrap(), self.whole);
         assert_eq!(self.load(), (1, 0));
     }
-}
-
-/// A number that is the same in every run, below `end`.
-fn chosen(seed: impl Hash, end: usize) -> usize {
-    let mut hasher = DefaultHasher::new();
-    seed.hash(&mut hasher);
-    (hasher.finish() % end as u64) as usize
 }
 
 /// An entry that a disk, a crash or another has changed: in turn by some bits, by an end that

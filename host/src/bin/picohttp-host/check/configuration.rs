@@ -11,7 +11,8 @@ use serde::Serialize;
 use super::imports::{ENVIRONMENT, FILESYSTEM, given, imports};
 use super::{Findings, Place, Problem};
 use crate::cli::Check;
-use crate::{cache_of, engine, plan, progress, server};
+use crate::engine::{cache_of, engine};
+use crate::{plan, progress, server};
 
 /// A configuration in which nothing is wrong.
 #[derive(Serialize)]

@@ -12,7 +12,8 @@ use serde::Serialize;
 use super::imports::{ENVIRONMENT, FILESYSTEM, given, imports};
 use super::{Findings, Place, Problem};
 use crate::cli::Check;
-use crate::{engine, plan};
+use crate::engine::engine;
+use crate::plan;
 
 /// The world that every handler is of.
 const WORLD: &str = "picohttp:handler/plugin@0.1.0";

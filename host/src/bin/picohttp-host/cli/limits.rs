@@ -1,4 +1,4 @@
-//! What a handler may take.
+//! What a handler may take, and its compiler.
 
 use std::time::Duration;
 
@@ -31,4 +31,19 @@ pub struct Limits {
     #[arg(long, value_name = "SIZE", default_value = "16MiB", value_parser = size,
           help_heading = "Limits")]
     pub max_response_size: usize,
+}
+
+/// What compiling a handler may take.
+#[derive(Args, Clone, Debug)]
+pub struct CompileLimits {
+    /// How long the handler may take to compile, and a second more for every 256 KiB of it; on
+    /// busy processors up to four times as long
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration,
+          help_heading = "Limits")]
+    pub compile_timeout: Duration,
+
+    /// How much address space the compiler may have
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size,
+          help_heading = "Limits")]
+    pub compile_memory: usize,
 }

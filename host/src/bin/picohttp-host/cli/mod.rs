@@ -3,8 +3,8 @@
 mod call;
 mod check;
 mod compile;
-mod compiling;
 mod grants;
+mod keeping;
 mod limits;
 mod new;
 mod pages;
@@ -16,12 +16,12 @@ use tracing::Level;
 pub use call::Call;
 pub use check::{Check, ReportFormat};
 pub use compile::Compile;
-pub use compiling::{CompileLimits, Keeping};
 pub use grants::Grants;
-pub use limits::Limits;
+pub use keeping::Keeping;
+pub use limits::{CompileLimits, Limits};
 pub use new::{Language, New};
 pub use pages::{Completions, Manual};
-pub use serve::{Confinement, Format, Serve};
+pub use serve::{Confine, Format, Serve};
 
 /// Serves HTTP from sandboxed WebAssembly handlers, a fresh instance for each request.
 ///

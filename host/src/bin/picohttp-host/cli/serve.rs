@@ -69,7 +69,7 @@ pub struct Serve {
 
     /// What the process gives up before it loads a handler
     #[arg(long, value_name = "WHAT", default_value = "on", help_heading = "Confinement")]
-    pub confine: Confinement,
+    pub confine: Confine,
 
     /// Say what the process gives up here, and end
     #[arg(long, help_heading = "Confinement")]
@@ -171,7 +171,7 @@ pub enum Format {
 
 /// What the process gives up.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Confinement {
+pub enum Confine {
     /// Nothing
     Off,
     /// Privileges, system calls that serving never makes, and connections to others

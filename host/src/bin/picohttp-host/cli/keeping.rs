@@ -1,25 +1,8 @@
-//! What compiling a handler may take, and where what comes of it is kept.
+//! Where compiled handlers are kept, and which are believed.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
-use picohttp_host::config::units::{duration, size};
-
-/// What compiling a handler may take.
-#[derive(Args, Clone, Debug)]
-pub struct CompileLimits {
-    /// How long the handler may take to compile, and a second more for every 256 KiB of it; on
-    /// busy processors up to four times as long
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration,
-          help_heading = "Limits")]
-    pub compile_timeout: Duration,
-
-    /// How much address space the compiler may have
-    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size,
-          help_heading = "Limits")]
-    pub compile_memory: usize,
-}
 
 /// Where compiled handlers are kept, and which are believed.
 #[derive(Args, Clone, Debug)]

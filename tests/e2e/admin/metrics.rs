@@ -1,0 +1,141 @@
+//! What is counted.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use picohttp_host::{Cache, Component, HttpServer, Route, Sandbox, Tenant};
+use picohttp_tests::client::Client;
+use picohttp_tests::host::eventually;
+use picohttp_tests::sandbox::{bytes, engine, load};
+
+use super::{Server, hello, tenants, two_tenants};
+
+#[test]
+fn requests_are_counted_by_tenant_route_status_and_reason() -> Result<()> {
+    let server = two_tenants()?;
+    for target in ["/hello", "/hello", "/pots/1"] {
+        server.get("a.example", target)?;
+    }
+    server.get("nobody.example", "/hello")?;
+    let requests = |rest: &str| server.metric(&format!("picohttp_requests_total{{{rest}}}"));
+    let hello = r#"tenant="a",route="/hello",status="2xx",reason="answered""#;
+    assert_eq!(requests(hello)?, Some(2.0));
+    let pots = r#"tenant="a",route="/pots/...",status="4xx",reason="answered""#;
+    assert_eq!(requests(pots)?, Some(1.0));
+    let sent = r#"picohttp_sent_bytes_total{tenant="a",route="/hello"}"#;
+    assert_eq!(server.metric(sent)?, Some(10.0));
+    let unrouted = r#"picohttp_unrouted_requests_total{reason="no-route"}"#;
+    assert_eq!(server.metric(unrouted)?, Some(1.0));
+    Ok(())
+}
+
+#[test]
+fn the_page_is_one_that_is_scraped() -> Result<()> {
+    let server = two_tenants()?;
+    server.get("a.example", "/hello")?;
+    let page = server.page("/metrics")?;
+    let content_type = page.header("Content-Type").unwrap_or_default();
+    assert!(content_type.starts_with("application/openmetrics-text; version=1.0.0"));
+    let text = page.text();
+    assert!(text.ends_with("# EOF\n"));
+    let mut series: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| Some(line.rsplit_once(' ')?.0))
+        .collect();
+    let count = series.len();
+    assert!(series.iter().all(|series| series.starts_with("picohttp_")));
+    series.sort_unstable();
+    series.dedup();
+    assert_eq!(series.len(), count, "a series is there twice");
+    let bucket = r#"picohttp_request_seconds_bucket{le="+Inf",tenant="a"}"#;
+    assert_eq!(server.metric(bucket)?, Some(1.0));
+    let bound = r#"picohttp_max_running_requests{tenant="a"}"#;
+    assert_eq!(server.metric(bound)?, Some(7.0));
+    Ok(())
+}
+
+#[test]
+fn counters_survive_a_reload_and_end_with_their_tenant() -> Result<()> {
+    let server = two_tenants()?;
+    server.get("a.example", "/hello")?;
+    server.get("b.example", "/")?;
+    server.0.replace(tenants().into_iter().take(1))?;
+    server.get("a.example", "/hello")?;
+    let hello =
+        r#"picohttp_requests_total{tenant="a",route="/hello",status="2xx",reason="answered"}"#;
+    assert_eq!(server.metric(hello)?, Some(2.0));
+    assert!(!server.page("/metrics")?.text().contains(r#"tenant="b""#));
+    let [one, _] = tenants();
+    let [other, _] = tenants();
+    assert!(server.0.replace([one, other]).is_err());
+    assert_eq!(server.metric(r#"picohttp_reloads_total{result="done"}"#)?, Some(1.0));
+    assert_eq!(server.metric(r#"picohttp_reloads_total{result="failed"}"#)?, Some(1.0));
+    Ok(())
+}
+
+#[test]
+fn series_are_bounded() -> Result<()> {
+    let tenants = (0..1003).map(|number| {
+        let name = format!("t{number}");
+        Tenant::new(&name).hosts([format!("{name}.example")]).route(Route::new("/...", hello))
+    });
+    let server = Server::start(HttpServer::of_tenants(tenants), None)?;
+    for number in [0, 1000, 1002] {
+        server.get(&format!("t{number}.example"), "/")?;
+    }
+    let requests = |tenant: &str, route: &str| {
+        let labels = format!(r#"tenant="{tenant}",route="{route}",status="2xx",reason="answered""#);
+        server.metric(&format!("picohttp_requests_total{{{labels}}}"))
+    };
+    assert_eq!(requests("t0", "/...")?, Some(1.0));
+    assert_eq!(requests("t1000", "/...")?, None);
+    assert_eq!(requests("_other", "_other")?, Some(2.0));
+    Ok(())
+}
+
+#[test]
+fn a_guest_that_is_killed_is_counted_with_what_it_took() -> Result<()> {
+    let sandbox = Sandbox { timeout: Duration::from_millis(50), ..Sandbox::default() };
+    let server = Server::start(HttpServer::new(load("spin", sandbox)?), None)?;
+    assert_eq!(server.get("a", "/")?.status, 504);
+    let kills = r#"picohttp_kills_total{tenant="default",reason="timeout"}"#;
+    assert_eq!(server.metric(kills)?, Some(1.0));
+    let seconds = server.metric(r#"picohttp_guest_seconds_sum{tenant="default"}"#)?;
+    assert!(seconds.is_some_and(|seconds| seconds >= 0.04), "{seconds:?}");
+    for name in ["queue", "instantiate", "guest_cpu", "request"] {
+        let count = format!(r#"picohttp_{name}_seconds_count{{tenant="default"}}"#);
+        assert_eq!(server.metric(&count)?, Some(1.0), "{name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn connections_are_counted_by_why_they_are_closed() -> Result<()> {
+    let server = two_tenants()?;
+    server.get("a.example", "/hello")?;
+    drop(Client::connect(server.0.address())?);
+    let closed =
+        |reason: &str| format!(r#"picohttp_closed_connections_total{{reason="{reason}"}}"#);
+    let is_one = |series: String| server.metric(&series).is_ok_and(|value| value == Some(1.0));
+    eventually("one is closed after its request", || is_one(closed("one-request")))?;
+    eventually("one is closed by its client", || is_one(closed("client-closed")))?;
+    Ok(())
+}
+
+#[test]
+fn the_cache_is_counted() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let cache = Cache::in_folder(folder.path());
+    let load = || {
+        Component::from_bytes(engine()?, "eat", &bytes("panic")?, Sandbox::default(), &cache)
+            .map_err(anyhow::Error::from)
+    };
+    load()?;
+    let server = Server::start(HttpServer::new(load()?).cache(&cache), None)?;
+    for result in ["hit", "miss", "compiled"] {
+        let series = format!(r#"picohttp_component_loads_total{{result="{result}"}}"#);
+        assert_eq!(server.metric(&series)?, Some(1.0), "{result}");
+    }
+    Ok(())
+}
