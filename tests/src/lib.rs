@@ -2,6 +2,7 @@
 //! for, a host around one of them, and a client that speaks in bytes.
 
 pub mod alone;
+pub mod answers;
 pub mod bombs;
 pub mod chance;
 pub mod client;

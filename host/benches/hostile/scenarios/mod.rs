@@ -12,6 +12,7 @@ mod resets;
 mod connections;
 mod handlers;
 mod neighbours;
+mod answers;
 mod bombs;
 mod kills;
 mod lifting;
@@ -111,4 +112,5 @@ pub const SCENARIOS: &[Scenario] = &[
         about: "100 000 components with bytes that are not theirs",
         run: flips::run,
     },
+    Scenario { name: "answers", about: "10 000 000 answers of any bytes", run: answers::run },
 ];
