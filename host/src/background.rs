@@ -7,6 +7,10 @@
 //! As many of them as there are processors have a turn, the others wait for theirs: one
 //! that had a lock while many others had the processor before it would keep those waiting
 //! who go first. Who runs for long passes its turn on, so all have the same.
+//!
+//! A processor with anything at all to run takes nothing over from one with too much: beside
+//! a thread that is always ready, even a last one, those who go first wait for each other.
+//! So who got little of its processor rests, and the turn with it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -14,8 +18,9 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
 use thread_priority::ThreadPriority;
 use thread_priority::unix::{
     NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy,
@@ -24,12 +29,20 @@ use thread_priority::unix::{
 
 use crate::admission::Place;
 
+/// How long a turn is looked at before it is judged.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// How long a turn rests that got less of its processor than others did.
+const REST: Duration = Duration::from_millis(90);
+
 thread_local! {
     /// The background that the present thread may retreat to. There is none for threads of
     /// somebody else's, who did not ask for this.
     static BACKGROUND: RefCell<Option<Arc<Background>>> = const { RefCell::new(None) };
     static PLACE: Cell<Place> = const { Cell::new(Place::Front) };
     static HAS_TURN: Cell<bool> = const { Cell::new(false) };
+    /// When the present thread was last looked at, and how much of a processor it had had.
+    static LOOKED_AT: Cell<Option<(Instant, Duration)>> = const { Cell::new(None) };
 }
 
 /// The turns of a server's threads in the background.
@@ -136,13 +149,36 @@ pub(crate) fn place() -> Place {
 pub(crate) fn take_turn(deadline: Instant) {
     with_background(|background| {
         if HAS_TURN.get() {
+            if is_crowded_out() {
+                let left = deadline.saturating_duration_since(Instant::now());
+                thread::sleep(REST.min(left));
+                look();
+            }
             if !background.is_wanted() {
                 return;
             }
             background.give();
         }
         HAS_TURN.set(background.take(deadline));
+        look();
     });
+}
+
+fn look() {
+    LOOKED_AT.set(Some((Instant::now(), thread_cpu())));
+}
+
+/// Whether others had the present thread's processor for most of the time since the last
+/// look.
+fn is_crowded_out() -> bool {
+    let Some((looked_at, had)) = LOOKED_AT.get() else { return false };
+    let time = looked_at.elapsed();
+    if time < LOOK {
+        return false;
+    }
+    let had = thread_cpu().saturating_sub(had);
+    look();
+    had < time / 2
 }
 
 /// In the background, gives up the turn.
@@ -161,4 +197,9 @@ fn with_background(act: impl FnOnce(&Background)) {
             act(&background);
         }
     }
+}
+
+/// How long processors have been busy with the present thread.
+pub(crate) fn thread_cpu() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::time::{ClockId, clock_gettime};
 use tracing::warn;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -13,6 +12,7 @@ use super::clock::TICK;
 use super::meter::Meter;
 use super::output::Output;
 use super::{Plan, Sandbox};
+use crate::background::thread_cpu;
 use crate::connection::after;
 use crate::{Call, Origin, RequestId};
 
@@ -143,11 +143,6 @@ impl Wasi {
         }
         Wasi { context: builder.build(), incomplete, stdout, stderr }
     }
-}
-
-/// How long a processor has been busy with this thread.
-fn thread_cpu() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 /// Whether the system had too little of something at this moment.
