@@ -157,6 +157,8 @@ fn what_cannot_be_begun_is_said_before_anything_is_made() -> Result<()> {
         (&["1st"][..], 1, "\"1st\" is no name for a handler"),
         (&["a b"], 1, "is no name for a handler"),
         (&["."], 1, "is no name for a handler"),
+        (&["self"], 1, "\"self\" is no name for a package in Rust"),
+        (&["picohttp"], 1, "\"picohttp\" is no name for a package in Rust"),
         (&["x", "--sdk", "nowhere"], 1, "there is no SDK in nowhere"),
         (&["x", "--lang", "cobol"], 2, "possible values: rust, js, ts, python, go, c, cpp, zig"),
     ] {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::template::Template;
 
@@ -15,8 +15,22 @@ const HELLO: &str = include_str!("../../../../../plugins/hello/src/lib.rs");
 /// Which Rust it is built with, and for what.
 const TOOLCHAIN: &str = include_str!("../../../../../rust-toolchain.toml");
 
+/// Names that a Rust package cannot have, or not beside the SDK: keywords, those reserved for
+/// later among them (The Rust Reference, "Keywords"), and crates that are always there.
+const TAKEN: [&str; 56] = [
+    "as", "break", "const", "continue", "crate", "else", "enum", "extern", "false", "fn", "for",
+    "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "return",
+    "self", "static", "struct", "super", "trait", "true", "type", "unsafe", "use", "where",
+    "while", "async", "await", "dyn", "abstract", "become", "box", "do", "final", "macro",
+    "override", "priv", "typeof", "unsized", "virtual", "yield", "try", "gen", "alloc", "core",
+    "std", "test", "picohttp",
+];
+
 /// A package that depends on the SDK where it is.
 pub fn template(name: &str, sdk: Option<&Path>) -> Result<Template> {
+    if TAKEN.contains(&name) {
+        bail!("{name:?} is no name for a package in Rust, where it means something else");
+    }
     let sdk = sdk.unwrap_or(Path::new(SDK));
     let found = sdk.canonicalize().ok().filter(|sdk| sdk.join("Cargo.toml").is_file());
     let sdk = found.with_context(|| {
