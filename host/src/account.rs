@@ -9,7 +9,7 @@ use crate::journal::Journal;
 /// How much of a processor's time a tenant's long handlers have like anyone's, in
 /// nanoseconds for each second, and at most at once. What they take beyond that they
 /// have of what others leave.
-const CREDIT: f64 = 0.02 * 1e9;
+const CREDIT: f64 = 0.005 * 1e9;
 const MOST_CREDIT: f64 = 0.05 * 1e9;
 
 /// How much credit a tenant must have left to owe nothing, in nanoseconds.

@@ -20,7 +20,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
 use thread_priority::ThreadPriority;
 use thread_priority::unix::{
     NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy,
@@ -28,12 +27,13 @@ use thread_priority::unix::{
 };
 
 use crate::admission::Place;
+use crate::busy::thread_clock;
 
 /// How long a turn is looked at before it is judged.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// How long a turn rests that got less of its processor than others did.
-const REST: Duration = Duration::from_millis(90);
+const REST: Duration = Duration::from_millis(40);
 
 thread_local! {
     /// The background that the present thread may retreat to. There is none for threads of
@@ -165,7 +165,7 @@ pub(crate) fn take_turn(deadline: Instant) {
 }
 
 fn look() {
-    LOOKED_AT.set(Some((Instant::now(), thread_cpu())));
+    LOOKED_AT.set(Some((Instant::now(), thread_clock())));
 }
 
 /// Whether others had the present thread's processor for most of the time since the last
@@ -176,7 +176,7 @@ fn is_crowded_out() -> bool {
     if time < LOOK {
         return false;
     }
-    let had = thread_cpu().saturating_sub(had);
+    let had = thread_clock().saturating_sub(had);
     look();
     had < time / 2
 }
@@ -197,9 +197,4 @@ fn with_background(act: impl FnOnce(&Background)) {
             act(&background);
         }
     }
-}
-
-/// How long processors have been busy with the present thread.
-pub(crate) fn thread_cpu() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }

@@ -99,8 +99,8 @@ pub struct Cost {
     pub instantiate: Duration,
     /// From then on, until it had answered.
     pub guest: Duration,
-    /// How long a processor was busy with both. Of less than 10 milliseconds it is not
-    /// known how much was spent in waiting for one.
+    /// How long a processor was busy with both. Of less than a quarter of a millisecond it
+    /// is not known how much was spent in waiting.
     pub cpu: Duration,
     /// How much memory the instance had at last, in bytes.
     pub memory: usize,

@@ -99,6 +99,7 @@ mod rate;
 mod fairness;
 mod account;
 mod background;
+mod busy;
 mod contain;
 mod service;
 mod handler;

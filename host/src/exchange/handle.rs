@@ -9,6 +9,7 @@ use crate::admin;
 use crate::admission::Place;
 use crate::answer::{Answer, Asked};
 use crate::background;
+use crate::busy::Busy;
 use crate::catalog::Endpoint;
 use crate::connection::Connection;
 use crate::contain::contain;
@@ -56,6 +57,7 @@ pub(super) fn handle(
     service: &Service,
 ) -> Handled {
     let started = Instant::now();
+    let busy = Busy::since(started);
     let text = http1::decode(connection.input.get(..message.head).unwrap_or_default());
     let head = match http1::parse(&text, &service.bounds.limits) {
         Ok(head) => head,
@@ -137,13 +139,11 @@ pub(super) fn handle(
         total: ended.saturating_duration_since(connection.began),
         cost,
     });
-    let wall = ended.saturating_duration_since(started);
-    let busy = if cost.cpu.is_zero() { wall } else { cost.cpu.min(wall) };
     // A body that was sent without its length, or another request behind this one.
     let may_have_body =
         message.body.is_none() && !matches!(method, "GET" | "HEAD" | "DELETE" | "OPTIONS");
     let unread = may_have_body || connection.input.len() > message.length();
-    Handled { answer, unread, busy, place: background::place(), ended }
+    Handled { answer, unread, busy: busy.time(ended), place: background::place(), ended }
 }
 
 /// Begins to send the answer of a request that came whole.

@@ -192,7 +192,7 @@ impl Handler for Component {
         call.cost.set(Cost {
             instantiate,
             guest: now.saturating_duration_since(state.began).saturating_sub(instantiate),
-            cpu: state.cpu(now),
+            cpu: state.busy.time(now),
             memory: state.meter.memory(),
         });
         match answer {
@@ -236,7 +236,7 @@ fn at_tick(mut store: StoreContextMut<'_, State>) -> Result<UpdateDeadline> {
         return Err(Trap::Interrupt.into());
     }
     if now.saturating_duration_since(state.began) >= TICK {
-        let cpu = state.cpu(now);
+        let cpu = state.busy.time(now);
         if state.cpu_time().is_some_and(|most| cpu > most) {
             return Err(OutOfTime.into());
         }

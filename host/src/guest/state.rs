@@ -8,11 +8,10 @@ use tracing::warn;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-use super::clock::TICK;
 use super::meter::Meter;
 use super::output::Output;
 use super::{Plan, Sandbox};
-use crate::background::thread_cpu;
+use crate::busy::Busy;
 use crate::connection::after;
 use crate::{Call, Origin, RequestId};
 
@@ -33,11 +32,8 @@ pub(super) struct State {
     pub(super) began: Instant,
     /// When the guest must be done. Imports that wait end by then.
     pub(super) deadline: Instant,
-    /// What the thread's clock showed then, as near as is known, once the guest has run
-    /// for a tick.
-    cpu_began: Option<Duration>,
-    /// How long the guest has waited in imports.
-    pub(super) waited: Duration,
+    /// How long a processor has been busy with it since.
+    pub(super) busy: Busy,
     /// What the instance has taken so far.
     pub(super) meter: Meter,
     /// The guest's WASI context, made when an import first asks for it: a handler
@@ -67,26 +63,10 @@ impl State {
             request: call.id,
             began,
             deadline,
-            cpu_began: None,
-            waited: Duration::ZERO,
+            busy: Busy::since(began),
             meter,
             wasi: None,
             table,
-        }
-    }
-
-    /// How long a processor has been busy with the guest. Until the guest has run for a
-    /// tick, it is taken to have waited for none.
-    pub(super) fn cpu(&mut self, now: Instant) -> Duration {
-        let wall = now.saturating_duration_since(self.began);
-        let ran = wall.saturating_sub(self.waited);
-        match self.cpu_began {
-            None if ran < TICK => ran,
-            None => {
-                self.cpu_began = Some(thread_cpu().saturating_sub(TICK));
-                TICK
-            }
-            Some(began) => thread_cpu().saturating_sub(began),
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime::{Result, Trap};
@@ -23,7 +23,6 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     poll::add_to_linker::<State, HasWait>(linker, |state| Wait {
         table: &mut state.table,
         deadline: state.deadline,
-        waited: &mut state.waited,
     })?;
     linker.allow_shadowing(false);
     Ok(())
@@ -38,8 +37,6 @@ impl HasData for HasWait {
 struct Wait<'a> {
     table: &'a mut ResourceTable,
     deadline: Instant,
-    /// How long this and all waiting before it took.
-    waited: &'a mut Duration,
 }
 
 impl Wait<'_> {
@@ -51,8 +48,7 @@ impl Wait<'_> {
     where
         F: Future<Output = Result<T>> + 'a,
     {
-        let began = Instant::now();
-        let Wait { table, deadline, waited } = self;
+        let Wait { table, deadline } = self;
         let result = in_tokio(async {
             let mut patient = pin!(tokio::time::timeout_at((*deadline).into(), future(table)));
             let waiting = poll_fn(|context| {
@@ -68,7 +64,6 @@ impl Wait<'_> {
                 Err(_) => Err(Trap::Interrupt.into()),
             }
         });
-        **waited += began.elapsed();
         background::take_turn(*deadline);
         result
     }
