@@ -46,7 +46,7 @@ pub(super) struct Room {
     account: Option<Arc<Account>>,
     /// What the lane has had of the processors.
     share: Share,
-    /// How long its requests keep a processor busy of late.
+    /// How long its requests take of late: who waits keeps a thread, too.
     pub(super) pace: Duration,
 }
 

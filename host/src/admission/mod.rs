@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::account::Account;
+use crate::background;
 use crate::connection::Connection;
 use crate::tenant::Quota;
 use lanes::{Room, State};
@@ -50,6 +51,24 @@ type Behind = Option<(usize, Connection)>;
 pub(crate) enum Place {
     Front,
     Background,
+}
+
+/// What the run of a request was.
+pub(crate) struct Run {
+    /// How long it took, with all that it waited.
+    pub(crate) took: Duration,
+    /// How long it kept a processor busy.
+    pub(crate) busy: Duration,
+    /// Where it ended.
+    pub(crate) place: Place,
+    pub(crate) ended: Instant,
+}
+
+impl Run {
+    /// That of a request that did not come to run.
+    pub(crate) fn none(ended: Instant) -> Run {
+        Run { took: Duration::ZERO, busy: Duration::ZERO, place: background::place(), ended }
+    }
 }
 
 /// A place in the tree, as long as it is kept.
@@ -139,25 +158,19 @@ impl Admission {
         }
     }
 
-    /// Ends a run that has kept a processor busy for so long, and gives its room to the
-    /// next in line. What was done in the background has been had from nobody.
-    pub(crate) fn leave(
-        &self,
-        connection: &mut Connection,
-        lane: &Lane,
-        (busy, place): (Duration, Place),
-        now: Instant,
-    ) {
+    /// Ends a run, and gives its room to the next in line. What was done in the background
+    /// has been had from nobody.
+    pub(crate) fn leave(&self, connection: &mut Connection, lane: &Lane, run: &Run) {
         let mut state = self.state();
         if mem::take(&mut connection.is_behind) {
             state.behind = state.behind.saturating_sub(1);
         }
         if let Some(room) = state.lanes.get_mut(lane.key) {
-            room.pace = (room.pace * 7 + busy) / 8;
+            room.pace = (room.pace * 7 + run.took) / 8;
         }
         state.each(lane.key, |room| room.running = room.running.saturating_sub(1));
-        if place == Place::Front {
-            state.charge(lane.key, busy, now);
+        if run.place == Place::Front {
+            state.charge(lane.key, run.busy, run.ended);
         }
         self.promote(&mut state);
     }

@@ -1,12 +1,12 @@
 //! The stage in which a handler runs, and its answer is made.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tracing::{error, warn};
 
 use super::send::begin_sending;
 use crate::admin;
-use crate::admission::Place;
+use crate::admission::Run;
 use crate::answer::{Answer, Asked};
 use crate::background;
 use crate::busy::Busy;
@@ -27,12 +27,7 @@ pub(crate) struct Handled {
     answer: Answer,
     /// Whether the client may be sending what nobody will read.
     unread: bool,
-    /// How long it kept a processor busy.
-    pub(super) busy: Duration,
-    /// Where it ran.
-    pub(super) place: Place,
-    /// When it was done.
-    pub(super) ended: Instant,
+    pub(super) run: Run,
 }
 
 impl Handled {
@@ -44,8 +39,7 @@ impl Handled {
         let (id, head_only) = (connection.id, connection.head_only());
         let asked = Asked { id, head_only, close: Some(CloseReason::Failed) };
         let answer = Answer::fault(&fault, asked);
-        let (busy, place, ended) = (Duration::ZERO, background::place(), Instant::now());
-        Handled { answer, unread: true, busy, place, ended }
+        Handled { answer, unread: true, run: Run::none(Instant::now()) }
     }
 }
 
@@ -63,8 +57,7 @@ pub(super) fn handle(
         Ok(head) => head,
         Err(error) => {
             let answer = Answer::refusal(error, connection.head_only());
-            let (busy, place) = (Duration::ZERO, Place::Front);
-            return Handled { answer, unread: true, busy, place, ended: started };
+            return Handled { answer, unread: true, run: Run::none(started) };
         }
     };
     let close = service.close_reason(&head, connection.answered);
@@ -143,7 +136,9 @@ pub(super) fn handle(
     let may_have_body =
         message.body.is_none() && !matches!(method, "GET" | "HEAD" | "DELETE" | "OPTIONS");
     let unread = may_have_body || connection.input.len() > message.length();
-    Handled { answer, unread, busy: busy.time(ended), place: background::place(), ended }
+    let took = ended.saturating_duration_since(started);
+    let run = Run { took, busy: busy.time(ended), place: background::place(), ended };
+    Handled { answer, unread, run }
 }
 
 /// Begins to send the answer of a request that came whole.

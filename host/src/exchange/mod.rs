@@ -109,9 +109,7 @@ pub(crate) fn advance(
             }
             Stage::Answer(message, answered) => {
                 if let Some(endpoint) = connection.endpoint.take() {
-                    let Handled { busy, place, ended, .. } = answered;
-                    let took = (busy, place);
-                    service.admission.leave(&mut connection, &endpoint.lane, took, ended);
+                    service.admission.leave(&mut connection, &endpoint.lane, &answered.run);
                 }
                 handled = true;
                 finish(&mut connection, &message, answered, service);
