@@ -1,11 +1,14 @@
 //! Where an operator looks: a listener of its own, which no client of a handler reaches
 //! and which runs no handler.
 //!
-//! One thread accepts, and takes a sample of what is counted now and then; each visitor
-//! has a thread for as long as one answer takes. Visitors are few and their time is short:
-//! what they can cost is bounded, whoever they are. A [`visit`] is one request and its
-//! answer, [`gate`] decides whether there is one, and [`pages`] what is in it.
+//! One thread accepts, keeps the [`lobby`] of those who have not asked yet, and takes a
+//! sample of what is counted now and then; who has asked has a thread for as long as one
+//! answer takes. What visitors can cost is bounded, whoever they are; and silent ones keep
+//! nobody out, even if they have all descriptors that the system gives. A [`visit`] is one
+//! request and its answer, [`gate`] decides whether there is one, and [`pages`] what is in
+//! it.
 
+mod lobby;
 mod visit;
 mod gate;
 mod pages;
@@ -14,25 +17,27 @@ mod status;
 
 pub(crate) use gate::without_cookies;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{Shutdown, shutdown};
-use tracing::warn;
+use tracing::{error, warn};
 
+use crate::contain::contain;
+use crate::listener::{AcceptError, Listener};
 use crate::metrics::Window;
 use crate::service::Service;
 use gate::Gate;
+use lobby::Lobby;
 use policy::Policy;
+use visit::{Question, Visit};
 
-/// How many visitors there may be at once; those over it are closed as they come.
-const MAX_VISITORS: usize = 16;
+/// How many visitors may be answered at once; those over it are closed as they ask.
+const MAX_ANSWERED: usize = 16;
 
-/// How long to wait when the system has no descriptors left.
+/// How long to wait when the system has no descriptor or thread left.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A listener for operators.
@@ -47,11 +52,14 @@ struct Office {
     service: Arc<Service>,
     /// Where clients of the handlers connect.
     served_at: SocketAddr,
-    listener: TcpListener,
+    listener: Listener,
+    /// A descriptor that is given up for a visitor when no other is left.
+    spare: Mutex<Option<TcpListener>>,
     gate: Gate,
     policy: Policy,
     window: Mutex<Window>,
-    visitors: AtomicUsize,
+    /// How many visitors are being answered.
+    answered: AtomicUsize,
     ended: AtomicBool,
 }
 
@@ -63,21 +71,26 @@ impl Admin {
         service: Arc<Service>,
         served_at: SocketAddr,
     ) -> io::Result<Admin> {
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
+        let listener = Listener::inherit(listener)?;
+        let address = listener.address();
         let office = Arc::new(Office {
             service,
             served_at,
             listener,
+            spare: Mutex::default(),
             gate: Gate::new(address, token),
             policy: Policy::of(pages::DASHBOARD),
             window: Mutex::new(Window::new(Instant::now())),
-            visitors: AtomicUsize::new(0),
+            answered: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
         });
         let worker = Arc::clone(&office);
-        let thread =
-            thread::Builder::new().name("admin".to_owned()).spawn(move || worker.work())?;
+        let thread = thread::Builder::new().name("admin".to_owned()).spawn(move || {
+            while let Err(panic) = contain(|| worker.work()) {
+                error!(panic, "the operators' listener has panicked and goes on");
+                thread::sleep(PAUSE);
+            }
+        })?;
         Ok(Admin { office, address, thread: Mutex::new(Some(thread)) })
     }
 
@@ -89,8 +102,7 @@ impl Admin {
     /// Accepts nobody any more.
     pub(crate) fn end(&self) {
         self.office.ended.store(true, Ordering::Relaxed);
-        // It fails only if it was done before.
-        let _ = shutdown(&self.office.listener, Shutdown::Both);
+        self.office.listener.stop();
     }
 
     /// Waits until nobody is accepted any more.
@@ -105,6 +117,7 @@ impl Admin {
 
 impl Office {
     fn work(self: &Arc<Self>) {
+        let mut lobby = Lobby::default();
         while !self.ended.load(Ordering::Relaxed) {
             let now = Instant::now();
             let due = self.window().due();
@@ -112,45 +125,64 @@ impl Office {
                 self.window().sample(&self.service, now);
                 continue;
             }
-            let received = self.wait(due - now).and_then(|()| self.receive());
-            if let (Err(error), false) = (received, self.ended.load(Ordering::Relaxed)) {
-                warn!(%error, "cannot accept an operator");
+            self.keep_spare();
+            if let Err(error) = self.attend(&mut lobby, due) {
+                warn!(%error, "cannot attend to operators");
                 thread::sleep(PAUSE);
             }
         }
     }
 
-    /// Waits for a visitor, at most so long.
-    fn wait(&self, time: Duration) -> io::Result<()> {
-        let time = Timespec::try_from(time).map_err(io::Error::other)?;
-        match poll(&mut [PollFd::new(&self.listener, PollFlags::IN)], Some(&time)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-            Err(error) => Err(error.into()),
+    /// Attends once to those who say something or come, if any do until `due`.
+    fn attend(self: &Arc<Self>, lobby: &mut Lobby, due: Instant) -> io::Result<()> {
+        let is_awaited = lobby.wait(&self.listener, due)?;
+        let now = Instant::now();
+        for question in lobby.take_asked(now) {
+            self.answer_apart(question)?;
         }
-    }
-
-    /// Gives a visitor a thread, if one has come.
-    fn receive(self: &Arc<Self>) -> io::Result<()> {
-        let socket = match self.listener.accept() {
-            Ok((socket, _)) => socket,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        if self.visitors.fetch_add(1, Ordering::Relaxed) >= MAX_VISITORS {
-            self.visitors.fetch_sub(1, Ordering::Relaxed);
+        if !is_awaited {
             return Ok(());
         }
-        let visitor = Visitor(Arc::clone(self));
-        thread::Builder::new()
-            .name("admin-visit".to_owned())
-            .spawn(move || visitor.0.serve(socket))?;
+        let accepted = match self.listener.accept() {
+            Err(AcceptError::Exhausted(_))
+                if self.spare().take().is_some() || lobby.dismiss_first() =>
+            {
+                self.listener.accept()
+            }
+            accepted => accepted,
+        };
+        match accepted {
+            Ok(socket) => lobby.admit(Visit::new(socket, now)),
+            Err(AcceptError::Exhausted(error)) => return Err(error.into()),
+            Err(AcceptError::Empty | AcceptError::Stopped) => {}
+        }
         Ok(())
     }
 
-    fn serve(&self, socket: TcpStream) {
-        // A visitor that goes away, or is too slow, is nobody's concern.
-        let _ = visit::visit(socket, &|request| self.answer(request));
+    /// Answers on a thread of its own, if there are not too many.
+    fn answer_apart(self: &Arc<Self>, question: Question) -> io::Result<()> {
+        let room = Room::of(self);
+        if self.answered.load(Ordering::Relaxed) > MAX_ANSWERED {
+            return Ok(());
+        }
+        let answer = move || {
+            // A visitor that goes away, or is too slow, is nobody's concern.
+            let _ = question.answer(&|head| room.0.answer(head));
+        };
+        thread::Builder::new().name("admin-answer".to_owned()).spawn(answer)?;
+        Ok(())
+    }
+
+    /// Sees to it that there is a spare descriptor, if one can be had.
+    fn keep_spare(&self) {
+        let mut spare = self.spare();
+        if spare.is_none() {
+            *spare = self.listener.duplicate().ok();
+        }
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Option<TcpListener>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn window(&self) -> MutexGuard<'_, Window> {
@@ -158,11 +190,20 @@ impl Office {
     }
 }
 
-/// Somebody whose room is free again when this is dropped.
-struct Visitor(Arc<Office>);
+/// Room for an answer, that is free again when this is dropped.
+struct Room(Arc<Office>);
 
-impl Drop for Visitor {
+impl Room {
+    fn of(office: &Arc<Office>) -> Room {
+        office.answered.fetch_add(1, Ordering::Relaxed);
+        Room(Arc::clone(office))
+    }
+}
+
+impl Drop for Room {
     fn drop(&mut self) {
-        self.0.visitors.fetch_sub(1, Ordering::Relaxed);
+        self.0.answered.fetch_sub(1, Ordering::Relaxed);
+        // What the visitor had may be the only descriptor that is left.
+        self.0.keep_spare();
     }
 }

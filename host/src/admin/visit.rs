@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use crate::http1::{self, Head, Limits, Received, Receiver};
@@ -35,48 +36,82 @@ impl Page {
     }
 }
 
-/// Receives a request and answers it.
-pub(super) fn visit(mut socket: TcpStream, answer: &dyn Fn(&Head<'_>) -> Page) -> io::Result<()> {
-    socket.set_nodelay(true)?;
-    // Where accepted sockets are as their listener is.
-    socket.set_nonblocking(false)?;
-    let mut input = Vec::new();
-    let received = receive(&mut socket, &mut input)?;
-    let (page, head_only) = match received {
-        Ok(end) => {
-            let text = http1::decode(input.get(..end).unwrap_or_default());
-            match http1::parse(&text, &LIMITS) {
-                Ok(head) => (answer(&head), head.method == "HEAD"),
-                Err(error) => (refusal(error), false),
-            }
-        }
-        Err(error) => (refusal(error), false),
-    };
-    send(&mut socket, &page, head_only)?;
-    socket.shutdown(Shutdown::Write)
+/// A visitor who has not asked yet, or not to the end.
+pub(super) struct Visit {
+    socket: TcpStream,
+    input: Vec<u8>,
+    receiver: Receiver,
+    deadline: Instant,
 }
 
-fn refusal(error: http1::Error) -> Page {
-    Page::of_text(error.status(), &error.to_string())
+/// A visitor who waits for an answer.
+pub(super) struct Question {
+    socket: TcpStream,
+    /// The head, and what came with it.
+    input: Vec<u8>,
+    received: Result<(), http1::Error>,
 }
 
-/// Reads a request, and says where its head ends.
-fn receive(socket: &mut TcpStream, input: &mut Vec<u8>) -> io::Result<Result<usize, http1::Error>> {
-    let deadline = Instant::now() + TO_ASK;
-    let mut receiver = Receiver::default();
-    loop {
-        match receiver.receive(input, &LIMITS, |_| Ok(LIMITS)) {
-            Ok(Received::Message(message)) => return Ok(Ok(message.head)),
-            Ok(Received::Partial { .. }) => {}
-            Err(error) => return Ok(Err(error)),
+/// How far a visit has come.
+pub(super) enum Step {
+    Asking(Visit),
+    Asked(Question),
+    /// The visitor is gone, or was too slow.
+    Over,
+}
+
+impl Visit {
+    /// A visit that begins now, on a socket that never blocks.
+    pub(super) fn new(socket: TcpStream, now: Instant) -> Visit {
+        let deadline = now + TO_ASK;
+        Visit { socket, input: Vec::new(), receiver: Receiver::default(), deadline }
+    }
+
+    /// When the visitor must have asked.
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Takes in what the visitor has sent by now.
+    pub(super) fn advance(mut self, now: Instant) -> Step {
+        loop {
+            let mut bytes = [0; 2 << 10];
+            let count = match self.socket.read(&mut bytes) {
+                Ok(0) => return Step::Over,
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && now < self.deadline => {
+                    return Step::Asking(self);
+                }
+                Err(_) => return Step::Over,
+            };
+            self.input.extend_from_slice(bytes.get(..count).unwrap_or_default());
+            let received = match self.receiver.receive(&mut self.input, &LIMITS, |_| Ok(LIMITS)) {
+                Ok(Received::Partial { .. }) => continue,
+                received => received.map(|_| ()),
+            };
+            return Step::Asked(Question { socket: self.socket, input: self.input, received });
         }
-        socket.set_read_timeout(Some(left(deadline)?))?;
-        let mut bytes = [0; 2 << 10];
-        let count = socket.read(&mut bytes)?;
-        if count == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        input.extend_from_slice(bytes.get(..count).unwrap_or_default());
+    }
+}
+
+impl AsFd for Visit {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Question {
+    /// Sends the answer, and ends the visit.
+    pub(super) fn answer(mut self, answer: &dyn Fn(&Head<'_>) -> Page) -> io::Result<()> {
+        self.socket.set_nonblocking(false)?;
+        let text = http1::decode(&self.input);
+        let (page, head_only) = match self.received.and_then(|()| http1::parse(&text, &LIMITS)) {
+            Ok(head) => (answer(&head), head.method == "HEAD"),
+            Err(error) => (Page::of_text(error.status(), &error.to_string()), false),
+        };
+        send(&mut self.socket, &page, head_only)?;
+        self.socket.shutdown(Shutdown::Write)
     }
 }
 

@@ -77,6 +77,13 @@ impl Program {
         (0..count).map(|_| Client::connect(self.address)).collect()
     }
 
+    /// Where operators can connect, if they can.
+    pub fn operators(&self) -> Result<SocketAddr> {
+        let says = "Operators look at http://";
+        eventually("it says where", || self.log().is_ok_and(|log| log.contains(says)))?;
+        address_after(says, &self.log()?)
+    }
+
     pub fn log(&self) -> Result<String> {
         Ok(fs::read_to_string(self.folder.path().join("log"))?)
     }
@@ -164,7 +171,11 @@ pub fn command(handler: &Path) -> Result<Command> {
 
 /// The address that the first line of a log says.
 pub fn address_in(log: &str) -> Result<SocketAddr> {
-    let (_, rest) = log.split_once("Serving HTTP on http://").context("not serving")?;
+    address_after("Serving HTTP on http://", log)
+}
+
+fn address_after(words: &str, log: &str) -> Result<SocketAddr> {
+    let (_, rest) = log.split_once(words).with_context(|| format!("no \"{words}\""))?;
     Ok(rest.split('/').next().unwrap_or_default().parse()?)
 }
 

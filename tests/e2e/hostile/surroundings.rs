@@ -86,6 +86,27 @@ fn more_clients_than_descriptors_are_served_when_some_go() -> Result<()> {
     program.check_nothing_is_left()
 }
 
+#[test]
+fn operators_get_in_when_clients_have_all_descriptors() -> Result<()> {
+    let args = ["--head-timeout", "1h", "--admin-addr", "127.0.0.1:0"];
+    let mut program = Program::start(&plugin("hello")?, &args)?;
+    let operators = program.operators()?;
+    let limit = Rlimit { current: Some(64), maximum: Some(64) };
+    prlimit(Some(program.pid()), Resource::Nofile, limit)?;
+    let clients = program.connect(200)?;
+    eventually("all descriptors are taken", || {
+        program.log().is_ok_and(|log| log.contains("cannot accept clients"))
+    })?;
+    let request = "GET /metrics HTTP/1.0\r\n\r\n";
+    for _ in 0..3 {
+        assert_eq!(exchange(operators, request)?.status, 200);
+    }
+    let silent = (0..5).map(|_| Client::connect(operators)).collect::<Result<Vec<_>>>()?;
+    assert_eq!(exchange(operators, request)?.status, 200);
+    drop((clients, silent));
+    program.check_nothing_is_left()
+}
+
 /// The program as a user of nobody's, who may have so many threads, and a folder with these
 /// handlers. The limit counts all threads of a user, and does not bind root.
 fn stranger(user: u32, threads: u32, handlers: &[PathBuf]) -> Result<(Command, TempDir)> {
