@@ -41,7 +41,8 @@
 //! # The way of a handler
 //!
 //! A file says what is to be served ([`config`]); a handler has a [`source`], which may be
-//! a [`project`] that is built; [`deploy`] loads what a plan names.
+//! a [`project`] that is built; [`deploy`] loads what a plan names. Nothing but a
+//! [`regular_file`] is read for any of it.
 //!
 //! # What is absent, and stays so
 //!
@@ -114,6 +115,7 @@ mod access_log;
 mod journal;
 mod admin;
 mod source;
+mod regular_file;
 mod deploy;
 pub mod project;
 pub mod config;

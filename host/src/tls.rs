@@ -1,7 +1,6 @@
 //! TLS: the certificate and the key that a server shows its clients.
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -12,6 +11,8 @@ use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::regular_file;
 
 /// A certificate and its key, and all else that sessions of TLS 1.2 and 1.3 need: only
 /// `http/1.1` is spoken (ALPN), and clients that come again can resume their sessions.
@@ -107,7 +108,7 @@ impl fmt::Debug for Tls {
 
 /// A file's bytes, and whether everybody may read them.
 fn read(file: &Path) -> io::Result<(Vec<u8>, bool)> {
-    let mut file = File::open(file)?;
+    let mut file = regular_file::open(file)?;
     let everybody = file.metadata()?.permissions().mode() & 0o004 != 0;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;

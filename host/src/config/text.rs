@@ -1,12 +1,10 @@
 //! The content of one file, and places in it.
 
 use std::fmt;
-use std::fs::OpenOptions;
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use crate::regular_file;
 
 /// How many bytes a file may have.
 const MAX_BYTES: u64 = 16 << 20;
@@ -59,17 +57,8 @@ impl Text {
 
 /// The bytes of a regular file, one more than there may be at most.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut options = OpenOptions::new();
-    // A FIFO would wait for a writer.
-    options.read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-    let file = options.open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        let what = if metadata.is_dir() { "a folder" } else { "not a regular file" };
-        return Err(io::Error::other(format!("is {what}")));
-    }
     let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    regular_file::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -1,6 +1,5 @@
 //! From bytes to a compiled component that is known to be a handler.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -14,6 +13,7 @@ use super::load_error::LoadError;
 use super::output;
 use super::sandbox::Sandbox;
 use super::state::State;
+use crate::regular_file;
 
 /// The largest component that is loaded, in bytes.
 pub(super) const MAX_COMPONENT: u64 = 256 << 20;
@@ -27,11 +27,10 @@ const MAX_QUOTE: usize = 1 << 10;
 /// What memory is counted in.
 const PAGE: u64 = 64 << 10;
 
-/// Reads a component file. Its length is believed only to spare the reading: a device
-/// has none.
+/// Reads a component file. Its length is believed only to spare the reading: it may grow.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let failed = |error| LoadError::Read(path.to_owned(), error);
-    let file = File::open(path).map_err(failed)?;
+    let file = regular_file::open(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     let mut bytes = Vec::new();
     if length <= MAX_COMPONENT {

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use picohttp_tests::guests::plugin;
 
 use crate::running::fails;
@@ -29,6 +30,32 @@ fn check_file(bytes: &[u8], says: &[&str]) -> Result<()> {
 #[test]
 fn a_missing_file() -> Result<()> {
     check(&["no/such.wasm"], 1, &["error: cannot read no/such.wasm: No such file"])
+}
+
+/// To open it would be to wait for as long as nobody writes to it.
+#[test]
+fn a_pipe_in_the_place_of_a_file() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let pipe = folder.path().join("pipe");
+    ensure!(Command::new("mkfifo").arg(&pipe).status()?.success());
+    let config = folder.path().join("picohttp.toml");
+    fs::write(&config, "include = ['pipe']")?;
+    let [pipe, config] = [&pipe, &config].map(|path| path.to_str().unwrap_or_default());
+    for args in [
+        &["--no-cache", pipe][..],
+        &["check", pipe],
+        &["call", "--no-cache", pipe, "GET", "/"],
+        &["compile", pipe, "--output", "/dev/null"],
+        &["--config", pipe],
+        &["check", "--config", pipe],
+        &["check", "--config", config],
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_picohttp-host")).args(args).output()?;
+        let said = String::from_utf8(output.stderr)?;
+        let text = format!("{pipe}: not a regular file; save what it gives as one");
+        ensure!(output.status.code() == Some(1) && said.contains(&text), "{args:?}: {said}");
+    }
+    Ok(())
 }
 
 #[test]

@@ -30,15 +30,15 @@ fn a_file_that_cannot_be_read_is_an_error() {
     let said =
         |name: &str| error(name).to_string().replace(&folder.path("").display().to_string(), "");
     assert_eq!(said("missing.toml"), "missing.toml: No such file or directory (os error 2)");
-    assert_eq!(said("data"), "data: is a folder");
+    assert_eq!(said("data"), "data: a folder, not a file");
     let problem = error("data").problems()[0].clone();
     assert_eq!((problem.line, problem.column, problem.key), (None, None, None));
 
     rustix::fs::mkfifoat(rustix::fs::CWD, folder.path("fifo"), 0o600.into()).unwrap();
-    assert_eq!(said("fifo"), "fifo: is not a regular file");
+    assert_eq!(said("fifo"), "fifo: not a regular file; save what it gives as one");
     assert_eq!(
         Plan::read(std::path::Path::new("/dev/null")).unwrap_err().to_string(),
-        "/dev/null: is not a regular file"
+        "/dev/null: not a regular file; save what it gives as one"
     );
 
     let folder =
@@ -162,7 +162,7 @@ fn what_cannot_be_included_is_an_error() {
     symlink(folder.path("picohttp.toml"), folder.path("link.toml")).unwrap();
     assert_eq!(
         folder.errors(),
-        "data: is a folder\n\
+        "data: a folder, not a file\n\
          picohttp.toml:2:1: include[0]: missing.toml: No such file or directory (os error 2)\n\
          picohttp.toml:3:1: include[1]: includes this file itself\n\
          picohttp.toml:4:1: include[2]: includes this file itself\n\
