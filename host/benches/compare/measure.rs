@@ -10,10 +10,10 @@ use tempfile::TempDir;
 use crate::files::Files;
 use crate::interrupt::Interrupt;
 use crate::load::{self, CONNECTIONS, Load};
-use crate::pace::{self, Latency};
+use crate::pace::{Latency, Pace};
 use crate::probe::probe;
 use crate::process::Process;
-use crate::servers::Place;
+use crate::servers::{Connection, Place};
 use crate::table::Row;
 use crate::usage;
 
@@ -78,8 +78,15 @@ pub fn at_pace(
 ) -> Result<Latency> {
     let Started { mut server, port, .. } = start(row, files, interrupt)?;
     let offer = |seconds| {
-        let duration = Duration::from_secs_f64(seconds);
-        pace::offer(port, row.workload, row.connection, per_second, duration, interrupt)
+        let pace = Pace {
+            server: (Ipv4Addr::LOCALHOST, port).into(),
+            connections: CONNECTIONS as usize,
+            keep_alive: row.connection == Connection::KeepAlive,
+            per_second,
+            duration: Duration::from_secs_f64(seconds),
+            request: &|number| row.workload.request(row.connection, number),
+        };
+        pace.offer(interrupt)
     };
     offer(plan.warm_up)?;
     settle(&server, interrupt)?;

@@ -2,12 +2,12 @@
 //!
 //! A server that is asked as fast as it answers is measured along with whatever shares its
 //! processors, so the faster it is, the longer an answer waits for the load to take it.
-//! Here all servers get the same, less than any of them can take. A latency counts from
-//! when its request was due, the time to connect and to wait for a connection included.
+//! At a pace that it can keep, this is not so. A latency counts from when its request was
+//! due, the time to connect and to wait for a connection included.
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -20,9 +20,6 @@ use rustix::net::{SendFlags, send};
 use socket2::{Domain, Socket, Type};
 
 use crate::interrupt::Interrupt;
-use crate::load::CONNECTIONS;
-use crate::servers::Connection;
-use crate::workloads::Workload;
 
 /// How long the last answers are waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -35,6 +32,18 @@ const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// How much of an answer is read at once.
 const CHUNK: usize = 64 << 10;
 
+/// Who is asked for what, how often and for how long.
+pub struct Pace<'a> {
+    pub server: SocketAddr,
+    pub connections: usize,
+    /// Whether connections persist; otherwise each request has one of its own.
+    pub keep_alive: bool,
+    pub per_second: f64,
+    pub duration: Duration,
+    /// The request with this number, counted from 0.
+    pub request: &'a dyn Fn(u32) -> Vec<u8>,
+}
+
 /// Milliseconds that half, 99 % and 99.9 % of the answers took at most.
 #[derive(Clone, Copy, Debug)]
 pub struct Latency {
@@ -43,68 +52,63 @@ pub struct Latency {
     pub p999: f64,
 }
 
-/// Asks so many times a second for so long.
-pub fn offer(
-    port: u16,
-    workload: &Workload,
-    connection: Connection,
-    per_second: f64,
-    duration: Duration,
-    interrupt: &Interrupt,
-) -> Result<Latency> {
-    let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-    let server = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut clients: Vec<Client> = (0..CONNECTIONS).map(|_| Client::new(server)).collect();
-    let mut idle: Vec<usize> = (0..clients.len()).collect();
-    let mut waiting = VecDeque::new();
-    let mut latencies = Vec::new();
-    let mut events = Vec::with_capacity(clients.len());
-    let mut chunk = Vec::with_capacity(CHUNK);
-    let (mut asked, total) = (0_u32, (per_second * duration.as_secs_f64()) as u32);
-    let began = Instant::now();
-    while latencies.len() < total as usize {
-        interrupt.check()?;
-        ensure!(began.elapsed() < duration + PATIENCE, "it does not answer in time");
-        let next_due = loop {
-            let due = began + Duration::from_secs_f64(f64::from(asked) / per_second);
-            if asked == total || due > Instant::now() {
-                break due;
+impl Pace<'_> {
+    /// Fails if anything but 200 is answered.
+    pub fn offer(&self, interrupt: &Interrupt) -> Result<Latency> {
+        let Pace { server, keep_alive, per_second, duration, .. } = *self;
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let mut clients: Vec<Client> = (0..self.connections).map(|_| Client::new(server)).collect();
+        let mut idle: Vec<usize> = (0..clients.len()).collect();
+        let mut waiting = VecDeque::new();
+        let mut latencies = Vec::new();
+        let mut events = Vec::with_capacity(clients.len());
+        let mut chunk = Vec::with_capacity(CHUNK);
+        let (mut asked, total) = (0_u32, (per_second * duration.as_secs_f64()) as u32);
+        let began = Instant::now();
+        while latencies.len() < total as usize {
+            interrupt.check()?;
+            ensure!(began.elapsed() < duration + PATIENCE, "it does not answer in time");
+            let next_due = loop {
+                let due = began + Duration::from_secs_f64(f64::from(asked) / per_second);
+                if asked == total || due > Instant::now() {
+                    break due;
+                }
+                waiting.push_back((asked, due));
+                asked += 1;
+            };
+            while let Some(&key) = idle.last() {
+                let Some((number, due)) = waiting.pop_front() else { break };
+                idle.pop();
+                clients[key].begin((self.request)(number), due, key, &epoll)?;
+                if let Some(took) = clients[key].advance(keep_alive, &mut chunk)? {
+                    latencies.push(took);
+                    idle.push(key);
+                }
             }
-            waiting.push_back((asked, due));
-            asked += 1;
+            events.clear();
+            // Waiting for events rounds to milliseconds; this does not.
+            let pause = next_due.saturating_duration_since(Instant::now()).min(NOTICE);
+            let pause = Timespec { tv_sec: 0, tv_nsec: pause.subsec_nanos().into() };
+            let ready = poll(&mut [PollFd::new(&epoll, PollFlags::IN)], Some(&pause));
+            match ready.and_then(|_| epoll::wait(&epoll, spare_capacity(&mut events), Some(&NOW))) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            for event in &events {
+                let key = event.data.u64() as usize;
+                if let Some(took) = clients[key].advance(keep_alive, &mut chunk)? {
+                    latencies.push(took);
+                    idle.push(key);
+                }
+            }
+        }
+        latencies.sort_unstable();
+        let quantile = |share: f64| {
+            let place = (latencies.len().saturating_sub(1) as f64 * share) as usize;
+            latencies.get(place).map_or(f64::NAN, Duration::as_secs_f64) * 1e3
         };
-        while let Some(&key) = idle.last() {
-            let Some((number, due)) = waiting.pop_front() else { break };
-            idle.pop();
-            clients[key].begin(workload.request(connection, number), due, key, &epoll)?;
-            if let Some(took) = clients[key].advance(connection, &mut chunk)? {
-                latencies.push(took);
-                idle.push(key);
-            }
-        }
-        events.clear();
-        // Waiting for events rounds to milliseconds; this does not.
-        let pause = next_due.saturating_duration_since(Instant::now()).min(NOTICE);
-        let pause = Timespec { tv_sec: 0, tv_nsec: pause.subsec_nanos().into() };
-        let ready = poll(&mut [PollFd::new(&epoll, PollFlags::IN)], Some(&pause));
-        match ready.and_then(|_| epoll::wait(&epoll, spare_capacity(&mut events), Some(&NOW))) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        for event in &events {
-            let key = event.data.u64() as usize;
-            if let Some(took) = clients[key].advance(connection, &mut chunk)? {
-                latencies.push(took);
-                idle.push(key);
-            }
-        }
+        Ok(Latency { p50: quantile(0.5), p99: quantile(0.99), p999: quantile(0.999) })
     }
-    latencies.sort_unstable();
-    let quantile = |share: f64| {
-        let place = (latencies.len().saturating_sub(1) as f64 * share) as usize;
-        latencies.get(place).map_or(f64::NAN, Duration::as_secs_f64) * 1e3
-    };
-    Ok(Latency { p50: quantile(0.5), p99: quantile(0.99), p999: quantile(0.999) })
 }
 
 struct Client {
@@ -145,7 +149,7 @@ impl Client {
     }
 
     /// Goes on as far as it goes; says how long the answer took when it is there.
-    fn advance(&mut self, connection: Connection, chunk: &mut Vec<u8>) -> Result<Option<Duration>> {
+    fn advance(&mut self, keep_alive: bool, chunk: &mut Vec<u8>) -> Result<Option<Duration>> {
         let (Some(socket), Some(due)) = (&self.socket, self.due) else { return Ok(None) };
         while self.sent < self.request.len() {
             match send(socket, &self.request[self.sent..], SendFlags::NOSIGNAL) {
@@ -165,7 +169,7 @@ impl Client {
             self.answer.take(chunk)?;
         }
         self.due = None;
-        if connection == Connection::Close {
+        if !keep_alive {
             self.socket = None;
         }
         Ok(Some(due.elapsed()))

@@ -1,5 +1,5 @@
 //! Healthy clients: wrk with one thread, each of whose connections asks again as soon as it
-//! is answered.
+//! is answered; or the same clients at a [`pace`](crate::pace) of their own.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
+use crate::pace::{Latency, Pace};
 use crate::process::Process;
 use crate::stage::Stage;
 
@@ -68,6 +69,31 @@ impl<'a> Healthy<'a> {
         let load = self.start(stage, server)?;
         stage.interrupt.sleep(time)?;
         load.finish(stage)
+    }
+
+    /// Asks so many times a second, and not as soon as there are answers.
+    pub fn at_pace(
+        &self,
+        stage: &Stage,
+        server: SocketAddr,
+        per_second: f64,
+        duration: Duration,
+    ) -> Result<Latency> {
+        let Healthy { connections, keep_alive, .. } = *self;
+        let request = |number| self.request(server, number);
+        Pace { server, connections, keep_alive, per_second, duration, request: &request }
+            .offer(&stage.interrupt)
+    }
+
+    fn request(&self, server: SocketAddr, number: u32) -> Vec<u8> {
+        let host = match (number as usize).checked_rem(self.hosts) {
+            Some(host) => format!("t{host}"),
+            None => server.to_string(),
+        };
+        let connection = if self.keep_alive { "keep-alive" } else { "close" };
+        let target = self.target;
+        format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: {connection}\r\n\r\n")
+            .into_bytes()
     }
 }
 

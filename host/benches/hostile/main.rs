@@ -28,6 +28,8 @@ mod scenarios;
 
 #[path = "../compare/interrupt.rs"]
 mod interrupt;
+#[path = "../compare/pace.rs"]
+mod pace;
 #[path = "../compare/process.rs"]
 mod process;
 #[path = "../compare/usage.rs"]

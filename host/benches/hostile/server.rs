@@ -156,7 +156,7 @@ impl Server {
         Ok(())
     }
 
-    fn pid(&self) -> Pid {
+    pub fn pid(&self) -> Pid {
         // The first of its group.
         self.process.group()
     }
