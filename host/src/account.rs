@@ -22,7 +22,10 @@ pub(crate) struct Account {
     pub(crate) name: String,
     memory: AtomicUsize,
     max_memory: AtomicUsize,
+    /// How many bytes of requests and answers its connections hold.
+    buffered: AtomicUsize,
     log: Mutex<Allowance>,
+    faults: Mutex<Allowance>,
     log_rate: AtomicUsize,
     /// How many bytes its handlers wrote that did not reach the log.
     dropped: AtomicU64,
@@ -43,7 +46,9 @@ impl Account {
             name: name.to_owned(),
             memory: AtomicUsize::new(0),
             max_memory: AtomicUsize::new(usize::MAX),
+            buffered: AtomicUsize::new(0),
             log: Mutex::default(),
+            faults: Mutex::default(),
             log_rate: AtomicUsize::new(usize::MAX),
             dropped: AtomicU64::new(0),
             journal: OnceLock::new(),
@@ -86,6 +91,20 @@ impl Account {
         self.memory.load(Ordering::Relaxed)
     }
 
+    /// Counts bytes that its connections hold in the place of others.
+    pub(crate) fn exchange_buffered(&self, before: usize, now: usize) {
+        self.buffered.fetch_add(now, Ordering::Relaxed);
+        self.buffered.fetch_sub(before, Ordering::Relaxed);
+    }
+
+    /// Whether its connections may hold so many bytes more, where so many are free: no more
+    /// than are then left for others, if there are any.
+    pub(crate) fn may_buffer(&self, bytes: usize, free: usize) -> bool {
+        let left = free.checked_sub(bytes);
+        let held = self.buffered.load(Ordering::Relaxed).saturating_add(bytes);
+        left.is_some_and(|left| self.alone.load(Ordering::Relaxed) || held <= left)
+    }
+
     /// Whether it may be said that something of a stream did not reach the log: once a
     /// second.
     pub(crate) fn may_tell_dropped(&self, stream: &str) -> bool {
@@ -103,6 +122,17 @@ impl Account {
     pub(crate) fn may_log(&self, bytes: usize) -> bool {
         let rate = self.log_rate.load(Ordering::Relaxed);
         rate == usize::MAX || take(&self.log, bytes as f64, rate as f64, rate as f64)
+    }
+
+    /// Whether what is said of a fault, of so many bytes as a rule, may reach the log; counts it
+    /// otherwise. What guests print takes nothing from this.
+    pub(crate) fn may_log_fault(&self, bytes: usize) -> bool {
+        let rate = self.log_rate.load(Ordering::Relaxed);
+        let may = rate == usize::MAX || take(&self.faults, bytes as f64, rate as f64, rate as f64);
+        if !may {
+            self.count_dropped(bytes);
+        }
+        may
     }
 
     /// Counts bytes that did not reach the log.
@@ -193,6 +223,33 @@ mod tests {
         assert!(account.take_memory(40));
         account.give_memory(60);
         assert_eq!(account.memory(), 40);
+    }
+
+    #[test]
+    fn a_tenant_holds_no_more_than_it_leaves_to_others() {
+        let account = Account::new("a");
+        assert!(account.may_buffer(100, 100));
+        assert!(!account.may_buffer(101, 100));
+        account.set_bounds(None, None, false);
+        assert!(account.may_buffer(50, 100));
+        assert!(!account.may_buffer(51, 100));
+        account.exchange_buffered(0, 40);
+        assert!(account.may_buffer(10, 60));
+        assert!(!account.may_buffer(11, 60));
+        account.exchange_buffered(40, 0);
+        assert!(account.may_buffer(50, 100));
+    }
+
+    #[test]
+    fn what_guests_print_leaves_room_for_faults() {
+        let account = Account::new("a");
+        account.set_bounds(None, Some(1000), false);
+        assert!(account.may_log(1000));
+        assert!(!account.may_log(1000));
+        assert!(account.may_log_fault(900));
+        assert_eq!(account.dropped(), 0);
+        assert!(!account.may_log_fault(900));
+        assert_eq!(account.dropped(), 900);
     }
 
     #[test]

@@ -6,10 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::io::ioctl_fionread;
+
 use crate::RequestId;
+use crate::account::Account;
 use crate::catalog::Endpoint;
 use crate::exchange::Handled;
-use crate::http1::{CloseReason, Message, Receiver};
+use crate::http1::{self, CloseReason, Message, Receiver};
 use crate::transport::{Moved, Transport};
 
 /// How much room is made for a read, at least and at most.
@@ -155,9 +158,10 @@ impl Connection {
         self.deadline = earned.min(after(Instant::now(), self.timeout));
     }
 
-    /// Says how many bytes of a request or a response this connection holds.
+    /// Says how many bytes of a request or a response this connection holds. They are on the
+    /// account of the endpoint that it has when they become many.
     pub(crate) fn hold(&mut self, bytes: usize) {
-        self.share.hold(bytes);
+        self.share.hold(bytes, self.endpoint.as_ref().map(|endpoint| &endpoint.origin.account));
     }
 
     /// Reads what has arrived to the end of `input`.
@@ -193,6 +197,17 @@ impl Connection {
                 return Ok(moved);
             }
         }
+    }
+
+    /// Whether anything of a request is here that is not complete yet.
+    pub(crate) fn has_begun(&self) -> bool {
+        http1::has_begun(&self.input)
+    }
+
+    /// Whether the client has sent what nobody has read.
+    pub(crate) fn has_unread(&self) -> bool {
+        // Where that cannot be told, nothing more can be done for it.
+        ioctl_fionread(self.socket()).is_ok_and(|bytes| bytes > 0)
     }
 
     /// Says that nothing more will be sent.
@@ -248,28 +263,40 @@ impl Load {
 /// What one connection adds to the load while it lives.
 pub(crate) struct Share {
     load: Arc<Load>,
+    /// Whose bytes they are, if there are any.
+    account: Option<Arc<Account>>,
     bytes: usize,
 }
 
 impl Share {
     pub(crate) fn of(load: &Arc<Load>) -> Share {
         load.connections.fetch_add(1, Ordering::Relaxed);
-        Share { load: Arc::clone(load), bytes: 0 }
+        Share { load: Arc::clone(load), account: None, bytes: 0 }
     }
 
-    fn hold(&mut self, bytes: usize) {
+    fn hold(&mut self, bytes: usize, account: Option<&Arc<Account>>) {
         let bytes = if bytes > UNCOUNTED { bytes } else { 0 };
-        if bytes != self.bytes {
-            self.load.bytes.fetch_add(bytes, Ordering::Relaxed);
-            self.load.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-            self.bytes = bytes;
+        if bytes == self.bytes {
+            return;
         }
+        self.load.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.load.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        if self.account.is_none() {
+            self.account = account.cloned();
+        }
+        if let Some(account) = &self.account {
+            account.exchange_buffered(self.bytes, bytes);
+        }
+        if bytes == 0 {
+            self.account = None;
+        }
+        self.bytes = bytes;
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.hold(0);
+        self.hold(0, None);
         self.load.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

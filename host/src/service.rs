@@ -225,14 +225,16 @@ impl Service {
         self.load.connections() >= self.bounds.max_connections
     }
 
-    /// Whether connections hold more bytes than they may.
-    pub(crate) fn is_full(&self) -> bool {
-        self.load.bytes() > self.bounds.max_buffered
+    /// Whether all connections may hold what they do, and those for an endpoint.
+    pub(crate) fn is_within_buffers(&self, endpoint: Option<&Endpoint>) -> bool {
+        let free = self.bounds.max_buffered.checked_sub(self.load.bytes());
+        free.is_some_and(|free| endpoint.is_none_or(|it| it.origin.account.may_buffer(0, free)))
     }
 
-    /// Whether connections may hold so many bytes more.
-    pub(crate) fn has_room_for(&self, bytes: usize) -> bool {
-        bytes <= UNCOUNTED || self.load.bytes().saturating_add(bytes) <= self.bounds.max_buffered
+    /// Whether a connection for an endpoint may hold so many bytes more.
+    pub(crate) fn has_room_for(&self, bytes: usize, endpoint: Option<&Endpoint>) -> bool {
+        let free = || self.bounds.max_buffered.saturating_sub(self.load.bytes());
+        bytes <= UNCOUNTED || endpoint.is_none_or(|it| it.origin.account.may_buffer(bytes, free()))
     }
 
     /// Why a connection on which `answered` requests went before must be closed after

@@ -162,6 +162,48 @@ fn a_request_begun_behind_another_is_not_idle() -> Result<()> {
 }
 
 #[test]
+fn a_line_end_behind_a_request_begins_no_other() -> Result<()> {
+    let timeouts = Timeouts { head: Duration::from_millis(50), ..Timeouts::default() };
+    let keep_alive = KeepAlive { idle: Duration::from_millis(500), ..KeepAlive::default() };
+    let host = Host::serve(server().timeouts(timeouts).keep_alive(keep_alive))?;
+    for line_end in ["\n", "\r\n", "\r\n\r\n"] {
+        let mut client = Client::connect(host.address())?;
+        client.send(format!("POST /a HTTP/1.1\r\nContent-Length: 1\r\n\r\n1{line_end}"))?;
+        assert_eq!(answer(&mut client)?.text(), "a1");
+        // Idle until then, and not slow.
+        assert_eq!(client.read_all()?, b"", "{line_end:?}");
+
+        let mut client = Client::connect(host.address())?;
+        client.send("GET /b HTTP/1.1\r\n\r\n")?;
+        assert_eq!(answer(&mut client)?.text(), "b");
+        client.send(line_end)?;
+        client.finish()?;
+        assert_eq!(client.read_all()?, b"", "{line_end:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_line_end_before_a_request_belongs_to_it() -> Result<()> {
+    let host = host()?;
+    let mut client = Client::connect(host.address())?;
+    for _ in 0..3 {
+        client.send("GET /a HTTP/1.1\r\n\r\n\r\n")?;
+        assert_eq!(answer(&mut client)?.text(), "a");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_follows_connect_is_no_request() -> Result<()> {
+    let host = host()?;
+    let answer = host.exchange("CONNECT a:80 HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n")?;
+    assert_eq!(answer.header("Connection"), Some("close"));
+    assert_eq!(answer.text(), "a:80");
+    Ok(())
+}
+
+#[test]
 fn a_stopping_server_closes_connections_that_would_persist() -> Result<()> {
     let host = host()?;
     let address = host.address();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use picohttp_host::{HttpServer, Request, Response, Timeouts};
-use picohttp_tests::client::Client;
+use picohttp_tests::client::{Answer, Client};
 use picohttp_tests::host::{Host, eventually};
 use picohttp_tests::shared::BEHAVE;
 
@@ -50,6 +50,36 @@ fn a_client_that_sends_nonsense_can_read_why_not() -> Result<()> {
 #[test]
 fn a_client_that_sends_a_body_without_a_length_can_read_its_answer() -> Result<()> {
     check_blast("POST / HTTP/1.1\r\n\r\n", 200)
+}
+
+#[test]
+fn a_client_whose_request_fills_a_read_can_send_more() -> Result<()> {
+    let (head, end) = ("GET /data/here HTTP/1.1\r\nA: ", "\r\n\r\n");
+    for length in [4096, 8192, 32768] {
+        let filling = "x".repeat(length - head.len() - end.len());
+        let mut client = Client::connect(BEHAVE.address())?;
+        client.send(format!("{head}{filling}{end}GET /again HTTP/1.1\r\n\r\n"))?;
+        assert_eq!(client.answer()?.text(), "here", "{length}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_client_that_sends_a_late_line_end_gets_all_of_a_large_answer() -> Result<()> {
+    let handler = |_: &Request<'_>, response: &mut Response| {
+        response.data = Some(vec![b'a'; 1 << 20]);
+    };
+    let host = Host::serve(HttpServer::new(handler))?;
+    let mut client = Client::connect(host.address())?;
+    client.send("POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n1")?;
+    // Most of the answer is still on its way.
+    let beginning = client.read(1)?;
+    client.send("\r\n")?;
+    let rest = client.read_all()?;
+    let answer = Answer::parse(&[beginning, rest].concat())?;
+    assert_eq!(answer.body.len(), 1 << 20);
+    drop(client);
+    eventually("the connection is closed", || host.connections() == 0)
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn log(target: &str, sandbox: Sandbox) -> Result<Vec<String>> {
 /// A line of the guest's in the log.
 fn record(text: &str, stream: &str) -> String {
     format!(
-        r#"INFO guest: {text} tenant="test" route="/..." request=0000000000000007 stream="{stream}""#
+        r#"INFO guest: tenant="test" route="/..." request=0000000000000007 stream="{stream}" text="{text}""#
     )
 }
 

@@ -1,5 +1,6 @@
 //! What a guest may have, and that it has all of it.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
@@ -65,6 +66,25 @@ fn table_elements_are_limited() -> Result<()> {
         assert_eq!(reached("grow_table", allocation)?, 200);
     }
     Ok(())
+}
+
+#[test]
+fn guests_of_many_parts_leave_places_for_others() -> Result<()> {
+    let engine = new_engine(EngineOptions { instances: 4, ..EngineOptions::default() })?;
+    let timeout = Duration::from_millis(500);
+    let sandbox = Sandbox { timeout, ..Sandbox::default() };
+    let greedy = load_into(&engine, "take_every_place", sandbox)?;
+    let healthy = load_into(&engine, "answer", Sandbox::default())?;
+    thread::scope(|scope| {
+        let greedy = [(); 3].map(|()| scope.spawn(|| get(&greedy, "/")));
+        while !greedy.iter().all(|thread| thread.is_finished()) {
+            assert_eq!(get(&healthy, "/")?.status, 200);
+        }
+        for thread in greedy {
+            assert_eq!(thread.join().expect("no panic"), Err(Fault::Timeout));
+        }
+        Ok(())
+    })
 }
 
 #[test]

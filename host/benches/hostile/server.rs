@@ -5,7 +5,7 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
@@ -18,7 +18,8 @@ use crate::usage::{self, Usage};
 pub struct Server {
     process: Process,
     pub address: SocketAddr,
-    _folder: TempDir,
+    /// Where its output is.
+    files: TempDir,
 }
 
 /// What the server has at one moment.
@@ -70,7 +71,7 @@ impl Server {
             Ok(port.is_some())
         })?;
         let address = (Ipv4Addr::LOCALHOST, port.context("no port")?).into();
-        Ok(Server { process, address, _folder: folder })
+        Ok(Server { process, address, files: folder })
     }
 
     /// Waits until all of its handlers are compiled.
@@ -112,6 +113,11 @@ impl Server {
     /// What it has printed so far.
     pub fn output(&self) -> Result<String> {
         self.process.output()
+    }
+
+    /// When it last printed anything.
+    pub fn last_words(&self) -> Result<SystemTime> {
+        Ok(fs::metadata(self.files.path().join("output"))?.modified()?)
     }
 
     pub fn descriptors(&self) -> Result<usize> {

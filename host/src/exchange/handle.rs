@@ -13,6 +13,7 @@ use crate::busy::Busy;
 use crate::catalog::Endpoint;
 use crate::connection::Connection;
 use crate::contain::contain;
+use crate::guest::Quoted;
 use crate::http1::{self, CloseReason, Head, Message};
 use crate::record::{Record, Words};
 use crate::request_id;
@@ -31,6 +32,11 @@ pub(crate) struct Handled {
 }
 
 impl Handled {
+    /// How many bytes its answer has for the client to take.
+    pub(super) fn bytes(&self) -> usize {
+        self.answer.data.len()
+    }
+
     /// What is left to say when the host itself has panicked: the room that the request had
     /// must be given back.
     pub(super) fn panicked(connection: &Connection, panic: &str) -> Handled {
@@ -98,7 +104,8 @@ pub(super) fn handle(
     let answer = response.and_then(|response| Answer::response(response, asked));
     let answer = answer.and_then(|answer| {
         // What a client is slow to take is held for as long.
-        if service.has_room_for(answer.data.len()) { Ok(answer) } else { Err(Fault::Overloaded) }
+        let has_room = service.has_room_for(answer.data.len(), endpoint);
+        if has_room { Ok(answer) } else { Err(Fault::Overloaded) }
     });
     let mut answer = answer.unwrap_or_else(|fault| {
         let answer = Answer::fault(&fault, asked);
@@ -107,11 +114,11 @@ pub(super) fn handle(
             answer.reason,
             Reason::NoRoute | Reason::Overloaded | Reason::Unavailable
         );
-        let may_log = |endpoint: &&Endpoint| endpoint.origin.account.may_log(FAULT_RECORD);
+        let may_log = |endpoint: &&Endpoint| endpoint.origin.account.may_log_fault(FAULT_RECORD);
         if let Some(endpoint) = endpoint.filter(|_| begun).filter(may_log) {
             let (method, target) = (excerpt(method), excerpt(target));
             let (tenant, route) = (endpoint.origin.tenant(), endpoint.origin.route());
-            warn!(request = %id, tenant, route, method, target, status = answer.status, reason = %answer.reason, "{fault}");
+            warn!(request = %id, tenant, route, method, target, status = answer.status, reason = %answer.reason, fault = ?Quoted(&fault.to_string()));
         }
         answer
     });

@@ -108,6 +108,8 @@ pub(crate) fn advance(
                 }
             }
             Stage::Answer(message, answered) => {
+                // While it is known whose they are.
+                connection.hold(answered.bytes());
                 if let Some(endpoint) = connection.endpoint.take() {
                     service.admission.leave(&mut connection, &endpoint.lane, &answered.run);
                 }
@@ -131,7 +133,7 @@ pub(crate) fn advance(
 /// What a connection between two requests waits for when it is others' turn. If it has
 /// begun another one, that is only for the client to have taken its answers.
 fn give_way(connection: &mut Connection, service: &Service) -> Interest {
-    if connection.input.is_empty() {
+    if !connection.has_begun() {
         return Interest::Readable;
     }
     connection.begin_stage(service.bounds.timeouts.write);
@@ -147,7 +149,7 @@ pub(crate) fn expire(
     park: impl Fn(Connection, Until),
 ) {
     let reason = match connection.stage {
-        Stage::Receive(_) if !connection.input.is_empty() => {
+        Stage::Receive(_) if connection.has_begun() => {
             refuse_slow(&mut connection, service);
             return park(connection, Until::Taken);
         }

@@ -50,16 +50,18 @@ pub(super) fn receive(
             // Not before all that was read has been looked at: nothing else may come.
             break;
         }
-        let before = connection.input.len();
+        let (before, had_begun) = (connection.input.len(), connection.has_begun());
         match connection.read() {
             // The first request has its time from when the client was accepted.
-            Ok(Moved::Bytes) if before == 0 && connection.answered > 0 => {
-                connection.begin_request(service.bounds.timeouts.head);
+            Ok(Moved::Bytes) if !had_begun && connection.answered > 0 => {
+                if connection.has_begun() {
+                    connection.begin_request(service.bounds.timeouts.head);
+                }
             }
             Ok(Moved::Bytes) if receiver.in_body() => {
                 connection.allow_for(connection.input.len() - before);
                 connection.hold(receiver.held(&connection.input));
-                if service.is_full() {
+                if !service.is_within_buffers(connection.endpoint.as_deref()) {
                     refuse_overload(connection, service);
                     return Step::Next;
                 }
@@ -70,7 +72,7 @@ pub(super) fn receive(
                 connection.shrink();
                 return Step::Wait(interest);
             }
-            Ok(Moved::End) if before == 0 => return Step::Close(CloseReason::ClientClosed),
+            Ok(Moved::End) if !had_begun => return Step::Close(CloseReason::ClientClosed),
             Ok(Moved::End) => return refuse(connection, Error::Truncated.into()),
             Ok(Moved::Unencrypted) => return refuse(connection, Unserved::Unencrypted),
             Err(_) => return Step::Close(CloseReason::Failed),

@@ -7,6 +7,7 @@ use crate::Reason;
 use crate::answer::Answer;
 use crate::connection::{Connection, Output, Stage, Then};
 use crate::http1::{CloseReason, Receiver};
+use crate::poller::Interest;
 use crate::service::Service;
 use crate::transport::Moved;
 
@@ -38,6 +39,11 @@ pub(super) fn begin_sending(
     connection.stage = Stage::Send(Output { head, data, sent: 0, then });
 }
 
+/// How many bytes of data are on their way at once as soon as they are sent (RFC 6928, less
+/// a head). More may still be here when the connection is closed, and a client that sends
+/// anything after that would lose it.
+const FIRST_FLIGHT: usize = 13 << 10;
+
 /// Sends until all is sent, then begins the next request or the end. Nothing more is
 /// owed at the end, but the client may have to be listened to: to close on unread bytes
 /// resets the connection, and with it goes an answer that is still on its way
@@ -63,13 +69,23 @@ pub(super) fn send(connection: &mut Connection, mut output: Output, service: &Se
         Then::NextRequest | Then::LaterRequest => {
             connection.id = service.next_id();
             let idle = service.bounds.keep_alive.unwrap_or_default().idle;
-            let begun = !connection.input.is_empty();
+            let begun = connection.has_begun();
             connection.begin_request(if begun { service.bounds.timeouts.head } else { idle });
             connection.stage = Stage::Receive(Receiver::default());
-            if matches!(output.then, Then::LaterRequest) { Step::Pause } else { Step::Next }
+            match output.then {
+                Then::LaterRequest => Step::Pause,
+                _ if begun => Step::Next,
+                _ => {
+                    // Nobody is so fast that the next request is here already.
+                    connection.shrink();
+                    Step::Wait(Interest::Readable)
+                }
+            }
         }
-        Then::Close(reason) => Step::Close(reason),
-        Then::Drain(reason) => {
+        Then::Close(reason) if output.data.len() <= FIRST_FLIGHT && !connection.has_unread() => {
+            Step::Close(reason)
+        }
+        Then::Close(reason) | Then::Drain(reason) => {
             if connection.finish_sending().is_err() {
                 return Step::Close(reason);
             }

@@ -26,6 +26,12 @@ const MAX_SAID: u64 = 4 << 10;
 /// How much of a component is worth another second, in bytes.
 const PER_SECOND: u64 = 256 << 10;
 
+/// How large the compiled form of a component may be: so many bytes, and so many more for
+/// each of the component's. Small ones, where all is overhead, take some 20 KiB; others up to
+/// ten times what they were. It stays in memory, and in the cache.
+const MIN_COMPILED: u64 = 8 << 20;
+const GROWTH: u64 = 32;
+
 /// What Cranelift's thread pool asks how many threads it shall make.
 const THREADS: &str = "RAYON_NUM_THREADS";
 
@@ -118,7 +124,8 @@ impl CompileLimits {
         let time = self.time.saturating_add(more);
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         let threads = u32::try_from(processors).map_or(MAX_THREADS, |all| all.min(MAX_THREADS));
-        Bounds { time, threads, memory: self.memory, output: MAX_COMPILED }
+        let output = component.saturating_mul(GROWTH).saturating_add(MIN_COMPILED);
+        Bounds { time, threads, memory: self.memory, output: output.min(MAX_COMPILED) }
     }
 }
 
@@ -135,7 +142,7 @@ fn judge(ended: Option<Ended>, bounds: Bounds) -> Result<Vec<u8>, LoadError> {
     } else if by_signal(Signal::XCPU) {
         LoadError::CompileTime(bounds.time)
     } else if by_signal(Signal::XFSZ) {
-        LoadError::CompiledTooLarge
+        LoadError::CompiledTooLarge(bounds.output)
     } else if OUT_OF_MEMORY.iter().any(|text| said.contains(text)) {
         LoadError::CompileMemory(bounds.memory)
     } else {

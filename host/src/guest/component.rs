@@ -183,6 +183,7 @@ impl Component {
 
 impl Handler for Component {
     fn handle(&self, request: &Request<'_>, call: &Call<'_>) -> Result<Response, Fault> {
+        let _runtime = self.engine.runtime().enter();
         let mut store = self.store(call);
         let mut instantiate = Duration::ZERO;
         let answer = self.call(&mut store, request, call.args, &mut instantiate);

@@ -17,6 +17,7 @@ use wasmtime::{
 
 use super::compiler::Compiler;
 use super::load_error::LoadError;
+use super::runtime::Runtime;
 use super::state::State;
 use super::{clock, files, wait};
 
@@ -38,6 +39,15 @@ const KEEP_RESIDENT: usize = 1 << 20;
 /// How many places there are beyond those that can be in use at once. Each reserves 8 GiB of
 /// addresses, of which there are 128 TiB.
 const MAX_SPARE: u32 = 4096;
+
+/// How many memories there can be places for, if an instance can have more than one: each
+/// reserves addresses, too.
+const MAX_MEMORIES: u32 = 4096;
+
+/// How large a memory's image may be that is mostly made of what nobody wrote, in bytes. A
+/// component of a kilobyte can ask for as many as it likes, and they are made when it is
+/// compiled.
+const MAX_SPARSE_IMAGE: u64 = 64 << 10;
 
 /// How deep a guest's stack may be. Request threads have four times as much.
 const WASM_STACK: usize = 512 << 10;
@@ -92,6 +102,7 @@ pub struct Engine {
     inner: wasmtime::Engine,
     /// What components may import.
     linker: Arc<Linker<State>>,
+    runtime: Arc<Runtime>,
     compiler: Compiler,
     allocation: Allocation,
     max_memory: usize,
@@ -105,7 +116,7 @@ impl Engine {
     /// # Errors
     ///
     /// When this machine can host no engine at all: no memory to reserve, or no
-    /// thread for the clock.
+    /// threads for the clock and for what waits in imports.
     pub fn new(options: &EngineOptions) -> Result<Engine> {
         let (inner, allocation) = match options.allocation {
             Some(allocation) => (wasmtime::Engine::new(&config(options, allocation))?, allocation),
@@ -113,6 +124,7 @@ impl Engine {
         };
         debug!(%allocation, "the engine is ready");
         clock::start(&inner)?;
+        let runtime = Arc::new(Runtime::start()?);
         let mut linker = Linker::new(&inner);
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
         wait::add_to_linker(&mut linker)?;
@@ -120,7 +132,15 @@ impl Engine {
         let linker = Arc::new(linker);
         let (compiler, max_memory) = (Compiler::in_process(), options.max_memory);
         let believes_precompiled = false;
-        Ok(Engine { inner, linker, compiler, allocation, max_memory, believes_precompiled })
+        Ok(Engine {
+            inner,
+            linker,
+            runtime,
+            compiler,
+            allocation,
+            max_memory,
+            believes_precompiled,
+        })
     }
 
     /// The same engine with another compiler.
@@ -157,6 +177,10 @@ impl Engine {
 
     pub(super) fn believes_precompiled(&self) -> bool {
         self.believes_precompiled
+    }
+
+    pub(super) fn runtime(&self) -> &Runtime {
+        &self.runtime
     }
 
     pub(super) fn linker(&self) -> &Linker<State> {
@@ -206,6 +230,7 @@ fn settings() -> Config {
         .epoch_interruption(true)
         .concurrency_support(false)
         .cranelift_opt_level(OptLevel::Speed)
+        .memory_guaranteed_dense_image_size(MAX_SPARSE_IMAGE)
         .max_wasm_stack(WASM_STACK)
         // Nothing that runs here needs these, and what is off cannot be attacked.
         .wasm_features(WasmFeatures::GC | WasmFeatures::FUNCTION_REFERENCES, false)
@@ -220,14 +245,17 @@ fn settings() -> Config {
 fn pool(options: &EngineOptions, allocation: Allocation) -> PoolingAllocationConfig {
     // The pool does not always find a component's own place among few that are free.
     let spare = options.components.saturating_sub(1).saturating_mul(2).min(MAX_SPARE);
-    let instances = options.instances.max(1).saturating_add(spare);
+    let live = options.instances.max(1);
+    let instances = live.saturating_add(spare);
+    let memories = live.saturating_mul(MEMORIES).min(MAX_MEMORIES).max(live.saturating_mul(2));
     let pagemap = allocation == Allocation::PoolingPagemap;
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(CORE_INSTANCES))
-        // What an instance needs as a rule, and at least what one may need.
-        .total_memories(instances.saturating_mul(2).max(MEMORIES))
-        .total_tables(instances.saturating_mul(4).max(TABLES))
+        // All that those may need that live at once, or some would be refused for what others
+        // have; and what an instance needs as a rule to spare.
+        .total_memories(memories.saturating_add(spare * 2))
+        .total_tables(live.saturating_mul(TABLES).saturating_add(spare * 4))
         .max_core_instances_per_component(CORE_INSTANCES)
         .max_memories_per_component(MEMORIES)
         .max_tables_per_component(TABLES)

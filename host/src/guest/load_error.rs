@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use super::load::{MAX_COMPILED, MAX_COMPONENT, quote};
+use super::load::{MAX_COMPONENT, quote};
 
 /// The signature that a handler must export.
 const HANDLE: &str =
@@ -41,7 +41,7 @@ pub enum LoadError {
     /// To compile the component takes more than so many bytes of memory.
     CompileMemory(u64),
     /// The component is larger than 256 MiB when it is compiled.
-    CompiledTooLarge,
+    CompiledTooLarge(u64),
     /// The compiler ended so, and said this.
     CompilerDied(ExitStatus, String),
     /// The compiler cannot be run.
@@ -135,10 +135,10 @@ impl std::fmt::Display for LoadError {
                 "to compile the component takes more than {limit} bytes of memory; if it can be \
                  trusted, allow more (--compile-memory)"
             ),
-            LoadError::CompiledTooLarge => write!(
+            LoadError::CompiledTooLarge(limit) => write!(
                 f,
-                "the compiled component is over the limit of {MAX_COMPILED} bytes; make it of \
-                 less code"
+                "the compiled component is over the limit of {limit} bytes, which is for one of \
+                 its size; make it of less code and data"
             ),
             LoadError::CompilerDied(status, said) => {
                 write!(f, "the compiler died of the component ({status}); build it anew")?;

@@ -17,6 +17,7 @@ mod load;
 mod load_error;
 mod meter;
 mod output;
+mod runtime;
 mod sandbox;
 mod state;
 mod wait;
@@ -33,6 +34,6 @@ pub use load_error::LoadError;
 pub use sandbox::{Directory, Sandbox};
 
 pub(crate) use load::read;
-pub(crate) use output::quote;
+pub(crate) use output::{Quoted, quote};
 
 use component::Plan;

@@ -3,6 +3,7 @@
 //! A line in the log is one record, whatever the guest wrote: control bytes are
 //! escaped, long lines are cut, and what is over the request's quota is only counted.
 
+use std::fmt;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,7 +15,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use crate::{Origin, RequestId};
 
-/// How many bytes of one line are kept.
+/// How many bytes of one line are kept, as they came and as they are written.
 const MAX_LINE: usize = 8 << 10;
 
 /// What a record takes beside its text. Empty lines fill a log, too.
@@ -52,7 +53,8 @@ impl Output {
 
     /// Logs the line that has ended, with so many bytes of a line end, if there is room.
     fn record(&self, lines: &mut Lines, end: usize) {
-        let line = escape(&lines.unfinished);
+        let mut line = escape(&lines.unfinished);
+        line.truncate(line.floor_char_boundary(MAX_LINE));
         let size = line.len() + RECORD;
         let written = lines.unfinished.len() + end;
         match lines.quota.checked_sub(size) {
@@ -70,7 +72,7 @@ impl Output {
                     route = self.origin.route(),
                     request = %self.request,
                     stream = self.stream,
-                    "{line}"
+                    text = ?Quoted(&line),
                 );
             }
             None => {
@@ -169,7 +171,7 @@ fn escape(line: &[u8]) -> String {
     let mut escaped = Vec::with_capacity(line.len());
     for character in String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).chars() {
         let hidden = character.is_control()
-            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+            || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
         // Writing to a Vec cannot fail.
         let _ = match character {
             '\t' => write!(escaped, "\t"),
@@ -192,6 +194,16 @@ pub(crate) fn quote(text: &str, max: usize) -> String {
     quoted
 }
 
+/// A stranger's text as a field of a record: in quotation marks that it cannot end, so that
+/// it adds no fields of its own.
+pub(crate) struct Quoted<'a>(pub(crate) &'a str);
+
+impl fmt::Debug for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0.replace('"', "\\\""))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,6 +215,12 @@ mod tests {
         assert_eq!(escape("a\u{202e}b\u{85}c".as_bytes()), "a\\u{202e}b\\u{85}c");
         assert_eq!(escape(b"\\n \n \0"), "\\\\n \\n \\u{0}");
         assert_eq!(escape(b"\xff"), "\u{fffd}");
+    }
+
+    #[test]
+    fn no_text_ends_its_field() {
+        let forged = Quoted(r#"a" tenant="b"#);
+        assert_eq!(format!("{forged:?}"), r#""a\" tenant=\"b""#);
     }
 
     #[test]

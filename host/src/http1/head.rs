@@ -23,6 +23,21 @@ pub struct Head<'a> {
     pub headers: Vec<(&'a str, &'a str)>,
 }
 
+impl Head<'_> {
+    /// Whether a header of this name, whose value is a list (RFC 9110 section 5.6.1), has this
+    /// word in it. The case of both is nothing.
+    pub(super) fn lists(&self, name: &str, word: &str) -> bool {
+        self.headers.iter().filter(|(its, _)| its.eq_ignore_ascii_case(name)).any(|(_, value)| {
+            value.split(',').any(|its| its.trim_matches([' ', '\t']).eq_ignore_ascii_case(word))
+        })
+    }
+}
+
+/// Whether anything of a request is in `bytes`: an empty line before one is nothing.
+pub fn has_begun(bytes: &[u8]) -> bool {
+    !bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
+}
+
 /// Where the head in `bytes` ends: the offset after its empty line, or `None` if
 /// more bytes are needed. An empty line or two before the request line belong to the
 /// head (RFC 9112 section 2.2).

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Head;
+use super::framing::is_1_1;
 
 /// Why a connection was closed. Its [`Display`](fmt::Display) explains it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +15,8 @@ pub enum CloseReason {
     OldProtocol,
     /// The client sent `Connection: close`.
     ClientAsked,
+    /// The request was CONNECT: what its client sends next is for somebody else.
+    Connect,
     /// The handler chose a protocol that has no persistent connections.
     HandlerProtocol,
     /// The connection has had as many requests as it may have.
@@ -40,10 +43,11 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// Every reason, each at the place of its number.
-    pub(crate) const ALL: [CloseReason; 14] = [
+    pub(crate) const ALL: [CloseReason; 15] = [
         CloseReason::OneRequest,
         CloseReason::OldProtocol,
         CloseReason::ClientAsked,
+        CloseReason::Connect,
         CloseReason::HandlerProtocol,
         CloseReason::RequestCap,
         CloseReason::Unreadable,
@@ -63,6 +67,7 @@ impl CloseReason {
             CloseReason::OneRequest => "one-request",
             CloseReason::OldProtocol => "old-protocol",
             CloseReason::ClientAsked => "client-asked",
+            CloseReason::Connect => "connect",
             CloseReason::HandlerProtocol => "handler-protocol",
             CloseReason::RequestCap => "request-cap",
             CloseReason::Unreadable => "unreadable",
@@ -84,6 +89,7 @@ impl fmt::Display for CloseReason {
             CloseReason::OneRequest => "one request for each connection",
             CloseReason::OldProtocol => "the protocol is older than HTTP/1.1",
             CloseReason::ClientAsked => "the client asked for it",
+            CloseReason::Connect => "what follows CONNECT is for somebody else",
             CloseReason::HandlerProtocol => "the handler's protocol does not persist",
             CloseReason::RequestCap => "as many requests as a connection may have",
             CloseReason::Unreadable => "the request could not be read",
@@ -102,16 +108,13 @@ impl fmt::Display for CloseReason {
 /// Why the connection must be closed after this request, if the request says so. Only
 /// HTTP/1.1 clients can take another response on the same connection.
 pub fn close_reason(head: &Head<'_>) -> Option<CloseReason> {
-    if head.protocol != "HTTP/1.1" {
+    if !is_1_1(head.protocol) {
         return Some(CloseReason::OldProtocol);
     }
-    let asked = head.headers.iter().any(|(name, value)| {
-        name.eq_ignore_ascii_case("connection")
-            && value
-                .split(',')
-                .any(|option| option.trim_matches([' ', '\t']).eq_ignore_ascii_case("close"))
-    });
-    asked.then_some(CloseReason::ClientAsked)
+    if head.method == "CONNECT" {
+        return Some(CloseReason::Connect);
+    }
+    head.lists("connection", "close").then_some(CloseReason::ClientAsked)
 }
 
 #[cfg(test)]
@@ -126,8 +129,22 @@ mod tests {
     }
 
     fn check(protocol: &'static str, connection: Option<&'static str>) -> Option<CloseReason> {
+        check_method("GET", protocol, connection)
+    }
+
+    fn check_method(
+        method: &'static str,
+        protocol: &'static str,
+        connection: Option<&'static str>,
+    ) -> Option<CloseReason> {
         let headers = connection.map(|value| ("connection", value)).into_iter().collect();
-        close_reason(&Head { method: "GET", target: "/", protocol, headers })
+        close_reason(&Head { method, target: "/", protocol, headers })
+    }
+
+    #[test]
+    fn nothing_is_read_behind_connect() {
+        let reason = check_method("CONNECT", "HTTP/1.1", Some("keep-alive"));
+        assert_eq!(reason, Some(CloseReason::Connect));
     }
 
     #[test]

@@ -124,7 +124,7 @@ fn try_write_head<'a>(
     let connection: &[u8] =
         if persists { b"Connection: keep-alive\r\n\r\n" } else { b"Connection: close\r\n\r\n" };
     output.extend_from_slice(connection);
-    Ok(())
+    if output.len() - start > MAX_HEAD { Err(Unsendable::HeadTooLarge) } else { Ok(()) }
 }
 
 fn write_number(output: &mut Vec<u8>, before: &[u8], number: usize) {

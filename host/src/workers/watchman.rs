@@ -96,7 +96,7 @@ impl Workers {
             match over {
                 // What it has sent in the meantime may be here already, or be waiting.
                 Some((_, connection)) => {
-                    let begun = !connection.input.is_empty();
+                    let begun = connection.has_begun();
                     let interest = if begun { Interest::Writable } else { Interest::Readable };
                     self.park(connection, interest);
                 }
@@ -112,7 +112,7 @@ impl Workers {
         let now = Instant::now();
         let idle_is_over = stopping.is_some_and(|since| now > after(since, STOP_GRACE));
         let is_idle = |connection: &Connection| {
-            matches!(connection.stage, Stage::Receive(_)) && connection.input.is_empty()
+            matches!(connection.stage, Stage::Receive(_)) && !connection.has_begun()
         };
         let mut parked = self.parked();
         let expired: Vec<usize> = parked

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::thread;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use picohttp_host::{
     Cache, CompileLimits, Compiler, Component, Engine, EngineOptions, LoadError, Sandbox,
 };
@@ -13,6 +13,7 @@ use picohttp_tests::client;
 use picohttp_tests::guests::{guest, plugin};
 use picohttp_tests::host::eventually;
 use picohttp_tests::sandbox::{bytes, get};
+use picohttp_tests::text::answer_with;
 
 use crate::configuration::{Folder, granted};
 use crate::running::{Running, command, fails};
@@ -62,6 +63,15 @@ fn deploy(folder: &Folder, host: &Running, bomb: &[u8]) -> Result<()> {
     let tenant = "[[tenant]]\nname = 'b'\nhosts = ['b']\nsource = 'bomb.wasm'\n";
     folder.write("tenants.d/bomb.toml", tenant)?;
     host.signal("HUP")
+}
+
+#[test]
+fn a_small_component_that_is_large_when_compiled_is_refused() -> Result<()> {
+    let table = "(core module (table 100000 funcref) (func $f) (elem (i32.const 99999) $f))";
+    let component = answer_with(&table.repeat(100))?;
+    let Err(error) = load(&component, &Cache::none()) else { bail!("it was loaded") };
+    ensure!(error.to_string().contains("the compiled component is over the limit"), "{error}");
+    Ok(())
 }
 
 #[test]

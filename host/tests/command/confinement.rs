@@ -226,6 +226,31 @@ fn who_serves_without_other_files_reloads_and_restarts() -> Result<()> {
 }
 
 #[test]
+fn request_threads_are_refused_a_folder_that_takes_the_place_of_a_granted_one() -> Result<()> {
+    let read = |confine: &str| -> Result<(u16, String)> {
+        let folder = Folder::new("")?;
+        let granted = folder.path("granted");
+        let put = |text: &str| -> Result<()> {
+            fs::create_dir(&granted)?;
+            Ok(fs::write(granted.join("file"), text)?)
+        };
+        put("granted")?;
+        let mut command = command();
+        command.arg(guest("files")?).args(["--confine", confine, "--dir"]);
+        let host = Running::start(command.arg(format!("{}::/", granted.display())))?;
+        assert_eq!(host.get("/read?path=file")?.text(), "granted");
+        fs::rename(&granted, folder.path("elsewhere"))?;
+        put("secret")?;
+        let answer = host.get("/read?path=file")?;
+        Ok((answer.status, answer.text().to_owned()))
+    };
+    assert_eq!(read("on")?, (200, "secret".to_owned()));
+    let (status, text) = read("files")?;
+    ensure!(status == 500 && !text.contains("secret"), "{status} {text}");
+    Ok(())
+}
+
+#[test]
 fn where_handlers_are_built_that_is_said() -> Result<()> {
     let project = picohttp_tests::guests::root().join("plugins/hello");
     let host = Running::start(command().arg(project))?;

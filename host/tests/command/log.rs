@@ -24,7 +24,7 @@ fn a_guests_output_is_logged_line_by_line_under_its_name_and_request() -> Result
     host.wait_for("third")?;
     let log = host.log();
     for (text, stream) in [("first", "stdout"), ("second", "stderr"), ("third", "stdout")] {
-        let line = line(&log, &format!("guest: {text} "));
+        let line = line(&log, &format!("text=\"{text}\""));
         assert!(line.contains("tenant=\"talk\""), "{line}");
         assert!(line.contains(&format!("stream=\"{stream}\"")), "{line}");
         assert!(line.contains("request="), "{line}");

@@ -44,6 +44,7 @@ pub const ROWS: &[Row] = &[
     answered("grow_memory", "GET /", 256),
     out_of_memory("grow_memory").asking("POST /"),
     answered("many_memories", "GET /", 256),
+    timeout("take_every_place", "GET /"),
     answered("full_memory", "GET /", 255),
     answered("grow_table", "GET /", 200),
     // Dies, in its handler, before it and after it.
