@@ -63,6 +63,15 @@ impl Source {
         guest::read(&file).map(Cow::Owned).map_err(SourceError::Load)
     }
 
+    /// How many bytes are to be read, as far as that can be told: a folder must be built first.
+    pub(crate) fn size(&self) -> u64 {
+        match self {
+            Source::Static => 0,
+            Source::File(path) => path.metadata().map_or(0, |file| file.len()),
+            Source::Folder(_) => u64::MAX,
+        }
+    }
+
     /// The path, if it has one.
     pub fn path(&self) -> Option<&Path> {
         match self {

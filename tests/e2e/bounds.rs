@@ -1,7 +1,7 @@
 //! What all clients may take together.
 
 use anyhow::Result;
-use picohttp_host::{HttpServer, Request, Response};
+use picohttp_host::{HttpServer, Request, Response, Route, Tenant};
 use picohttp_tests::client::Client;
 use picohttp_tests::host::{Host, eventually};
 
@@ -30,5 +30,34 @@ fn bodies_over_what_all_may_hold_together_are_refused() -> Result<()> {
     assert_eq!((refused.status, refused.header("Retry-After")), (503, Some("1")));
     // What it held is given back.
     assert_eq!(post(512 << 10)?.status, 200);
+    Ok(())
+}
+
+#[test]
+fn a_tenant_whose_clients_do_not_read_leaves_room_for_others() -> Result<()> {
+    const ANSWER: usize = 16 << 20;
+    let large = |_: &Request<'_>, response: &mut Response| {
+        response.data = Some(vec![b'a'; ANSWER]);
+    };
+    let slow = Tenant::new("slow").hosts(["slow"]).route(Route::new("/...", large));
+    let other = Tenant::new("other").hosts(["other"]).route(Route::new("/...", hello));
+    let server = HttpServer::of_tenants([slow, other]).max_buffered(4 * ANSWER);
+    let host = Host::serve(server)?;
+    let mut clients = Vec::new();
+    let mut statuses = Vec::new();
+    for _ in 0..4 {
+        let mut client = Client::connect(host.address())?;
+        client.send("GET / HTTP/1.0\r\nHost: slow\r\n\r\n")?;
+        statuses.push(String::from_utf8(client.read("HTTP/1.0 200".len())?)?);
+        clients.push(client);
+    }
+    // Two leave as much to others as they take.
+    assert_eq!(statuses, ["HTTP/1.0 200", "HTTP/1.0 200", "HTTP/1.0 503", "HTTP/1.0 503"]);
+    let body = "a".repeat(1 << 20);
+    let head = format!("POST / HTTP/1.0\r\nHost: other\r\nContent-Length: {}\r\n\r\n", body.len());
+    assert_eq!(host.exchange(head + &body)?.status, 200);
+    drop(clients);
+    eventually("all is given back", || host.connections() == 0)?;
+    assert_eq!(host.exchange("GET / HTTP/1.0\r\nHost: slow\r\n\r\n")?.body.len(), ANSWER);
     Ok(())
 }

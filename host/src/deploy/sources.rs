@@ -44,6 +44,8 @@ impl Deployer {
         let mut sources: Vec<&Source> = routes.map(|route| &route.source).collect();
         sources.sort_unstable();
         sources.dedup();
+        // What is small is compiled soon, as a rule, and need not wait for what is large.
+        sources.sort_by_cached_key(|source| source.size());
         let cache = self.cache_for(plan);
         let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let results = Mutex::new(HashMap::with_capacity(sources.len()));

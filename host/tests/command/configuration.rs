@@ -110,7 +110,9 @@ fn what_a_tenant_may_log_leaves_others_theirs() -> Result<()> {
     let tenant = |name: &str, more: &str| {
         format!("[[tenant]]\nname = '{name}'\nhosts = ['{name}']\nsource = {source:?}\n{more}\n")
     };
-    let folder = Folder::new(&(tenant("loud", "log_quota = '20KiB'") + &tenant("quiet", "")))?;
+    let folder = Folder::new(
+        &(tenant("loud", "log_quota = '20KiB'\ntimeout = '60s'") + &tenant("quiet", "")),
+    )?;
     let host = folder.serve(&[])?;
     for _ in 0..3 {
         assert_eq!(host.get_of("loud", "/flood")?.status, 200);

@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use picohttp_tests::bombs::deep;
 use picohttp_tests::client;
 use picohttp_tests::host::eventually;
+use picohttp_tests::sandbox::bytes;
 
 use crate::configuration::{Folder, granted};
 use crate::running::{Running, fails};
@@ -62,6 +63,27 @@ fn handlers_that_are_there_do_not_wait_for_one_that_compiles_for_long() -> Resul
     eventually("it is ready", || {
         client::get(operators, "/readyz").is_ok_and(|ready| ready.status == 200)
     })
+}
+
+#[test]
+fn a_handler_is_served_before_all_others_are_compiled() -> Result<()> {
+    let folder = Folder::new("compile_timeout = '20s'")?;
+    for (number, name) in ["b", "c", "d"].into_iter().enumerate() {
+        // A section of its own makes it another component.
+        let section = [0, 2, 1, b'0' + number as u8];
+        tenant(&folder, name, &[&deep()?[..], &section].concat())?;
+    }
+    // Of a mebibyte more than the others, so that it is begun after them.
+    let section = [&[0, 0x82, 0x80, 0x40, 1, b'x'][..], &[0; 1 << 20]].concat();
+    tenant(&folder, "a", &[bytes("answer")?, section].concat())?;
+    let host = folder.serve(&[])?;
+    host.wait_for("the rest follows")?;
+    assert_eq!(host.get_of("a.test", "/")?.status, 503);
+    eventually("the good one is served", || {
+        host.get_of("a.test", "/").is_ok_and(|answer| answer.status == 200)
+    })?;
+    ensure!(!host.log().contains("serving all that there are"), "{}", host.log());
+    Ok(())
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Reads the plan again, and serves it if it is sound.
 
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use picohttp_host::config::Plan;
@@ -13,6 +13,9 @@ use tracing::{error, info, warn};
 use crate::cli::Serve;
 use crate::watch::Changes;
 use crate::{loading, notify, plan, server, watch};
+
+/// How often those handlers are served that have come meanwhile, while others are compiled.
+const STEP: Duration = Duration::from_secs(1);
 
 /// Reloads when it is asked to.
 pub struct Reloader {
@@ -41,7 +44,7 @@ impl Reloader {
             .name("reload".to_owned())
             .spawn(move || {
                 if let Some(rest) = rest {
-                    reloading.complete(rest.recv().ok());
+                    reloading.complete(&rest);
                 }
                 while asked.recv().is_ok() {
                     watch::settle(&asked);
@@ -66,17 +69,37 @@ impl Reloading {
         }
     }
 
-    /// Serves all handlers that there are, after a start with some of them.
-    fn complete(&self, deployment: Option<Deployment>) {
-        let Some(Deployment { tenants, handlers, errors, .. }) = deployment else {
-            return error!("the rest of the handlers cannot be loaded; reload to try again");
+    /// Serves all handlers that there are, after a start with some of them; and until then,
+    /// step by step, those that there are so far.
+    fn complete(&self, rest: &Receiver<Deployment>) {
+        let mut served = 0;
+        let Deployment { tenants, handlers, errors, .. } = loop {
+            match rest.recv_timeout(STEP) {
+                Ok(deployment) => break deployment,
+                Err(RecvTimeoutError::Timeout) => {
+                    let Deployment { tenants, handlers, .. } = self.deployer.available(&self.plan);
+                    if handlers > served {
+                        served = handlers;
+                        self.serve(tenants);
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    return error!(
+                        "the rest of the handlers cannot be loaded; reload to try again"
+                    );
+                }
+            }
         };
-        if let Err(error) = self.server.replace(tenants) {
-            error!(%error, "cannot serve the handlers that were compiled");
-        }
+        self.serve(tenants);
         self.server.set_loading(false);
         loading::tell(&errors);
         info!(handlers, "serving all that there are");
+    }
+
+    fn serve(&self, tenants: Vec<Tenant>) {
+        if let Err(error) = self.server.replace(tenants) {
+            error!(%error, "cannot serve the handlers that were compiled");
+        }
     }
 
     fn reload(&mut self, asks: &Sender<()>) {
