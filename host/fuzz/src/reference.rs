@@ -78,7 +78,9 @@ fn read_body(protocol: &str, headers: &Headers, bytes: &[u8]) -> Result<Option<V
     let codings = all("transfer-encoding");
     let mut lengths = all("content-length");
     if !codings.is_empty() {
-        refuse_if(codings != ["chunked"] || !lengths.is_empty() || protocol != "HTTP/1.1")?;
+        let minors = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
+        let is_1_1 = minors.iter().any(|minor| protocol == format!("HTTP/1.{minor}"));
+        refuse_if(codings != ["chunked"] || !lengths.is_empty() || !is_1_1)?;
         return read_chunks(bytes).map(Some);
     }
     let number = |it: &String| !it.is_empty() && it.chars().all(|c| c.is_ascii_digit());
