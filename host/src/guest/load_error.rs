@@ -40,7 +40,7 @@ pub enum LoadError {
     CompileTime(Duration),
     /// To compile the component takes more than so many bytes of memory.
     CompileMemory(u64),
-    /// The component is larger than 256 MiB when it is compiled.
+    /// The component is larger than so many bytes when it is compiled.
     CompiledTooLarge(u64),
     /// The compiler ended so, and said this.
     CompilerDied(ExitStatus, String),
