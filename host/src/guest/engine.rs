@@ -36,6 +36,10 @@ const MAX_MEMORY_SIZE: usize = 1 << 32;
 /// How much of a linear memory stays resident when its slot is free.
 const KEEP_RESIDENT: usize = 1 << 20;
 
+/// How much of a table stays resident when its slot is free. There are many slots, as an
+/// instance can have many tables, and they take turns, whoever had one before.
+const KEEP_TABLE_RESIDENT: usize = 32 << 10;
+
 /// How many places there are beyond those that can be in use at once. Each reserves 8 GiB of
 /// addresses, of which there are 128 TiB.
 const MAX_SPARE: u32 = 4096;
@@ -267,6 +271,6 @@ fn pool(options: &EngineOptions, allocation: Allocation) -> PoolingAllocationCon
         .pagemap_scan(if pagemap { Enabled::Yes } else { Enabled::No })
         // Without a scan all that is kept must be cleared, used or not.
         .linear_memory_keep_resident(if pagemap { KEEP_RESIDENT } else { KEEP_RESIDENT / 8 })
-        .table_keep_resident(if pagemap { KEEP_RESIDENT } else { KEEP_RESIDENT / 64 });
+        .table_keep_resident(if pagemap { KEEP_TABLE_RESIDENT } else { KEEP_TABLE_RESIDENT / 2 });
     pool
 }
