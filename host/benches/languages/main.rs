@@ -21,6 +21,10 @@ use picohttp_host::project;
 use picohttp_tests::guests::{guest, root};
 
 use table::Row;
+use traffic::Traffic;
+
+/// How often each is asked under load; what is printed is the median.
+const ROUNDS: usize = 7;
 
 /// A language's two handlers: one that greets, and one that loops when it is asked to.
 struct Files {
@@ -50,15 +54,28 @@ fn main() -> Result<()> {
     }
     ensure!(!all.is_empty(), "none of {} is here", wanted.join(", "));
 
-    table::print_head();
+    let mut handlers = Vec::new();
+    let mut hosts = Vec::new();
     for files in &all {
-        let handler = handler::measure(files)?;
-        let traffic = traffic::measure(&files.greeting)?;
+        eprintln!("measuring {}", files.language);
+        handlers.push(handler::measure(files)?);
+        hosts.push(traffic::serve(&files.greeting)?);
+    }
+    // In turn, so that a machine whose speed drifts is the same for each.
+    let mut rounds: Vec<Vec<Traffic>> = all.iter().map(|_| Vec::new()).collect();
+    for round in 1..=ROUNDS {
+        eprintln!("round {round} of {ROUNDS}");
+        for (host, rounds) in hosts.iter().zip(&mut rounds) {
+            rounds.push(traffic::measure(host)?);
+        }
+    }
+    table::print_head();
+    for ((files, handler), rounds) in all.iter().zip(handlers).zip(&rounds) {
         table::print(&Row {
             language: files.language,
             size: size(&files.greeting)?,
             handler,
-            traffic,
+            traffic: Traffic::median(rounds),
         });
     }
     Ok(())

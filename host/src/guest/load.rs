@@ -145,14 +145,14 @@ pub(super) fn check_resources(component: &Component, sandbox: &Sandbox) -> Resul
     Ok(())
 }
 
-/// Checks that there is a function named `handle`. Its type is checked later.
+/// Checks that what is named `handle` is a function. Its type is checked later.
 pub(super) fn check_exports(component: &Component) -> Result<(), LoadError> {
     let engine = component.engine();
     let exports = component.component_type();
-    if let Some(ComponentItem::ComponentFunc(_)) =
-        exports.get_export(engine, "handle").map(|export| export.ty)
-    {
-        return Ok(());
+    match exports.get_export(engine, "handle").map(|export| export.ty) {
+        Some(ComponentItem::ComponentFunc(_)) => return Ok(()),
+        Some(_) => return Err(LoadError::Mismatch("its `handle` is no function".to_owned())),
+        None => {}
     }
     let names = exports.exports(engine).map(|(name, _)| quote(name)).take(20).collect();
     Err(LoadError::NoHandle(names))

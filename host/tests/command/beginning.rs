@@ -62,10 +62,10 @@ fn a_handler_in_another_language_is_the_example_that_is_tested() -> Result<()> {
         ("js", "handler.js", &["package.json", "handler.test.js"][..]),
         ("ts", "handler.ts", &["package.json", "handler.test.js"]),
         ("python", "handler.py", &["test_handler.py"]),
-        ("go", "export_wit_world/handler.go", &[]),
+        ("go", "export_wit_world/handler.go", &["export_wit_world/handler_test.go"]),
         ("c", "handler.c", &["memory.c"]),
         ("cpp", "handler.cpp", &["memory.c"]),
-        ("zig", "handler.zig", &["memory.c"]),
+        ("zig", "handler.zig", &["memory.c", "handler_test.zig"]),
     ] {
         let (code, stdout, stderr) = new(folder.path(), &[lang, "--lang", lang])?;
         assert_eq!(code, 0, "{lang}: {stderr}");
@@ -126,6 +126,21 @@ fn a_handler_in_python_is_built_tested_and_served() -> Result<()> {
 #[test]
 fn a_handler_in_c_is_built_and_served() -> Result<()> {
     build_and_test("c", &["python-zig", "wit-bindgen", "wasm-tools"])
+}
+
+#[test]
+fn a_handler_in_cpp_is_built_and_served() -> Result<()> {
+    build_and_test("cpp", &["python-zig", "wit-bindgen", "wasm-tools"])
+}
+
+#[test]
+fn a_handler_in_zig_is_built_tested_and_served() -> Result<()> {
+    build_and_test("zig", &["python-zig", "wit-bindgen", "wasm-tools"])
+}
+
+#[test]
+fn a_handler_in_go_is_built_tested_and_served() -> Result<()> {
+    build_and_test("go", &["go", "wit-bindgen", "wasm-tools", "jco"])
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! What reaches the log.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use anyhow::{Context, Result};
-use picohttp_tests::client::exchange;
+use picohttp_tests::client::{exchange, get};
 use picohttp_tests::guests::{guest, plugin};
 use picohttp_tests::host::eventually;
 
@@ -85,10 +88,10 @@ fn the_level_decides_what_is_logged() -> Result<()> {
     quiet.arg(guest("talk")?).arg("-q").env("RUST_LOG", "warn");
     // A quiet host does not say that it serves, so the port must be known.
     let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    quiet.args(["--port", &port.to_string()]).stderr(std::process::Stdio::piped());
+    quiet.args(["--port", &port.to_string()]).stderr(Stdio::piped());
     let mut child = quiet.spawn()?;
-    let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
-    eventually("it serves", || picohttp_tests::client::get(address, "/lines").is_ok())?;
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    eventually("it serves", || get(address, "/lines").is_ok())?;
     child.kill()?;
     let output = child.wait_with_output()?;
     let said = String::from_utf8(output.stderr)?;
@@ -97,32 +100,68 @@ fn the_level_decides_what_is_logged() -> Result<()> {
     Ok(())
 }
 
+/// A command whose log is read only as far as it says where it serves.
+struct Unread {
+    child: Child,
+    log: ChildStderr,
+    address: SocketAddr,
+}
+
+impl Unread {
+    fn start(guest: &Path) -> Result<Unread> {
+        let mut command = command();
+        let mut child = command.arg(guest).args(["--port", "0"]).stderr(Stdio::piped()).spawn()?;
+        let mut log = child.stderr.take().context("no standard error")?;
+        let mut said = String::new();
+        while !said.ends_with("/\n") {
+            let mut byte = [0];
+            log.read_exact(&mut byte)?;
+            said.extend(byte.map(char::from));
+        }
+        let (_, address) =
+            said.split_once("Serving HTTP on http://").context("it does not serve")?;
+        let address = address.trim_end_matches("/\n").parse()?;
+        Ok(Unread { child, log, address })
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 #[test]
 fn a_log_that_nobody_reads_stops_no_request_and_no_signal() -> Result<()> {
-    let mut child = command()
-        .arg(guest("panic")?)
-        .args(["--port", "0"])
-        .stderr(std::process::Stdio::piped())
-        .spawn()?;
-    let mut log = child.stderr.take().context("no standard error")?;
-    let mut said = String::new();
-    while !said.ends_with("/\n") {
-        let mut byte = [0];
-        log.read_exact(&mut byte)?;
-        said.extend(byte.map(char::from));
-    }
-    let (_, address) = said.split_once("Serving HTTP on http://").context("it does not serve")?;
-    let address = address.trim_end_matches("/\n");
-    let address = address.parse()?;
+    let mut host = Unread::start(&guest("panic")?)?;
     for _ in 0..1000 {
-        assert_eq!(picohttp_tests::client::get(address, "/panic")?.status, 500);
+        assert_eq!(get(host.address, "/panic")?.status, 500);
     }
-    std::process::Command::new("kill").arg(child.id().to_string()).status()?;
+    Command::new("kill").arg(host.child.id().to_string()).status()?;
     let mut status = None;
     eventually("the command ends", || {
-        status = child.try_wait().ok().flatten();
+        status = host.child.try_wait().ok().flatten();
         status.is_some()
     })?;
     assert_eq!(status.and_then(|status| status.code()), Some(0));
+    Ok(())
+}
+
+#[test]
+fn a_log_that_was_not_read_says_that_lines_are_missing() -> Result<()> {
+    let mut host = Unread::start(&guest("talk")?)?;
+    for _ in 0..100 {
+        assert_eq!(get(host.address, "/empty")?.status, 200);
+    }
+    let mut reader = BufReader::new(&mut host.log);
+    let mut line = String::new();
+    while !line.contains("lines of this log were dropped") {
+        line.clear();
+        assert!(reader.read_line(&mut line)? > 0, "the log has ended");
+    }
+    let (_, lines) = line.trim_end().rsplit_once("lines=").context(line.clone())?;
+    assert!(lines.parse::<usize>()? > 0, "{line}");
     Ok(())
 }

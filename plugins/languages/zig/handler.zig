@@ -20,15 +20,15 @@ fn List(Item: type) type {
         len: usize,
 
         /// Nothing, at an address that is within the memory, as the host demands.
-        const empty: @This() = .{ .ptr = @ptrFromInt(@alignOf(Item)), .len = 0 };
+        pub const empty: @This() = .{ .ptr = @ptrFromInt(@alignOf(Item)), .len = 0 };
 
-        fn of(items: []const Item) !@This() {
+        pub fn of(items: []const Item) !@This() {
             if (items.len == 0) return empty;
             const copy = try allocator.dupe(Item, items);
             return .{ .ptr = copy.ptr, .len = copy.len };
         }
 
-        fn slice(list: @This()) []const Item {
+        pub fn slice(list: @This()) []const Item {
             return list.ptr[0..list.len];
         }
 
@@ -41,7 +41,7 @@ fn List(Item: type) type {
 const Text = List(u8);
 const Pairs = List([2]Text);
 const Data = extern struct { is_some: bool, bytes: List(u8) };
-const Request = extern struct { method: Text, path: List(Text), query: Pairs, protocol: Text, headers: Pairs, data: Data };
+pub const Request = extern struct { method: Text, path: List(Text), query: Pairs, protocol: Text, headers: Pairs, data: Data };
 const Response = extern struct { protocol: Text, status: u16, headers: Pairs, data: Data };
 
 export fn exports_plugin_handle(request: *Request, args: *List(Text), response: *Response, message: *Text) bool {
@@ -52,7 +52,7 @@ export fn exports_plugin_handle(request: *Request, args: *List(Text), response: 
     return true;
 }
 
-fn handle(request: *const Request, args: List(Text)) !Response {
+pub fn handle(request: *const Request, args: List(Text)) !Response {
     const name = request.path.slice()[0].slice();
     if (std.mem.eql(u8, name, "hello")) return answer(200, "Hello world!");
     if (std.mem.eql(u8, name, "goodbye")) return answer(200, "Goodbye cruel world");

@@ -5,13 +5,16 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use tracing::Level;
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing::{Level, warn};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
 /// How many lines wait to be logged, if standard error is slow, before more are dropped.
 const LINES: usize = 8192;
+
+/// How often it is said that lines were dropped.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How long the last lines may take to be read.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -46,9 +49,27 @@ pub fn start(level: Level) -> Log {
         .buffered_lines_limit(LINES)
         .thread_name("log")
         .finish(stderr());
+    let dropped = writer.error_counter();
     let format = tracing_subscriber::fmt::layer()
         .with_writer(writer)
         .with_ansi(stderr().is_terminal() && !no_color);
     tracing_subscriber::registry().with(format).with(filter.unwrap_or_else(asked)).init();
+    let watch = thread::Builder::new().name("log-watch".to_owned());
+    if let Err(error) = watch.spawn(move || tell_dropped(&dropped)) {
+        warn!(%error, "if lines of the log are dropped, nothing will say so");
+    }
     Log(Some(guard))
+}
+
+/// Says, as soon as there is room again, that lines are missing.
+fn tell_dropped(dropped: &ErrorCounter) {
+    let mut told = 0;
+    loop {
+        thread::sleep(LOOK);
+        let lines = dropped.dropped_lines();
+        if lines > told {
+            told = lines;
+            warn!(lines, "lines of this log were dropped, as it is not read fast enough");
+        }
+    }
 }

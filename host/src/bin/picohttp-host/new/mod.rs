@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::cli::{Language, New};
 use crate::print;
-use template::{GO, JS_TEST, MEMORY, PYTHON_TEST, Template, example, file};
+use template::{GO, GO_TEST, JS_TEST, MEMORY, PYTHON_TEST, Template, ZIG_TEST, example, file};
 use tools::Tool;
 
 /// Makes the folder, and says what is next.
@@ -25,10 +25,12 @@ pub fn new(options: &New) -> Result<ExitCode> {
         Language::Js => example("handler.js", file!("js/handler.js")).tested(JS_TEST),
         Language::Ts => example("handler.ts", file!("ts/handler.ts")).tested(JS_TEST),
         Language::Python => example("handler.py", file!("python/handler.py")).tested(PYTHON_TEST),
-        Language::Go => example(GO, file!("go/export_wit_world/handler.go")),
+        Language::Go => example(GO, file!("go/export_wit_world/handler.go")).tested(GO_TEST),
         Language::C => example("handler.c", file!("c/handler.c")).with(MEMORY),
         Language::Cpp => example("handler.cpp", file!("cpp/handler.cpp")).with(MEMORY),
-        Language::Zig => example("handler.zig", file!("zig/handler.zig")).with(MEMORY),
+        Language::Zig => {
+            example("handler.zig", file!("zig/handler.zig")).with(MEMORY).tested(ZIG_TEST)
+        }
     };
     let cannot_make = || format!("cannot make {}", folder.display());
     DirBuilder::new().create(folder).with_context(cannot_make)?;

@@ -55,6 +55,18 @@ pub const PYTHON_TEST: Tests = Tests {
     ],
 };
 
+/// Those of the example in Go.
+pub const GO_TEST: Tests = Tests {
+    files: &[("export_wit_world/handler_test.go", file!("go/export_wit_world/handler_test.go"))],
+    commands: &["GOFLAGS=-mod=mod go test ./export_wit_world"],
+};
+
+/// Those of the example in Zig.
+pub const ZIG_TEST: Tests = Tests {
+    files: &[("handler_test.zig", file!("zig/handler_test.zig"))],
+    commands: &["python-zig test handler_test.zig -lc"],
+};
+
 /// Where wit-bindgen's Go looks for the handler.
 pub const GO: &str = "export_wit_world/handler.go";
 
