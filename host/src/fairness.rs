@@ -1,16 +1,16 @@
 //! Whose turn it is when there is not enough for all.
 //!
 //! A clock counts what a tenant would have had of the processors if all tenants that
-//! are active had been given the same, and as much again. One that has had more is not due: its requests
-//! wait until the clock has come up with it, or a thread has nothing else to do. So
-//! nothing is left unused, and a tenant that asks for much takes only what others
+//! are active had been given the same, and half as much again. One that has had more is not
+//! due: its requests wait until the clock has come up with it, or a thread has nothing else
+//! to do. So nothing is left unused, and a tenant that asks for much takes only what others
 //! leave (fair queueing by virtual time).
 
 use std::time::{Duration, Instant};
 
-/// How many times as much as the others' average is still no more than a share: tenants
-/// that do the same do not cost quite the same.
-const AMPLE: u32 = 2;
+/// How many halves of the average are still no more than a share: tenants that do the same do
+/// not cost quite the same.
+const AMPLE: u32 = 3;
 
 /// How far a tenant may be ahead of the clock and still be due: less than this is
 /// chance.
@@ -71,7 +71,8 @@ impl Clock {
         let busy = busy.min(MOST);
         // Who was idle saved next to nothing up by it.
         share.had = share.had.max(self.time.saturating_sub(SLACK)) + busy;
-        self.time += busy * AMPLE / self.active.max(self.active_before).max(1);
+        let active = self.active.max(self.active_before).max(1);
+        self.time += busy * AMPLE / active.saturating_mul(2);
         share.had = share.had.min(self.time + MOST);
     }
 }
@@ -114,8 +115,27 @@ mod tests {
                 others += MS;
             }
         }
-        // It had 20 times what they are given one by one, and each may have twice as much.
-        assert!((MS * 40..MS * 100).contains(&others), "{others:?}");
+        // It had 20 times what they are given one by one, and each may have half as much again.
+        assert!((MS * 60..MS * 130).contains(&others), "{others:?}");
+    }
+
+    #[test]
+    fn of_two_who_takes_far_more_is_not_always_due() {
+        let (mut clock, mut greedy, mut modest) =
+            (Clock::default(), Share::default(), Share::default());
+        let mut now = Instant::now();
+        let mut due = 0;
+        for _ in 0..1000 {
+            now += MS;
+            clock.charge(&mut modest, MS, now);
+            assert!(clock.is_due(&modest));
+            if clock.is_due(&greedy) {
+                due += 1;
+                clock.charge(&mut greedy, MS * 9, now);
+            }
+        }
+        // Three times as much as the other, and not nine times.
+        assert!((300..400).contains(&due), "{due}");
     }
 
     #[test]
