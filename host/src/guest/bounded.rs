@@ -1,4 +1,4 @@
-//! A command that is given bytes and gives bytes back, within a time and a memory of its own.
+//! A command that is given bytes and gives bytes back, within a time of its own.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, Write};
@@ -24,8 +24,6 @@ pub(super) struct Bounds {
     pub(super) time: Duration,
     /// How many threads it has.
     pub(super) threads: u32,
-    /// How much address space it may have, in bytes.
-    pub(super) memory: u64,
     /// How much it may write to each of its outputs, in bytes.
     pub(super) output: u64,
 }
@@ -72,8 +70,7 @@ pub(super) fn run(
     command.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(errors.try_clone()?);
     let mut process = Running(command.spawn()?);
     // It has been given nothing yet.
-    let Bounds { time, threads, memory, output: most } = bounds;
-    process.limit(Resource::As, memory)?;
+    let Bounds { time, threads, output: most } = bounds;
     process.limit(Resource::Fsize, most)?;
     // Should nobody wait for it any more, this ends it.
     process.limit_work(time.saturating_mul(threads))?;

@@ -2,10 +2,12 @@
 
 use std::env;
 use std::io::{self, Read, Write, stderr, stdin, stdout};
+use std::panic::resume_unwind;
 use std::process::ExitCode;
+use std::thread;
 
 use rustix::process::{
-    Resource, Rlimit, Signal, chdir, set_parent_process_death_signal, setrlimit,
+    Resource, Rlimit, Signal, chdir, getrlimit, set_parent_process_death_signal, setrlimit,
 };
 use rustix::thread::set_no_new_privs;
 
@@ -19,6 +21,15 @@ pub(super) const REFUSED: u8 = 65;
 /// Says in the environment that all other processes go first.
 pub(super) const GOES_LAST: &str = "PICOHTTP_GOES_LAST";
 
+/// Says in the environment how much address space the process may have, in bytes.
+pub(super) const MEMORY: &str = "PICOHTTP_COMPILE_MEMORY";
+
+/// What it says if there is no memory for its stack.
+pub(super) const NO_STACK: &str = "there is no stack";
+
+/// How much stack it has.
+const STACK: usize = 8 << 20;
+
 /// Compiles the component on standard input to standard output, or says on standard error
 /// what is wrong with it. A [`Compiler`](crate::Compiler) starts processes that do nothing
 /// but this.
@@ -26,7 +37,7 @@ pub(super) const GOES_LAST: &str = "PICOHTTP_GOES_LAST";
 /// The process gives up what it does not need, and lets all others go first while there are
 /// clients to serve. It ends with the thread that has started it.
 pub fn compile_stdin() -> ExitCode {
-    match compile() {
+    match confine().map_err(Into::into).and_then(|()| on_a_stack(compile)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // If nobody reads it, nobody wants to know.
@@ -36,8 +47,15 @@ pub fn compile_stdin() -> ExitCode {
     }
 }
 
+/// Runs on a stack that is there from the beginning. That of the first thread grows, and
+/// where it may not the process dies without a word.
+fn on_a_stack(run: fn() -> wasmtime::Result<()>) -> wasmtime::Result<()> {
+    let running = thread::Builder::new().stack_size(STACK).spawn(run);
+    let running = running.map_err(|error| io::Error::other(format!("{NO_STACK}: {error}")))?;
+    running.join().unwrap_or_else(|panic| resume_unwind(panic))
+}
+
 fn compile() -> wasmtime::Result<()> {
-    confine()?;
     let mut component = Vec::new();
     stdin().lock().take(MAX_COMPONENT + 1).read_to_end(&mut component)?;
     let compiled = engine::for_compiling()?.precompile_component(&component)?;
@@ -45,8 +63,8 @@ fn compile() -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// Gives up what no compiler needs: other descriptors than those that are open, and new
-/// privileges. How long it may take, and how much memory, the parent says.
+/// Gives up what no compiler needs: other descriptors than those that are open, new
+/// privileges, and more memory than it is given. How long it may take, the parent says.
 fn confine() -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     set_no_new_privs(true)?;
@@ -54,7 +72,13 @@ fn confine() -> io::Result<()> {
     if env::var_os(GOES_LAST).is_some() {
         background::go_last();
     }
-    for resource in [Resource::Nofile, Resource::Core] {
+    // The parent could set it while libraries are still being loaded, which then die without a
+    // word.
+    if let Some(most) = env::var(MEMORY).ok().and_then(|most| most.parse::<u64>().ok()) {
+        let most = getrlimit(Resource::As).maximum.map_or(most, |maximum| maximum.min(most));
+        setrlimit(Resource::As, Rlimit { current: Some(most), maximum: Some(most) })?;
+    }
+    for resource in [Resource::Core, Resource::Nofile] {
         setrlimit(resource, Rlimit { current: Some(0), maximum: Some(0) })?;
     }
     Ok(())

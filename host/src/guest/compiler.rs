@@ -16,7 +16,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::bounded::{self, Bounds, Ended};
-use super::compile_stdin::{GOES_LAST, REFUSED};
+use super::compile_stdin::{GOES_LAST, MEMORY, NO_STACK, REFUSED};
 use super::load::{MAX_COMPILED, quote};
 use super::load_error::LoadError;
 
@@ -108,11 +108,12 @@ impl Compiler {
                 let mut command = Command::new(program);
                 let bounds = limits.bounds(component.len() as u64);
                 command.args(args).env_clear().env(THREADS, bounds.threads.to_string());
+                command.env(MEMORY, limits.memory.to_string());
                 if *goes_last {
                     command.env(GOES_LAST, "1");
                 }
                 let ended = bounded::run(&mut command, component, bounds);
-                judge(ended.map_err(LoadError::NoCompiler)?, bounds)
+                judge(ended.map_err(LoadError::NoCompiler)?, bounds, limits.memory)
             }
         }
     }
@@ -125,12 +126,12 @@ impl CompileLimits {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         let threads = u32::try_from(processors).map_or(MAX_THREADS, |all| all.min(MAX_THREADS));
         let output = component.saturating_mul(GROWTH).saturating_add(MIN_COMPILED);
-        Bounds { time, threads, memory: self.memory, output: output.min(MAX_COMPILED) }
+        Bounds { time, threads, output: output.min(MAX_COMPILED) }
     }
 }
 
 /// What a compiler has made, or why it made nothing.
-fn judge(ended: Option<Ended>, bounds: Bounds) -> Result<Vec<u8>, LoadError> {
+fn judge(ended: Option<Ended>, bounds: Bounds, memory: u64) -> Result<Vec<u8>, LoadError> {
     let Some(mut ended) = ended else { return Err(LoadError::CompileTime(bounds.time)) };
     if ended.status.success() {
         return ended.output().map_err(LoadError::NoCompiler);
@@ -144,16 +145,17 @@ fn judge(ended: Option<Ended>, bounds: Bounds) -> Result<Vec<u8>, LoadError> {
     } else if by_signal(Signal::XFSZ) {
         LoadError::CompiledTooLarge(bounds.output)
     } else if OUT_OF_MEMORY.iter().any(|text| said.contains(text)) {
-        LoadError::CompileMemory(bounds.memory)
+        LoadError::CompileMemory(memory)
     } else {
         LoadError::CompilerDied(ended.status, quote(&said))
     })
 }
 
-/// What a process says that ends as it is refused memory: for data, for its threads, or for
-/// the libraries that it is made of.
-const OUT_OF_MEMORY: [&str; 3] = [
+/// What a process says that ends as it is refused memory: for data, or for its threads and
+/// their stacks.
+const OUT_OF_MEMORY: [&str; 4] = [
+    NO_STACK,
     "memory allocation of ",
     "thread pool has not been initialized",
-    "failed to map segment from shared object",
+    "failed to allocate an alternative stack",
 ];

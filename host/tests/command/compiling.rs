@@ -134,7 +134,7 @@ fn the_compiler_can_do_nothing_but_compile() -> Result<()> {
     let variables = environment.split_terminator('\0').filter_map(|text| text.split('=').next());
     let mut variables: Vec<&str> = variables.collect();
     variables.sort_unstable();
-    assert_eq!(variables, ["PICOHTTP_GOES_LAST", "RAYON_NUM_THREADS"]);
+    assert_eq!(variables, ["PICOHTTP_COMPILE_MEMORY", "PICOHTTP_GOES_LAST", "RAYON_NUM_THREADS"]);
     Ok(())
 }
 
