@@ -31,6 +31,26 @@ pub(super) enum Loaded {
     Failed(Option<SourceError>),
 }
 
+/// The sources of a plan, in the order in which they are loaded: the smallest of each tenant,
+/// then the second of each, and so on, so that no tenant waits for all that another has. Of
+/// those, what is small goes first: it is compiled soon, as a rule.
+fn in_turn(plan: &Plan) -> Vec<&Source> {
+    let mut turns: HashMap<&Source, usize> = HashMap::new();
+    for tenant in &plan.tenants {
+        let mut own: Vec<&Source> = tenant.routes.iter().map(|route| &route.source).collect();
+        own.sort_unstable();
+        own.dedup();
+        own.sort_by_cached_key(|source| source.size());
+        for (turn, source) in own.into_iter().enumerate() {
+            let known = turns.entry(source).or_insert(turn);
+            *known = turn.min(*known);
+        }
+    }
+    let mut sources: Vec<&Source> = turns.keys().copied().collect();
+    sources.sort_by_cached_key(|source| (turns.get(source).copied(), source.size(), *source));
+    sources
+}
+
 impl Deployer {
     /// Loads all sources of a plan. `progress` is told, after each, how many there are by
     /// now, and of how many.
@@ -40,12 +60,7 @@ impl Deployer {
         effort: Effort,
         progress: impl Fn(usize, usize) + Sync,
     ) -> HashMap<&'a Source, Loaded> {
-        let routes = plan.tenants.iter().flat_map(|tenant| &tenant.routes);
-        let mut sources: Vec<&Source> = routes.map(|route| &route.source).collect();
-        sources.sort_unstable();
-        sources.dedup();
-        // What is small is compiled soon, as a rule, and need not wait for what is large.
-        sources.sort_by_cached_key(|source| source.size());
+        let sources = in_turn(plan);
         let cache = self.cache_for(plan);
         let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let results = Mutex::new(HashMap::with_capacity(sources.len()));

@@ -19,6 +19,17 @@ fn tenant(folder: &Folder, name: &str, component: &[u8]) -> Result<()> {
     folder.write(&format!("tenants.d/{name}.toml"), format!("{text}source = '{name}.wasm'\n"))
 }
 
+/// A component that is compiled for long. Its number makes it another than the others.
+fn slow(number: u8) -> Result<Vec<u8>> {
+    Ok([&deep()?[..], &[0, 2, 1, number]].concat())
+}
+
+/// One that answers, of a mebibyte more than those.
+fn large() -> Result<Vec<u8>> {
+    let section = [&[0, 0x82, 0x80, 0x40, 1, b'x'][..], &[0; 1 << 20]].concat();
+    Ok([bytes("answer")?, section].concat())
+}
+
 #[test]
 fn a_handler_that_cannot_be_loaded_keeps_no_other_from_being_served() -> Result<()> {
     let folder = Folder::new(&granted("a", "good")?)?;
@@ -68,20 +79,36 @@ fn handlers_that_are_there_do_not_wait_for_one_that_compiles_for_long() -> Resul
 #[test]
 fn a_handler_is_served_before_all_others_are_compiled() -> Result<()> {
     let folder = Folder::new("compile_timeout = '20s'")?;
-    for (number, name) in ["b", "c", "d"].into_iter().enumerate() {
-        // A section of its own makes it another component.
-        let section = [0, 2, 1, b'0' + number as u8];
-        tenant(&folder, name, &[&deep()?[..], &section].concat())?;
+    for (name, number) in [("b", 1), ("c", 2), ("d", 3)] {
+        tenant(&folder, name, &slow(number)?)?;
     }
-    // Of a mebibyte more than the others, so that it is begun after them.
-    let section = [&[0, 0x82, 0x80, 0x40, 1, b'x'][..], &[0; 1 << 20]].concat();
-    tenant(&folder, "a", &[bytes("answer")?, section].concat())?;
+    // It is begun after them.
+    tenant(&folder, "a", &large()?)?;
     let host = folder.serve(&[])?;
     host.wait_for("the rest follows")?;
     assert_eq!(host.get_of("a.test", "/")?.status, 503);
     eventually("the good one is served", || {
         host.get_of("a.test", "/").is_ok_and(|answer| answer.status == 200)
     })?;
+    ensure!(!host.log().contains("serving all that there are"), "{}", host.log());
+    Ok(())
+}
+
+#[test]
+fn a_tenant_does_not_wait_for_all_that_another_has() -> Result<()> {
+    let mut text = "compile_timeout = '20s'\n[[tenant]]\nname = 'b'\n".to_owned();
+    let folder = Folder::new("")?;
+    for number in 0..6 {
+        folder.write(&format!("{number}.wasm"), slow(number)?)?;
+        text += &format!("[[tenant.route]]\npath = '/{number}'\nsource = '{number}.wasm'\n");
+    }
+    folder.configure(&text)?;
+    tenant(&folder, "a", &large()?)?;
+    let host = folder.serve(&[])?;
+    eventually("the good one is served", || {
+        host.get_of("a.test", "/").is_ok_and(|answer| answer.status == 200)
+    })?;
+    ensure!(host.log().contains("the rest follows"), "{}", host.log());
     ensure!(!host.log().contains("serving all that there are"), "{}", host.log());
     Ok(())
 }
