@@ -81,9 +81,9 @@ impl State {
         }
     }
 
-    pub(super) fn has_room(&self, key: usize) -> bool {
+    pub(super) fn has_room(&self, key: usize, now: Instant) -> bool {
         // Who goes last must not have all the room for as long as that takes.
-        (self.behind < self.most_behind || self.place(key) == Place::Front)
+        (self.behind < self.most_behind || self.place(key, now) == Place::Front)
             && self.chain(key).all(|room| room.running < room.quota.max_concurrent_requests)
     }
 
@@ -93,9 +93,9 @@ impl State {
 
     /// Takes the next in line who has room by now, and gives it that. Of several it is one
     /// of the tenant that has had least.
-    pub(super) fn take_waiting(&mut self) -> Option<(usize, Connection)> {
+    pub(super) fn take_waiting(&mut self, now: Instant) -> Option<(usize, Connection)> {
         let candidates = self.backlog.iter().copied().enumerate();
-        let with_room = candidates.filter(|&(_, key)| self.has_room(key));
+        let with_room = candidates.filter(|&(_, key)| self.has_room(key, now));
         let (place, key) = with_room.min_by_key(|&(_, key)| self.had(key))?;
         self.backlog.remove(place);
         let room = self.lanes.get_mut(key)?;
@@ -130,18 +130,18 @@ impl State {
 
     /// Whether the lane's tenant has had no more than its share, and owes nothing for
     /// handlers that ran for long.
-    pub(super) fn is_due(&self, key: usize) -> bool {
+    pub(super) fn is_due(&self, key: usize, now: Instant) -> bool {
         let tenant = self.tenant(key).and_then(|key| self.lanes.get(key));
         tenant.is_none_or(|tenant| {
             let owes = tenant.account.as_ref().is_some_and(|account| account.owes());
-            self.clock.is_due(&tenant.share) && !owes
+            self.clock.is_due(&tenant.share, now) && !owes
         })
     }
 
     /// Where the lane's requests run. It is the background for those that are not due, unless
     /// they take so little that the way there would be longer.
-    pub(super) fn place(&self, key: usize) -> Place {
-        if self.is_quick(key) || self.is_due(key) { Place::Front } else { Place::Background }
+    pub(super) fn place(&self, key: usize, now: Instant) -> Place {
+        if self.is_quick(key) || self.is_due(key, now) { Place::Front } else { Place::Background }
     }
 
     /// Whether the lane's requests take so little that to let one wait is not worth it.

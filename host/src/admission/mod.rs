@@ -134,13 +134,13 @@ impl Admission {
         if !state.is_within_rates(lane.key, now) {
             return Admitted::Refused(connection);
         }
-        if state.has_room(lane.key) {
+        if state.has_room(lane.key, now) {
             state.take_tokens(lane.key, now);
             state.each(lane.key, |room| room.running += 1);
-            if state.is_due(lane.key) && state.is_quick(lane.key) {
+            if state.is_due(lane.key, now) && state.is_quick(lane.key) {
                 return Admitted::Run(connection);
             }
-            self.make_ready(&mut state, lane.key, connection);
+            self.make_ready(&mut state, lane.key, connection, now);
             Admitted::Waiting
         } else if state.can_wait(lane.key) {
             state.take_tokens(lane.key, now);
@@ -165,14 +165,17 @@ impl Admission {
         if mem::take(&mut connection.is_behind) {
             state.behind = state.behind.saturating_sub(1);
         }
-        if let Some(room) = state.lanes.get_mut(lane.key) {
+        // How long it takes with what others leave says nothing of how long it would take.
+        if run.place == Place::Front
+            && let Some(room) = state.lanes.get_mut(lane.key)
+        {
             room.pace = (room.pace * 7 + run.took) / 8;
         }
         state.each(lane.key, |room| room.running = room.running.saturating_sub(1));
         if run.place == Place::Front {
             state.charge(lane.key, run.busy, run.ended);
         }
-        self.promote(&mut state);
+        self.promote(&mut state, run.ended);
     }
 
     /// How many have room and wait for a thread in front; known without the lock.
@@ -181,18 +184,27 @@ impl Admission {
     }
 
     /// One that is ready, for a thread in front; it must be run. Of several it is one of the
-    /// tenant that has had least. Whoever has had more than its share is for an idle thread.
+    /// tenant that has had least. Whoever has had more than its share since it became ready is
+    /// for an idle thread, or for the background.
     pub(crate) fn next(&self, idle: bool) -> Option<Connection> {
         let mut state = self.state();
-        let keys = state.ready.iter().map(|&(key, _)| key).enumerate();
-        let order = |&(_, key): &(usize, usize)| (!state.is_due(key), state.had(key));
-        let (first, key) = keys.min_by_key(order)?;
-        if !idle && !state.is_due(key) {
-            return None;
+        let now = Instant::now();
+        loop {
+            let keys = state.ready.iter().map(|&(key, _)| key).enumerate();
+            let order = |&(_, key): &(usize, usize)| (!state.is_due(key, now), state.had(key));
+            let (first, key) = keys.min_by_key(order)?;
+            let goes_behind =
+                state.place(key, now) == Place::Background && state.behind < state.most_behind;
+            if !goes_behind && !idle && !state.is_due(key, now) {
+                return None;
+            }
+            let (_, connection) = state.ready.remove(first)?;
+            self.ready.fetch_sub(1, Ordering::Relaxed);
+            if !goes_behind {
+                return Some(connection);
+            }
+            self.make_ready(&mut state, key, connection, now);
         }
-        let (_, connection) = state.ready.remove(first)?;
-        self.ready.fetch_sub(1, Ordering::Relaxed);
-        Some(connection)
     }
 
     /// Waits until there is one for the background, but no longer than `patience`.
@@ -208,8 +220,8 @@ impl Admission {
         !self.behind.1.is_empty() && self.idle_behind.load(Ordering::Relaxed) == 0
     }
 
-    fn make_ready(&self, state: &mut State, key: usize, mut connection: Connection) {
-        if state.place(key) == Place::Front {
+    fn make_ready(&self, state: &mut State, key: usize, mut connection: Connection, now: Instant) {
+        if state.place(key, now) == Place::Front {
             state.ready.push_back((key, connection));
             self.ready.fetch_add(1, Ordering::Relaxed);
         } else {
@@ -221,21 +233,21 @@ impl Admission {
     }
 
     /// Gives room to those in line, as far as there is some.
-    fn promote(&self, state: &mut State) {
-        while let Some((key, connection)) = state.take_waiting() {
+    fn promote(&self, state: &mut State, now: Instant) {
+        while let Some((key, connection)) = state.take_waiting(now) {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
-            self.make_ready(state, key, connection);
+            self.make_ready(state, key, connection, now);
         }
     }
 
     /// Takes those that have waited past their deadlines.
     pub(crate) fn take_expired(&self, now: Instant) -> Vec<Connection> {
-        self.take_all(&mut self.state(), |connection| connection.deadline <= now)
+        self.take_all(&mut self.state(), now, |connection| connection.deadline <= now)
     }
 
     /// Closes the connections that wait, and has so many threads in the background end.
     pub(crate) fn dismiss(&self, threads: usize) {
-        let waiting = self.take_all(&mut self.state(), |_| true);
+        let waiting = self.take_all(&mut self.state(), Instant::now(), |_| true);
         // Outside of the lock: a connection may be the last to keep its lane.
         drop(waiting);
         for _ in 0..threads {
@@ -246,6 +258,7 @@ impl Admission {
     fn take_all(
         &self,
         state: &mut State,
+        now: Instant,
         is_over: impl Fn(&Connection) -> bool,
     ) -> Vec<Connection> {
         let mut taken = Vec::new();
@@ -281,7 +294,7 @@ impl Admission {
                 next => drop(self.behind.0.send(next)),
             }
         }
-        self.promote(state);
+        self.promote(state, now);
         taken
     }
 

@@ -19,8 +19,21 @@ use crate::turns::Seat;
 /// How long a thread is busy with sockets while requests wait in line for it.
 const SOCKETS_IN_A_ROW: Duration = Duration::from_micros(250);
 
+/// How long those wait in line who have had more than their share, and need but little, while
+/// sockets keep a thread busy.
+const PATIENCE: Duration = Duration::from_millis(10);
+
 /// How long a thread in the background has nothing to do before it ends.
 const IDLE_BEHIND: Duration = Duration::from_secs(2);
+
+/// What a request thread knows of those who wait in line for one.
+#[derive(Default)]
+struct Line {
+    /// When it last had time for them.
+    looked_at: Option<Instant>,
+    /// Since when there has been somebody without its having taken one.
+    waits_since: Option<Instant>,
+}
 
 /// What a request thread can do.
 enum Work {
@@ -40,19 +53,18 @@ impl Workers {
     /// What a request thread does.
     pub(super) fn work(self: &Arc<Self>, seat: Seat<'_>) {
         background::enlist(&self.background);
-        // When it last had time for those who wait in line.
-        let mut lined_up = Instant::now();
+        let mut line = Line::default();
         while seat.take_turn() {
             while seat.has_turn()
                 && background::place() == Place::Front
                 && !self.ended.load(Ordering::Relaxed)
             {
-                match self.next_work(&mut lined_up) {
+                match self.next_work(&mut line) {
                     Ok(Work::Clients) => self.take_clients(seat),
                     Ok(Work::Connection(connection)) => self.advance(connection, seat),
                     Ok(Work::Waited(connection)) => {
                         self.advance(connection, seat);
-                        lined_up = Instant::now();
+                        line = Line { looked_at: Some(Instant::now()), waits_since: None };
                     }
                     Ok(Work::None) => {}
                     Ok(Work::End) => return,
@@ -90,17 +102,22 @@ impl Workers {
 
     /// What to do next. Sockets go before requests that are ready, so that clients are told
     /// soon when there are too many; but only for so long.
-    fn next_work(&self, lined_up: &mut Instant) -> io::Result<Work> {
+    fn next_work(&self, line: &mut Line) -> io::Result<Work> {
         let admission = &self.service.admission;
         if let Ok(connection) = self.handed_over.1.try_recv() {
             return Ok(Work::Connection(connection));
         }
-        if admission.ready() > 0 {
-            if lined_up.elapsed() >= SOCKETS_IN_A_ROW {
-                if let Some(connection) = admission.next(false) {
+        if admission.ready() == 0 {
+            line.waits_since = None;
+        } else {
+            let now = Instant::now();
+            let is_long = |since: Instant, most| now.saturating_duration_since(since) >= most;
+            let waits_since = *line.waits_since.get_or_insert(now);
+            if line.looked_at.is_none_or(|at| is_long(at, SOCKETS_IN_A_ROW)) {
+                if let Some(connection) = admission.next(is_long(waits_since, PATIENCE)) {
                     return Ok(Work::Waited(connection));
                 }
-                *lined_up = Instant::now();
+                line.looked_at = Some(now);
             }
             if let Some(event) = self.poller.look()? {
                 return Ok(self.work_of(event));
