@@ -55,12 +55,12 @@ fn main() -> Result<()> {
     ensure!(!all.is_empty(), "none of {} is here", wanted.join(", "));
 
     let mut handlers = Vec::new();
-    let mut hosts = Vec::new();
     for files in &all {
         eprintln!("measuring {}", files.language);
         handlers.push(handler::measure(files)?);
-        hosts.push(traffic::serve(&files.greeting)?);
     }
+    let hosts = all.iter().map(|files| traffic::serve(&files.greeting));
+    let hosts: Vec<_> = hosts.collect::<Result<_>>()?;
     // In turn, so that a machine whose speed drifts is the same for each.
     let mut rounds: Vec<Vec<Traffic>> = all.iter().map(|_| Vec::new()).collect();
     for round in 1..=ROUNDS {

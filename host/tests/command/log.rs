@@ -1,9 +1,12 @@
 //! What reaches the log.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use picohttp_tests::client::{exchange, get};
@@ -103,25 +106,39 @@ fn the_level_decides_what_is_logged() -> Result<()> {
 /// A command whose log is read only as far as it says where it serves.
 struct Unread {
     child: Child,
-    log: ChildStderr,
-    address: SocketAddr,
+    log: Option<BufReader<ChildStderr>>,
 }
 
 impl Unread {
-    fn start(guest: &Path) -> Result<Unread> {
+    fn start(guest: &Path) -> Result<(Unread, SocketAddr)> {
         let mut command = command();
         let mut child = command.arg(guest).args(["--port", "0"]).stderr(Stdio::piped()).spawn()?;
-        let mut log = child.stderr.take().context("no standard error")?;
-        let mut said = String::new();
-        while !said.ends_with("/\n") {
-            let mut byte = [0];
-            log.read_exact(&mut byte)?;
-            said.extend(byte.map(char::from));
-        }
-        let (_, address) =
-            said.split_once("Serving HTTP on http://").context("it does not serve")?;
+        let log = child.stderr.take().map(|log| BufReader::with_capacity(1, log));
+        let mut host = Unread { child, log };
+        let line = host.read_to("Serving HTTP on http://")?;
+        let (_, address) = line.split_once("http://").context(line.clone())?;
         let address = address.trim_end_matches("/\n").parse()?;
-        Ok(Unread { child, log, address })
+        Ok((host, address))
+    }
+
+    /// Reads on to a line that contains a text. It must come within half a minute.
+    fn read_to(&mut self, text: &'static str) -> Result<String> {
+        let mut log = self.log.take().context("no standard error")?;
+        let (found, read) = mpsc::channel();
+        thread::spawn(move || {
+            let mut line = String::new();
+            while !line.contains(text) {
+                line.clear();
+                if !log.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+                    return;
+                }
+            }
+            // Nobody waits for it any more if it came too late.
+            let _ = found.send((line, log));
+        });
+        let (line, log) = read.recv_timeout(Duration::from_secs(30)).context(text)?;
+        self.log = Some(log);
+        Ok(line)
     }
 }
 
@@ -135,9 +152,9 @@ impl Drop for Unread {
 
 #[test]
 fn a_log_that_nobody_reads_stops_no_request_and_no_signal() -> Result<()> {
-    let mut host = Unread::start(&guest("panic")?)?;
+    let (mut host, address) = Unread::start(&guest("panic")?)?;
     for _ in 0..1000 {
-        assert_eq!(get(host.address, "/panic")?.status, 500);
+        assert_eq!(get(address, "/panic")?.status, 500);
     }
     Command::new("kill").arg(host.child.id().to_string()).status()?;
     let mut status = None;
@@ -151,16 +168,11 @@ fn a_log_that_nobody_reads_stops_no_request_and_no_signal() -> Result<()> {
 
 #[test]
 fn a_log_that_was_not_read_says_that_lines_are_missing() -> Result<()> {
-    let mut host = Unread::start(&guest("talk")?)?;
+    let (mut host, address) = Unread::start(&guest("talk")?)?;
     for _ in 0..100 {
-        assert_eq!(get(host.address, "/empty")?.status, 200);
+        assert_eq!(get(address, "/empty")?.status, 200);
     }
-    let mut reader = BufReader::new(&mut host.log);
-    let mut line = String::new();
-    while !line.contains("lines of this log were dropped") {
-        line.clear();
-        assert!(reader.read_line(&mut line)? > 0, "the log has ended");
-    }
+    let line = host.read_to("lines of this log were dropped")?;
     let (_, lines) = line.trim_end().rsplit_once("lines=").context(line.clone())?;
     assert!(lines.parse::<usize>()? > 0, "{line}");
     Ok(())

@@ -1,7 +1,8 @@
 //! The log on standard error.
 
 use std::io::{IsTerminal, stderr};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -21,19 +22,46 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The log. What is still to be written when it is dropped is written then, if somebody
 /// reads it.
-pub struct Log(Option<WorkerGuard>);
+pub struct Log {
+    writing: Option<WorkerGuard>,
+    missing: Arc<Missing>,
+}
+
+/// The lines for which there was no room.
+struct Missing {
+    dropped: ErrorCounter,
+    /// How many had been dropped when that was said last.
+    told: AtomicUsize,
+    /// How many of them said just that.
+    own: AtomicUsize,
+}
 
 impl Drop for Log {
     fn drop(&mut self) {
+        self.missing.tell();
         let (done, written) = mpsc::channel::<()>();
-        let guard = self.0.take();
+        let writing = self.writing.take();
         // It says on the standard streams that it cannot write to them, and waits for that.
         let finish = move || {
-            drop(guard);
+            drop(writing);
             drop(done);
         };
         if thread::Builder::new().name("log-end".to_owned()).spawn(finish).is_ok() {
             let _ = written.recv_timeout(PATIENCE);
+        }
+    }
+}
+
+impl Missing {
+    /// Says how many there were so far, if that has not been said. If there is no room for
+    /// that either, it is one more, and is said next time.
+    fn tell(&self) {
+        let dropped = self.dropped.dropped_lines();
+        if dropped > self.told.swap(dropped, Ordering::Relaxed) {
+            let lines = dropped.saturating_sub(self.own.load(Ordering::Relaxed));
+            warn!(lines, "lines of this log were dropped so far, for want of room");
+            let has_room = self.dropped.dropped_lines() == dropped;
+            self.own.fetch_add(usize::from(!has_room), Ordering::Relaxed);
         }
     }
 }
@@ -49,27 +77,22 @@ pub fn start(level: Level) -> Log {
         .buffered_lines_limit(LINES)
         .thread_name("log")
         .finish(stderr());
-    let dropped = writer.error_counter();
+    let missing = Arc::new(Missing {
+        dropped: writer.error_counter(),
+        told: AtomicUsize::new(0),
+        own: AtomicUsize::new(0),
+    });
     let format = tracing_subscriber::fmt::layer()
         .with_writer(writer)
         .with_ansi(stderr().is_terminal() && !no_color);
     tracing_subscriber::registry().with(format).with(filter.unwrap_or_else(asked)).init();
-    let watch = thread::Builder::new().name("log-watch".to_owned());
-    if let Err(error) = watch.spawn(move || tell_dropped(&dropped)) {
-        warn!(%error, "if lines of the log are dropped, nothing will say so");
-    }
-    Log(Some(guard))
-}
-
-/// Says, as soon as there is room again, that lines are missing.
-fn tell_dropped(dropped: &ErrorCounter) {
-    let mut told = 0;
-    loop {
+    let watched = Arc::clone(&missing);
+    let watch = move || loop {
         thread::sleep(LOOK);
-        let lines = dropped.dropped_lines();
-        if lines > told {
-            told = lines;
-            warn!(lines, "lines of this log were dropped, as it is not read fast enough");
-        }
+        watched.tell();
+    };
+    if let Err(error) = thread::Builder::new().name("log-watch".to_owned()).spawn(watch) {
+        warn!(%error, "if lines of the log are dropped, only the end will say so");
     }
+    Log { writing: Some(guard), missing }
 }
