@@ -164,11 +164,8 @@ impl Admission {
         let mut state = self.state();
         if mem::take(&mut connection.is_behind) {
             state.behind = state.behind.saturating_sub(1);
-        }
-        // How long it takes with what others leave says nothing of how long it would take.
-        if run.place == Place::Front
-            && let Some(room) = state.lanes.get_mut(lane.key)
-        {
+        } else if let Some(room) = state.lanes.get_mut(lane.key) {
+            // How long it takes with what others leave says nothing of how long it would take.
             room.pace = (room.pace * 7 + run.took) / 8;
         }
         state.each(lane.key, |room| room.running = room.running.saturating_sub(1));
