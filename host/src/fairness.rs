@@ -7,7 +7,8 @@
 //! leave (fair queueing by virtual time).
 //!
 //! What is given is what all had together, but half of what the processors could do at the
-//! least: who asks for little makes nobody else's share small.
+//! least: who asks for little makes nobody else's share small. And when nobody has asked for
+//! anything for a while, nobody is ahead any more.
 
 use std::num::NonZero;
 use std::thread;
@@ -31,12 +32,13 @@ const WINDOW: Duration = Duration::from_millis(100);
 /// What each active tenant would have had.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    /// Until the window began, and since then of what all had.
+    /// What that was at `counted`, and since then of what all had.
     time: Duration,
     given: Duration,
-    /// Counts from 1.
-    window: u64,
+    counted: Option<Instant>,
+    /// When the window began; they count from 1.
     began: Option<Instant>,
+    window: u64,
     active: u32,
     active_before: u32,
     processors: u32,
@@ -68,8 +70,9 @@ impl Clock {
         Clock {
             time: Duration::ZERO,
             given: Duration::ZERO,
-            window: 0,
+            counted: None,
             began: None,
+            window: 0,
             active: 0,
             active_before: 0,
             processors,
@@ -81,21 +84,33 @@ impl Clock {
         share.had <= self.time + self.given + SLACK || share.had <= self.time(now) + SLACK
     }
 
-    /// Counts that a tenant has kept a processor busy.
-    pub(crate) fn charge(&mut self, share: &mut Share, busy: Duration, now: Instant) {
-        if self.began.is_none_or(|began| now.saturating_duration_since(began) >= WINDOW) {
-            let gap =
-                self.began.is_some_and(|began| now.saturating_duration_since(began) >= WINDOW * 2);
-            (self.time, self.given) = (self.time(now), Duration::ZERO);
-            self.active_before = if gap { 0 } else { self.active };
+    /// Begins another window if this one is over. Says whether it did: those who are active,
+    /// and charged nothing, are to be counted again then.
+    pub(crate) fn begin_window(&mut self, now: Instant) -> bool {
+        let is_over = self.began.is_none_or(|began| now.saturating_duration_since(began) >= WINDOW);
+        if is_over {
+            self.count_time(now);
+            self.active_before = if self.is_quiet(now) { 0 } else { self.active };
             self.active = 0;
             self.window += 1;
             self.began = Some(now);
         }
+        is_over
+    }
+
+    /// Counts the tenant among those who are active.
+    pub(crate) fn count(&mut self, share: &mut Share, now: Instant) {
         if share.window != self.window {
+            // Until now there were fewer to share it.
+            self.count_time(now);
             share.window = self.window;
             self.active += 1;
         }
+    }
+
+    /// Counts that a tenant has kept a processor busy.
+    pub(crate) fn charge(&mut self, share: &mut Share, busy: Duration, now: Instant) {
+        self.count(share, now);
         let busy = busy.min(MOST);
         // Who was idle saved next to nothing up by it.
         share.had = share.had.max(self.time(now).saturating_sub(SLACK)) + busy;
@@ -104,9 +119,22 @@ impl Clock {
     }
 
     fn time(&self, now: Instant) -> Duration {
-        let since = self.began.map_or(Duration::ZERO, |began| now.saturating_duration_since(began));
+        let since = |then: Instant| now.saturating_duration_since(then);
+        let since = self.counted.map_or(Duration::ZERO, since);
         let least = self.share_of(since.saturating_mul(self.processors) / 2);
-        self.time + self.given.max(least)
+        let forgiven = if self.is_quiet(now) { MOST } else { Duration::ZERO };
+        self.time + self.given.max(least) + forgiven
+    }
+
+    /// What is counted once does not become less, whoever becomes active later.
+    fn count_time(&mut self, now: Instant) {
+        (self.time, self.given) = (self.time(now), Duration::ZERO);
+        self.counted = self.counted.max(Some(now));
+    }
+
+    /// Whether nobody has been counted for as long as a tenant is active.
+    fn is_quiet(&self, now: Instant) -> bool {
+        self.began.is_some_and(|began| now.saturating_duration_since(began) >= WINDOW * 2)
     }
 
     /// How much of a time may be one tenant's.
@@ -122,35 +150,54 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
+    /// A clock of two processors, and what tenants have had by it.
+    struct Shop<const TENANTS: usize> {
+        clock: Clock,
+        now: Instant,
+        shares: [Share; TENANTS],
+    }
+
+    impl<const TENANTS: usize> Shop<TENANTS> {
+        fn new() -> Self {
+            let shares = std::array::from_fn(|_| Share::default());
+            Shop { clock: Clock::new(2), now: Instant::now(), shares }
+        }
+
+        fn charge(&mut self, tenant: usize, busy: Duration) {
+            self.clock.begin_window(self.now);
+            self.clock.charge(&mut self.shares[tenant], busy, self.now);
+        }
+
+        fn is_due(&self, tenant: usize) -> bool {
+            self.clock.is_due(&self.shares[tenant], self.now)
+        }
+    }
+
     #[test]
     fn a_tenant_alone_is_always_due() {
-        let (mut clock, mut alone) = (Clock::new(2), Share::default());
-        let mut now = Instant::now();
+        let mut shop = Shop::<1>::new();
         for _ in 0..1000 {
-            now += MS;
-            clock.charge(&mut alone, MS, now);
-            assert!(clock.is_due(&alone, now));
+            shop.now += MS;
+            shop.charge(0, MS * 2);
+            assert!(shop.is_due(0));
         }
     }
 
     #[test]
     fn who_takes_far_more_is_not_due_until_others_have_had_enough() {
-        let mut clock = Clock::new(2);
-        let mut greedy = Share::default();
-        let mut modest: [Share; 9] = Default::default();
-        let now = Instant::now();
-        for share in &mut modest {
-            clock.charge(share, MS, now);
+        let mut shop = Shop::<10>::new();
+        for modest in 1..10 {
+            shop.charge(modest, MS);
         }
         for _ in 0..20 {
-            clock.charge(&mut greedy, MS, now);
+            shop.charge(0, MS);
         }
-        assert!(!clock.is_due(&greedy, now));
+        assert!(!shop.is_due(0));
         let mut others = Duration::ZERO;
-        while !clock.is_due(&greedy, now) {
-            for share in &mut modest {
-                assert!(clock.is_due(share, now));
-                clock.charge(share, MS, now);
+        while !shop.is_due(0) {
+            for modest in 1..10 {
+                assert!(shop.is_due(modest));
+                shop.charge(modest, MS);
                 others += MS;
             }
         }
@@ -160,17 +207,15 @@ mod tests {
 
     #[test]
     fn of_two_who_takes_far_more_is_not_always_due() {
-        let (mut clock, mut greedy, mut modest) =
-            (Clock::new(2), Share::default(), Share::default());
-        let mut now = Instant::now();
+        let mut shop = Shop::<2>::new();
         let mut due = 0;
         for _ in 0..1000 {
-            now += MS;
-            clock.charge(&mut modest, MS, now);
-            assert!(clock.is_due(&modest, now));
-            if clock.is_due(&greedy, now) {
+            shop.now += MS;
+            shop.charge(1, MS);
+            assert!(shop.is_due(1));
+            if shop.is_due(0) {
                 due += 1;
-                clock.charge(&mut greedy, MS * 9, now);
+                shop.charge(0, MS * 9);
             }
         }
         // Three times as much as the other, and not nine times.
@@ -179,33 +224,29 @@ mod tests {
 
     #[test]
     fn tenants_that_do_nearly_the_same_are_always_due() {
-        let mut clock = Clock::new(2);
-        let mut shares: [Share; 20] = Default::default();
-        let mut now = Instant::now();
+        let mut shop = Shop::<20>::new();
         for _ in 0..1000 {
-            now += MS;
-            for (share, more) in shares.iter_mut().zip(0..) {
-                clock.charge(share, MS + MS * more / 40, now);
-                assert!(clock.is_due(share, now), "{more}");
+            shop.now += MS;
+            for (tenant, more) in (0..20).enumerate() {
+                shop.charge(tenant, MS + MS * more / 40);
+                assert!(shop.is_due(tenant), "{more}");
             }
         }
     }
 
     #[test]
     fn what_was_taken_long_ago_is_soon_forgiven() {
-        let mut clock = Clock::new(2);
-        let [mut greedy, mut other, mut another]: [Share; 3] = Default::default();
-        let mut now = Instant::now();
+        let mut shop = Shop::<3>::new();
         for _ in 0..10_000 {
-            now += MS;
-            clock.charge(&mut greedy, MS, now);
-            clock.charge(&mut other, MS / 100, now);
-            clock.charge(&mut another, MS / 100, now);
+            shop.now += MS;
+            shop.charge(0, MS);
+            shop.charge(1, MS / 100);
+            shop.charge(2, MS / 100);
         }
         let mut charged = Duration::ZERO;
-        while !clock.is_due(&greedy, now) {
-            now += MS;
-            clock.charge(&mut other, MS, now);
+        while !shop.is_due(0) {
+            shop.now += MS;
+            shop.charge(1, MS);
             charged += MS;
         }
         assert!(charged <= MOST * 2, "{charged:?}");
@@ -213,30 +254,62 @@ mod tests {
 
     #[test]
     fn a_share_beside_who_asks_for_little_is_no_less() {
-        let (mut clock, mut popular, mut quiet) =
-            (Clock::new(2), Share::default(), Share::default());
-        let mut now = Instant::now();
+        let mut shop = Shop::<2>::new();
         for request in 0..10_000 {
-            now += MS * 10;
+            shop.now += MS * 10;
             if request % 10 == 0 {
-                clock.charge(&mut quiet, MS / 10, now);
+                shop.charge(1, MS / 10);
             }
-            assert!(clock.is_due(&popular, now), "{request}");
-            clock.charge(&mut popular, MS * 5, now);
+            assert!(shop.is_due(0), "{request}");
+            shop.charge(0, MS * 5);
         }
     }
 
     #[test]
     fn what_was_taken_is_forgiven_though_nobody_asks_for_anything() {
-        let (mut clock, mut greedy, mut other) =
-            (Clock::new(2), Share::default(), Share::default());
-        let mut now = Instant::now();
-        for _ in 0..1000 {
-            now += MS / 2;
-            clock.charge(&mut greedy, MS, now);
-            clock.charge(&mut other, MS / 100, now);
+        let mut shop = Shop::<1001>::new();
+        for _ in 0..10 {
+            shop.now += MS;
+            (0..1001).for_each(|tenant| shop.charge(tenant, MS / 100));
+            shop.charge(0, MS * 20);
         }
-        assert!(!clock.is_due(&greedy, now));
-        assert!(clock.is_due(&greedy, now + MS * 400));
+        assert!(!shop.is_due(0));
+        shop.now += WINDOW * 2;
+        assert!(shop.is_due(0));
+    }
+
+    #[test]
+    fn the_clock_does_not_go_back_when_more_become_active() {
+        let mut shop = Shop::<201>::new();
+        let mut time = Duration::ZERO;
+        for step in 0..2000 {
+            shop.now += MS;
+            // A modest one all the time, and now and then a rush.
+            if step % 47 == 0 {
+                shop.charge(0, MS);
+            }
+            if step % 500 == 85 {
+                (1..201).for_each(|tenant| shop.charge(tenant, MS / 10));
+            }
+            let later = shop.clock.time(shop.now);
+            assert!(later >= time, "{step}: {time:?}, then {later:?}");
+            time = later;
+            assert!(shop.is_due(0), "{step}");
+        }
+    }
+
+    #[test]
+    fn who_is_counted_makes_the_others_shares_smaller() {
+        let mut shop = Shop::<2>::new();
+        for _ in 0..1000 {
+            shop.now += MS;
+            let [greedy, behind] = &mut shop.shares;
+            if shop.clock.begin_window(shop.now) {
+                shop.clock.count(behind, shop.now);
+            }
+            shop.clock.charge(greedy, MS * 2, shop.now);
+        }
+        assert!(!shop.is_due(0));
+        assert!(shop.is_due(1));
     }
 }

@@ -149,11 +149,57 @@ impl State {
         self.lanes.get(key).is_none_or(|room| room.pace < QUICK)
     }
 
+    /// Counts that a request of the lane kept a processor busy.
     pub(super) fn charge(&mut self, key: usize, busy: Duration, now: Instant) {
         let State { lanes, clock, .. } = self;
+        if clock.begin_window(now) && self.behind > 0 {
+            // Those who have nobody but in the background want to be served, too.
+            let tenants = lanes.iter_mut().filter(|(_, room)| room.account.is_some());
+            for (_, room) in tenants.filter(|(_, room)| room.running > 0) {
+                clock.count(&mut room.share, now);
+            }
+        }
         let tenant = lanes.get(key).and_then(|room| room.parent);
         if let Some(tenant) = tenant.and_then(|key| lanes.get_mut(key)) {
             clock.charge(&mut tenant.share, busy, now);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZero;
+    use std::thread;
+
+    use super::*;
+
+    /// Whether one of two tenants is due that has all there is in front, when the other has so
+    /// many requests in the background.
+    fn is_due_beside(behind: usize) -> bool {
+        let mut state = State::default();
+        let mut now = Instant::now();
+        let quota = Quota::default();
+        let outermost = state.lanes.insert(Room::new(None, quota, None));
+        let [greedy, other] = [(); 2].map(|()| {
+            let account = Some(Arc::new(Account::new("tenant")));
+            let tenant = state.lanes.insert(Room::new(Some(outermost), quota, account));
+            state.lanes.insert(Room::new(Some(tenant), quota, None))
+        });
+        state.behind = behind;
+        state.each(other, |room| room.running += behind);
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        for _ in 0..1000 {
+            now += Duration::from_millis(1);
+            for _ in 0..processors {
+                state.charge(greedy, Duration::from_millis(1), now);
+            }
+        }
+        state.is_due(greedy, now)
+    }
+
+    #[test]
+    fn who_is_in_the_background_is_counted_among_those_who_share() {
+        assert!(is_due_beside(0));
+        assert!(!is_due_beside(1));
     }
 }

@@ -53,6 +53,17 @@ pub(crate) enum Place {
     Background,
 }
 
+/// Whom a thread in front may take of those who are ready.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whom {
+    /// Those who have had no more than their share.
+    Due,
+    /// Those, and whose requests take next to nothing.
+    Quick,
+    /// Whoever there is.
+    Any,
+}
+
 /// What the run of a request was.
 pub(crate) struct Run {
     /// How long it took, with all that it waited.
@@ -181,9 +192,9 @@ impl Admission {
     }
 
     /// One that is ready, for a thread in front; it must be run. Of several it is one of the
-    /// tenant that has had least. Whoever has had more than its share since it became ready is
-    /// for an idle thread, or for the background.
-    pub(crate) fn next(&self, idle: bool) -> Option<Connection> {
+    /// tenant that has had least. Who has had more than its share since it became ready, and
+    /// will take long, goes to the background.
+    pub(crate) fn next(&self, whom: Whom) -> Option<Connection> {
         let mut state = self.state();
         let now = Instant::now();
         loop {
@@ -191,8 +202,13 @@ impl Admission {
             let order = |&(_, key): &(usize, usize)| (!state.is_due(key, now), state.had(key));
             let (first, key) = keys.min_by_key(order)?;
             let goes_behind =
-                state.place(key, now) == Place::Background && state.behind < state.most_behind;
-            if !goes_behind && !idle && !state.is_due(key, now) {
+                state.behind < state.most_behind && state.place(key, now) == Place::Background;
+            let may_run = match whom {
+                Whom::Due => state.is_due(key, now),
+                Whom::Quick => state.place(key, now) == Place::Front,
+                Whom::Any => true,
+            };
+            if !goes_behind && !may_run {
                 return None;
             }
             let (_, connection) = state.ready.remove(first)?;
@@ -200,7 +216,7 @@ impl Admission {
             if !goes_behind {
                 return Some(connection);
             }
-            self.make_ready(&mut state, key, connection, now);
+            self.send_behind(&mut state, key, connection);
         }
     }
 
@@ -217,16 +233,20 @@ impl Admission {
         !self.behind.1.is_empty() && self.idle_behind.load(Ordering::Relaxed) == 0
     }
 
-    fn make_ready(&self, state: &mut State, key: usize, mut connection: Connection, now: Instant) {
+    fn make_ready(&self, state: &mut State, key: usize, connection: Connection, now: Instant) {
         if state.place(key, now) == Place::Front {
             state.ready.push_back((key, connection));
             self.ready.fetch_add(1, Ordering::Relaxed);
         } else {
-            state.behind += 1;
-            connection.is_behind = true;
-            // It cannot fail while there is a receiver, which is here.
-            let _ = self.behind.0.send(Some((key, connection)));
+            self.send_behind(state, key, connection);
         }
+    }
+
+    fn send_behind(&self, state: &mut State, key: usize, mut connection: Connection) {
+        state.behind += 1;
+        connection.is_behind = true;
+        // It cannot fail while there is a receiver, which is here.
+        let _ = self.behind.0.send(Some((key, connection)));
     }
 
     /// Gives room to those in line, as far as there is some.

@@ -74,7 +74,8 @@ fn confine() -> io::Result<()> {
     }
     // The parent could set it while libraries are still being loaded, which then die without a
     // word.
-    if let Some(most) = env::var(MEMORY).ok().and_then(|most| most.parse::<u64>().ok()) {
+    if let Ok(most) = env::var(MEMORY) {
+        let most: u64 = most.parse().map_err(io::Error::other)?;
         let most = getrlimit(Resource::As).maximum.map_or(most, |maximum| maximum.min(most));
         setrlimit(Resource::As, Rlimit { current: Some(most), maximum: Some(most) })?;
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tracing::error;
 
 use super::{LISTENER, SWEEP, Workers};
-use crate::admission::Place;
+use crate::admission::{Place, Whom};
 use crate::background;
 use crate::connection::Connection;
 use crate::exchange;
@@ -19,8 +19,8 @@ use crate::turns::Seat;
 /// How long a thread is busy with sockets while requests wait in line for it.
 const SOCKETS_IN_A_ROW: Duration = Duration::from_micros(250);
 
-/// How long those wait in line who have had more than their share, and need but little, while
-/// sockets keep a thread busy.
+/// How often a thread that sockets keep busy takes one of those who have had more than their
+/// share and need but little, if nobody else is in line.
 const PATIENCE: Duration = Duration::from_millis(10);
 
 /// How long a thread in the background has nothing to do before it ends.
@@ -114,7 +114,8 @@ impl Workers {
             let is_long = |since: Instant, most| now.saturating_duration_since(since) >= most;
             let waits_since = *line.waits_since.get_or_insert(now);
             if line.looked_at.is_none_or(|at| is_long(at, SOCKETS_IN_A_ROW)) {
-                if let Some(connection) = admission.next(is_long(waits_since, PATIENCE)) {
+                let whom = if is_long(waits_since, PATIENCE) { Whom::Quick } else { Whom::Due };
+                if let Some(connection) = admission.next(whom) {
                     return Ok(Work::Waited(connection));
                 }
                 line.looked_at = Some(now);
@@ -122,7 +123,7 @@ impl Workers {
             if let Some(event) = self.poller.look()? {
                 return Ok(self.work_of(event));
             }
-            if let Some(connection) = admission.next(true) {
+            if let Some(connection) = admission.next(Whom::Any) {
                 return Ok(Work::Waited(connection));
             }
         }
