@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -9,6 +10,7 @@ use picohttp_host::{HttpServer, Quota, Request, Response, Route, Sandbox, Tenant
 use picohttp_tests::client::{Answer, Client};
 use picohttp_tests::host::{Host, eventually};
 use picohttp_tests::sandbox::load;
+use rustix::thread::{CapabilitySet, capabilities};
 
 fn hello(_: &Request<'_>, response: &mut Response) {
     response.data = Some(b"Hello".into());
@@ -71,4 +73,32 @@ fn a_spinning_handler_retreats_and_its_thread_is_replaced() -> Result<()> {
     let mut next = send(host.address(), "/")?;
     assert_eq!(next.answer()?.status, 504);
     eventually("nobody is in the background", || retreated().is_ok_and(|count| count == 0))
+}
+
+#[test]
+fn a_thread_of_which_nothing_is_heard_is_helped() -> Result<()> {
+    if !capabilities(None)?.effective.contains(CapabilitySet::SYS_NICE) {
+        eprintln!("SKIPPED: it takes the capability CAP_SYS_NICE");
+        return Ok(());
+    }
+    let sandbox = Sandbox { timeout: Duration::from_millis(500), ..Sandbox::default() };
+    let spin = Route::new("/spin", load("spin", sandbox)?);
+    let pause = Route::new("/...", load("pause", Sandbox::default())?);
+    let both = Tenant::new("both").hosts(["long"]).route(spin).route(pause);
+    let another = Tenant::new("another").route(Route::new("/...", hello));
+    let host = Host::serve(HttpServer::of_tenants([both, another]).port(0))?;
+    // It is known to take long, and then its tenant owes.
+    assert_eq!(send(host.address(), "/200")?.answer()?.status, 200);
+    let spinning: Vec<Client> =
+        (0..4).map(|_| send(host.address(), "/spin")).collect::<Result<_>>()?;
+    for mut client in spinning {
+        assert_eq!(client.answer()?.status, 504);
+    }
+    let mut pausing = send(host.address(), "/6000")?;
+    let answer = thread::spawn(move || pausing.answer());
+    eventually("it is in the background", || retreated().is_ok_and(|count| count > 0))?;
+    eventually("it goes like others", || retreated().is_ok_and(|count| count == 0))?;
+    assert!(!answer.is_finished());
+    assert_eq!(answer.join().expect("a panic")?.status, 200);
+    Ok(())
 }

@@ -185,6 +185,7 @@ impl Handler for Component {
     fn handle(&self, request: &Request<'_>, call: &Call<'_>) -> Result<Response, Fault> {
         let _runtime = self.engine.runtime().enter();
         let mut store = self.store(call);
+        background::begin(store.data().deadline);
         let mut instantiate = Duration::ZERO;
         let answer = self.call(&mut store, request, call.args, &mut instantiate);
         let now = Instant::now();
@@ -242,7 +243,7 @@ fn at_tick(mut store: StoreContextMut<'_, State>) -> Result<UpdateDeadline> {
             return Err(OutOfTime.into());
         }
         if !state.meter.origin.account.has_credit(TICK) {
-            background::retreat();
+            background::retreat(state.deadline);
         }
         background::take_turn(state.deadline);
     }

@@ -47,6 +47,7 @@ impl Workers {
                 complained = Some(Instant::now());
                 error!(%error, "cannot start a thread; trying again");
             }
+            self.background.help();
             if swept.elapsed() >= SWEEP {
                 swept = Instant::now();
                 self.sweep();

@@ -90,13 +90,14 @@ impl Workers {
     /// What a thread in the background does.
     pub(super) fn work_behind(&self) {
         background::enlist(&self.background);
-        background::retreat();
         let Some(seat) = self.turns.seat(self.watchman) else { return };
         while !self.ended.load(Ordering::Relaxed) {
             let Some(connection) = self.service.admission.next_behind(IDLE_BEHIND) else { return };
+            background::retreat(connection.deadline);
             background::take_turn(connection.deadline);
             self.advance(connection, seat);
             background::give_turn();
+            background::end();
         }
     }
 

@@ -21,6 +21,7 @@ mod confine;
 mod engine;
 mod events;
 mod heap;
+mod limits;
 mod loading;
 mod log;
 mod new;
@@ -43,7 +44,7 @@ use std::thread;
 use anyhow::{Context, Result};
 use clap::Parser;
 use picohttp_host::{Deployer, RunningServer, compile_stdin};
-use rustix::process::{Pid, Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::Pid;
 use tracing::{error, info, warn};
 
 use cli::{Command, Options};
@@ -92,6 +93,7 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
         sockets.agree_with(options);
         sockets.bind(&plan.server)?;
     }
+    let limits = limits::raise();
     let user = confine::become_user(&plan)?;
     let cache = engine::cache(&plan, &options.keeping, user.as_ref());
     let confinement = Confinement::begin(&plan, user.as_ref(), cache.folder())?;
@@ -103,7 +105,7 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
     let _log = log::start(level);
     confinement.log();
     sockets.warn();
-    raise_descriptor_limit();
+    limits.log();
     if let Err(error) = heap::give_back() {
         warn!(%error, "memory that is free is kept");
     }
@@ -210,15 +212,6 @@ fn attend(
                 return Ok(None);
             }
         }
-    }
-}
-
-/// Every client and every file of a guest is a descriptor, and the usual soft limit of
-/// 1024 is for programs that use `select`.
-fn raise_descriptor_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
-        warn!(%error, "cannot raise the limit of open files");
     }
 }
 

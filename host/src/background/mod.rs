@@ -12,6 +12,9 @@
 //! a thread that is always ready, even a last one, those who go first wait for each other.
 //! So who got little of its processor rests, and the turn with it.
 
+mod errands;
+mod policy;
+
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::num::NonZero;
@@ -20,14 +23,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use thread_priority::ThreadPriority;
-use thread_priority::unix::{
-    NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy,
-    thread_native_id, thread_schedule_policy,
-};
-
 use crate::admission::Place;
 use crate::busy::thread_clock;
+use errands::{Errand, Errands};
+pub(crate) use policy::go_last;
 
 /// How long a turn is looked at before it is judged.
 const LOOK: Duration = Duration::from_millis(5);
@@ -40,15 +39,18 @@ thread_local! {
     /// somebody else's, who did not ask for this.
     static BACKGROUND: RefCell<Option<Arc<Background>>> = const { RefCell::new(None) };
     static PLACE: Cell<Place> = const { Cell::new(Place::Front) };
+    /// What the present thread is at there.
+    static ERRAND: RefCell<Option<Arc<Errand>>> = const { RefCell::new(None) };
     static HAS_TURN: Cell<bool> = const { Cell::new(false) };
     /// When the present thread was last looked at, and how much of a processor it had had.
     static LOOKED_AT: Cell<Option<(Instant, Duration)>> = const { Cell::new(None) };
 }
 
-/// The turns of a server's threads in the background.
+/// A server's threads in the background: their turns, and what they are at.
 #[derive(Debug)]
 pub(crate) struct Background {
     turns: Mutex<Turns>,
+    errands: Errands,
 }
 
 #[derive(Debug)]
@@ -68,7 +70,13 @@ impl Background {
     /// With as many turns as there are processors.
     pub(crate) fn new() -> Background {
         let free = thread::available_parallelism().map_or(1, NonZero::get);
-        Background { turns: Mutex::new(Turns { free, waiting: VecDeque::new() }) }
+        let turns = Mutex::new(Turns { free, waiting: VecDeque::new() });
+        Background { turns, errands: Errands::default() }
+    }
+
+    /// Helps threads that get nowhere; to be called often, by one in front.
+    pub(crate) fn help(&self) {
+        self.errands.help(Instant::now());
     }
 
     /// Waits for a turn until `deadline`. Says whether there was one.
@@ -122,26 +130,35 @@ pub(crate) fn enlist(background: &Arc<Background>) {
     BACKGROUND.set(Some(Arc::clone(background)));
 }
 
-/// Lets all other threads go before this one from now on, if it may retreat.
-pub(crate) fn retreat() {
-    let may_retreat = BACKGROUND.with_borrow(Option::is_some);
-    if may_retreat && PLACE.get() == Place::Front && go_last() {
-        PLACE.set(Place::Background);
+/// Lets all other threads go before this one from now on, if it may retreat. What it is at
+/// must be over by `deadline`.
+pub(crate) fn retreat(deadline: Instant) {
+    if PLACE.get() == Place::Background {
+        return;
     }
-}
-
-/// Lets all other threads go before this one from now on, and before those that it starts.
-/// If that cannot be, the thread goes on as it is, which is no worse than before.
-pub(crate) fn go_last() -> bool {
-    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-    let set = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
-    // Of a process with a nice value, half of it fails, and the policy has changed.
-    set.is_ok() || thread_schedule_policy().is_ok_and(|policy| policy == idle)
+    if let Some(background) = BACKGROUND.with_borrow(Option::clone) {
+        let errand = background.errands.begin(deadline);
+        // If it cannot be, the thread goes on as it is, which is no worse than before.
+        if go_last().is_ok() {
+            PLACE.set(Place::Background);
+            ERRAND.set(Some(errand));
+        }
+    }
 }
 
 /// Where the present thread is.
 pub(crate) fn place() -> Place {
     PLACE.get()
+}
+
+/// In the background, begins something that must be over by `deadline`.
+pub(crate) fn begin(deadline: Instant) {
+    with_errand(|errand| errand.go_on(deadline));
+}
+
+/// In the background, ends it.
+pub(crate) fn end() {
+    with_errand(Errand::end);
 }
 
 /// In the background, waits for a turn until `deadline`; one that it has already is passed
@@ -154,13 +171,17 @@ pub(crate) fn take_turn(deadline: Instant) {
                 thread::sleep(REST.min(left));
                 look();
             }
-            if !background.is_wanted() {
-                return;
+            if background.is_wanted() {
+                HAS_TURN.set(false);
+                background.give();
             }
-            background.give();
         }
-        HAS_TURN.set(background.take(deadline));
-        look();
+        if !HAS_TURN.get() {
+            begin(deadline);
+            HAS_TURN.set(background.take(deadline));
+            look();
+        }
+        begin(deadline);
     });
 }
 
@@ -188,6 +209,16 @@ pub(crate) fn give_turn() {
             background.give();
         }
     });
+}
+
+fn with_errand(act: impl FnOnce(&Errand)) {
+    if PLACE.get() == Place::Background {
+        ERRAND.with_borrow(|errand| {
+            if let Some(errand) = errand {
+                act(errand);
+            }
+        });
+    }
 }
 
 fn with_background(act: impl FnOnce(&Background)) {

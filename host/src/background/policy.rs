@@ -1,0 +1,30 @@
+//! Which threads the kernel lets go last (sched(7)).
+
+use std::io;
+
+use rustix::thread::{Pid, gettid};
+
+/// Lets all other threads go before the present one from now on, and before those that it
+/// starts. No privilege is needed for this.
+pub(crate) fn go_last() -> io::Result<()> {
+    set(gettid(), libc::SCHED_IDLE)
+}
+
+/// Lets a thread go like any other again.
+///
+/// # Errors
+///
+/// This process may not: neither has it the capability `CAP_SYS_NICE`, nor does its limit
+/// `RLIMIT_NICE` allow the nice value that it has.
+pub(super) fn go_like_others(thread: Pid) -> io::Result<()> {
+    set(thread, libc::SCHED_OTHER)
+}
+
+#[expect(unsafe_code, reason = "no library sets it for another thread by the kernel's number")]
+fn set(thread: Pid, policy: libc::c_int) -> io::Result<()> {
+    let parameters = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the kernel reads the parameters, which are there, and changes no memory.
+    let set =
+        unsafe { libc::sched_setscheduler(thread.as_raw_nonzero().get(), policy, &parameters) };
+    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
