@@ -15,8 +15,7 @@ static struct { uint8_t *ptr; size_t len, capacity; } text;
 static void put(const void *bytes, size_t len) {
   if (len > text.capacity - text.len) {
     text.capacity = 2 * (text.len + len);
-    text.ptr = realloc(text.ptr, text.capacity);
-    if (text.ptr == NULL) abort();
+    if ((text.ptr = realloc(text.ptr, text.capacity)) == NULL) abort();
   }
   memcpy(text.ptr + text.len, bytes, len);
   text.len += len;
@@ -28,61 +27,51 @@ static void print(const char *string) { put(string, strlen(string)); }
 static void print_string(const uint8_t *bytes, size_t len, bool is_utf8) {
   const char *hex = "0123456789abcdef";
   print("\"");
-  for (size_t i = 0; i < len; i++) {
-    uint8_t byte = bytes[i];
-    bool plain = byte >= ' ' && byte != '"' && byte != '\\' && (byte <= '~' || is_utf8);
-    if (plain) put(&byte, 1);
-    else put((char[]){'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]}, 6);
+  for (const uint8_t *byte = bytes; byte < bytes + len; byte++) {
+    if (*byte >= ' ' && *byte != '"' && *byte != '\\' && (*byte <= '~' || is_utf8)) put(byte, 1);
+    else put((char[]){'\\', 'u', '0', '0', hex[*byte >> 4], hex[*byte & 15]}, 6);
   }
   print("\"");
 }
 
-static void print_strings(const plugin_string_t *strings, size_t len) {
+// A list of strings, or of pairs, which are two strings each.
+static void print_list(const plugin_string_t *strings, size_t len, bool is_of_pairs) {
+  print("[");
   for (size_t i = 0; i < len; i++) {
-    print(i == 0 ? "[" : ",");
-    print_string(strings[i].ptr, strings[i].len, true);
+    if (i > 0) print(",");
+    if (is_of_pairs) print_list(&strings[2 * i], 2, false);
+    else print_string(strings[i].ptr, strings[i].len, true);
   }
-  print(len == 0 ? "[]" : "]");
+  print("]");
 }
 
-static void print_pairs(plugin_list_tuple2_string_string_t pairs) {
-  for (size_t i = 0; i < pairs.len; i++) {
-    print(i == 0 ? "[" : ",");
-    print_strings((plugin_string_t[]){pairs.ptr[i].f0, pairs.ptr[i].f1}, 2);
-  }
-  print(pairs.len == 0 ? "[]" : "]");
-}
-
-static void describe(const plugin_request_t *request, const plugin_list_string_t *args,
-                     plugin_response_t *response) {
-  response->headers.len = 1;
-  response->headers.ptr = malloc(sizeof *response->headers.ptr);
-  plugin_string_dup(&response->headers.ptr->f0, "Content-Type");
-  plugin_string_dup(&response->headers.ptr->f1, "application/json");
+static void describe(plugin_request_t *request, plugin_list_string_t *args, plugin_response_t *ret) {
+  ret->headers = (plugin_list_tuple2_string_string_t){malloc(sizeof *ret->headers.ptr), 1};
+  plugin_string_dup(&ret->headers.ptr->f0, "Content-Type");
+  plugin_string_dup(&ret->headers.ptr->f1, "application/json");
   print("{\"method\":");
   print_string(request->method.ptr, request->method.len, true);
   print(",\"query\":");
-  print_pairs(request->query);
+  print_list(&request->query.ptr->f0, request->query.len, true);
   print(",\"headers\":");
-  print_pairs(request->headers);
+  print_list(&request->headers.ptr->f0, request->headers.len, true);
   print(",\"data\":");
-  if (request->data.is_some) print_string(request->data.val.ptr, request->data.val.len, false);
-  else print("null");
+  if (!request->data.is_some) print("null");
+  else print_string(request->data.val.ptr, request->data.val.len, false);
   print(",\"args\":");
-  print_strings(args->ptr, args->len);
+  print_list(args->ptr, args->len, false);
   print("}");
 }
 
 bool exports_plugin_handle(plugin_request_t *request, plugin_list_string_t *args,
-                           plugin_response_t *response, plugin_string_t *error) {
+                           plugin_response_t *ret, plugin_string_t *err) {
   plugin_string_t path = request->path.ptr[0];
-  *response = (plugin_response_t){.status = 200};
+  *ret = (plugin_response_t){.status = 200};
   if (path.len == 5 && memcmp(path.ptr, "hello", 5) == 0) print("Hello world!");
   else if (path.len == 7 && memcmp(path.ptr, "goodbye", 7) == 0) print("Goodbye cruel world");
-  else if (path.len == 7 && memcmp(path.ptr, "request", 7) == 0) describe(request, args, response);
-  else response->status = 404;
-  plugin_string_dup(&response->protocol, "HTTP/1.0");
-  response->data.is_some = true;
-  response->data.val = (plugin_list_u8_t){text.ptr, text.len};
+  else if (path.len == 7 && memcmp(path.ptr, "request", 7) == 0) describe(request, args, ret);
+  else ret->status = 404;
+  plugin_string_dup(&ret->protocol, "HTTP/1.0");
+  ret->data = (plugin_option_list_u8_t){true, {text.ptr, text.len}};
   return true;
 }
