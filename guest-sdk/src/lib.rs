@@ -25,6 +25,7 @@
 //! In the order in which a request meets them:
 //!
 //! - `export` makes a function the component's `handle`,
+//! - [`import_nothing!`] makes the component smaller, and its instances cheaper,
 //! - `bindings` carries the request across the component's boundary,
 //! - [`Request`] is what came in,
 //! - `arguments` reads the operator's `--arg` values as typed parameters,
@@ -41,6 +42,7 @@
 #![deny(missing_docs, unsafe_code)]
 
 mod export;
+mod bare;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 #[allow(missing_docs, unsafe_code, clippy::all, reason = "generated")]

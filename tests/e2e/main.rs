@@ -24,6 +24,7 @@ mod hostile_guests; // guests that misbehave: what each comes to, and what is le
 mod sandbox; // what a guest may have, to the byte
 mod panics; // the host itself panics
 mod isolation; // one request leaves nothing to another
+mod imports; // handlers in Rust that need nothing
 mod grants; // what a guest was granted, and nothing else
 mod output; // what a guest prints
 mod admin; // what an operator sees, and who may

@@ -4,6 +4,8 @@ use picohttp::{Request, Response, handler};
 
 mod logic;
 
+picohttp::import_nothing!();
+
 #[handler]
 fn compare(request: &Request, response: &mut Response) {
     match logic::answer(&request.path[0], request.data.as_deref().unwrap_or_default()) {
