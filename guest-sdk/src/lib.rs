@@ -42,7 +42,7 @@
 #![deny(missing_docs, unsafe_code)]
 
 mod export;
-mod bare;
+mod import_nothing;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 #[allow(missing_docs, unsafe_code, clippy::all, reason = "generated")]

@@ -88,7 +88,7 @@ impl Formatter for Ascii {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        if is_plain(fragment) {
             return writer.write_all(fragment.as_bytes());
         }
         for character in fragment.chars() {
@@ -103,6 +103,11 @@ impl Formatter for Ascii {
         }
         Ok(())
     }
+}
+
+/// Looks at all bytes, whatever it finds: many at once, as nearly all texts are plain.
+fn is_plain(text: &str) -> bool {
+    text.bytes().fold(true, |is_plain, byte| is_plain & matches!(byte, b' '..=b'~'))
 }
 
 #[cfg(test)]
