@@ -42,7 +42,6 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::thread;
 
 use anyhow::{Context, Result};
-use clap::Parser;
 use picohttp_host::{Deployer, RunningServer, compile_stdin};
 use rustix::process::Pid;
 use tracing::{error, info, warn};
@@ -56,7 +55,7 @@ use restart::Restarter;
 use sockets::Sockets;
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = Options::of_process();
     // Both before there is any other thread.
     heap::keep_little();
     let sockets = Sockets::take();

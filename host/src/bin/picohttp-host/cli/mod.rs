@@ -10,7 +10,9 @@ mod new;
 mod pages;
 mod serve;
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing::Level;
 
 pub use call::Call;
@@ -33,7 +35,7 @@ pub use serve::{Confine, Format, Serve};
 #[command(
     name = "picohttp-host",
     version,
-    args_conflicts_with_subcommands = true,
+    override_usage = "picohttp-host [OPTIONS] [HANDLER]\n       picohttp-host [-v | -q] <COMMAND>",
     after_help = "\
 Examples:
   picohttp-host                                    the files in this folder
@@ -97,6 +99,17 @@ pub enum Command {
 }
 
 impl Options {
+    /// Those of this process. A wrong command line ends it.
+    pub fn of_process() -> Options {
+        let mut command = Options::command();
+        let matches = command.get_matches_mut();
+        if let Some((subcommand, stray)) = stray_argument(&command, &matches) {
+            let message = format!("the argument '{stray}' cannot be used with '{subcommand}'");
+            command.error(ErrorKind::ArgumentConflict, message).exit();
+        }
+        Options::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     /// The least important level that is logged.
     pub fn level(&self) -> Level {
         match (self.quiet, self.verbose) {
@@ -109,13 +122,38 @@ impl Options {
     }
 }
 
+/// A command, and what was said before it that only serving has use for.
+fn stray_argument(command: &clap::Command, matches: &ArgMatches) -> Option<(String, String)> {
+    let subcommand = matches.subcommand_name()?;
+    let stray = command.get_arguments().find(|argument| {
+        let source = matches.value_source(argument.get_id().as_str());
+        source == Some(ValueSource::CommandLine) && !argument.is_global_set()
+    });
+    stray.map(|argument| (subcommand.to_owned(), argument.to_string()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
         Options::command().debug_assert();
+    }
+
+    #[test]
+    fn before_a_command_is_only_what_all_commands_know() {
+        for (line, is_stray) in [
+            ("picohttp-host -q check a.wasm", None),
+            ("picohttp-host -vv call a.wasm GET /", None),
+            ("picohttp-host --port 80 a.wasm", None),
+            ("picohttp-host --port 80 check a.wasm", Some("--port <PORT>")),
+            ("picohttp-host a.wasm check b.wasm", Some("[HANDLER]")),
+        ] {
+            let mut command = Options::command();
+            let matches = command.try_get_matches_from_mut(line.split(' ')).unwrap();
+            let stray = stray_argument(&command, &matches).map(|(_, stray)| stray);
+            assert_eq!(stray.as_deref(), is_stray, "{line}");
+        }
     }
 }
