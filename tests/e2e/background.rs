@@ -8,9 +8,15 @@ use std::time::Duration;
 use anyhow::Result;
 use picohttp_host::{HttpServer, Quota, Request, Response, Route, Sandbox, Tenant};
 use picohttp_tests::client::{Answer, Client};
+use picohttp_tests::guests::guest;
 use picohttp_tests::host::{Host, eventually};
 use picohttp_tests::sandbox::load;
 use rustix::thread::{CapabilitySet, capabilities};
+
+use crate::hostile::program::Program;
+
+/// The threads of this process.
+const TASKS: &str = "/proc/self/task";
 
 fn hello(_: &Request<'_>, response: &mut Response) {
     response.data = Some(b"Hello".into());
@@ -31,10 +37,10 @@ fn send(address: SocketAddr, target: &str) -> Result<Client> {
     Ok(client)
 }
 
-/// How many threads of this process the kernel lets run only when no other would.
-fn retreated() -> Result<usize> {
+/// How many threads of a process the kernel lets run only when no other would.
+fn retreated(tasks: &str) -> Result<usize> {
     let mut count = 0;
-    for thread in fs::read_dir("/proc/self/task")? {
+    for thread in fs::read_dir(tasks)? {
         // A thread may end in between.
         let stat = fs::read_to_string(thread?.path().join("stat")).unwrap_or_default();
         let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
@@ -60,7 +66,7 @@ fn a_handler_that_computes_for_long_finishes_although_its_tenant_owes() -> Resul
 fn a_spinning_handler_retreats_and_its_thread_is_replaced() -> Result<()> {
     let host = host("spin", Duration::from_secs(3))?;
     let spinning: Vec<Client> = (0..8).map(|_| send(host.address(), "/")).collect::<Result<_>>()?;
-    eventually("they have retreated", || retreated().is_ok_and(|count| count >= 8))?;
+    eventually("they have retreated", || retreated(TASKS).is_ok_and(|count| count >= 8))?;
     for _ in 0..100 {
         assert_eq!(host.get("/")?.text(), "Hello");
     }
@@ -72,7 +78,7 @@ fn a_spinning_handler_retreats_and_its_thread_is_replaced() -> Result<()> {
     // Others are there for what comes next.
     let mut next = send(host.address(), "/")?;
     assert_eq!(next.answer()?.status, 504);
-    eventually("nobody is in the background", || retreated().is_ok_and(|count| count == 0))
+    eventually("nobody is in the background", || retreated(TASKS).is_ok_and(|count| count == 0))
 }
 
 #[test]
@@ -81,23 +87,32 @@ fn a_thread_of_which_nothing_is_heard_is_helped() -> Result<()> {
         eprintln!("SKIPPED: it takes the capability CAP_SYS_NICE");
         return Ok(());
     }
-    let sandbox = Sandbox { timeout: Duration::from_millis(500), ..Sandbox::default() };
-    let spin = Route::new("/spin", load("spin", sandbox)?);
-    let pause = Route::new("/...", load("pause", Sandbox::default())?);
-    let both = Tenant::new("both").hosts(["long"]).route(spin).route(pause);
-    let another = Tenant::new("another").route(Route::new("/...", hello));
-    let host = Host::serve(HttpServer::of_tenants([both, another]).port(0))?;
+    let program = Program::configured(
+        &format!(
+            "[server]\naddr = '127.0.0.1:0'\n\
+             [[tenant]]\nname = 'another'\nsource = {:?}\n\
+             [[tenant]]\nname = 'both'\nhosts = ['long']\n\
+             [[tenant.route]]\npath = '/...'\nsource = {:?}\n\
+             [[tenant.route]]\npath = '/spin'\nsource = {:?}\ntimeout = '500ms'\n",
+            guest("answer")?,
+            guest("pause")?,
+            guest("spin")?
+        ),
+        tempfile::tempdir()?,
+    )?;
+    let tasks = format!("/proc/{}/task", program.pid());
     // It is known to take long, and then its tenant owes.
-    assert_eq!(send(host.address(), "/200")?.answer()?.status, 200);
+    assert_eq!(send(program.address, "/200")?.answer()?.status, 200);
     let spinning: Vec<Client> =
-        (0..4).map(|_| send(host.address(), "/spin")).collect::<Result<_>>()?;
+        (0..4).map(|_| send(program.address, "/spin")).collect::<Result<_>>()?;
     for mut client in spinning {
         assert_eq!(client.answer()?.status, 504);
     }
-    let mut pausing = send(host.address(), "/6000")?;
+    eventually("they are done", || retreated(&tasks).is_ok_and(|count| count == 0))?;
+    let mut pausing = send(program.address, "/8000")?;
     let answer = thread::spawn(move || pausing.answer());
-    eventually("it is in the background", || retreated().is_ok_and(|count| count > 0))?;
-    eventually("it goes like others", || retreated().is_ok_and(|count| count == 0))?;
+    eventually("it is in the background", || retreated(&tasks).is_ok_and(|count| count == 1))?;
+    eventually("it goes like others", || retreated(&tasks).is_ok_and(|count| count == 0))?;
     assert!(!answer.is_finished());
     assert_eq!(answer.join().expect("a panic")?.status, 200);
     Ok(())

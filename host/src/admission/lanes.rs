@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use super::Place;
+use super::{Place, Run};
 use crate::account::Account;
 use crate::connection::Connection;
 use crate::fairness::{Clock, Share};
@@ -16,6 +16,13 @@ use crate::tenant::Quota;
 /// What takes longer than this is not begun before threads have looked at all sockets:
 /// while they are busy with it, they could not tell that there are too many requests.
 const QUICK: Duration = Duration::from_micros(300);
+
+/// What takes longer than this may have waited for something other than a processor.
+const WAITED: Duration = Duration::from_millis(8);
+
+/// How much is counted of one that took long. One alone, which something held up, does not
+/// make its lane one of those that take long.
+const MOST_LEARNT: Duration = Duration::from_millis(2);
 
 /// All lanes, and those who wait in them.
 #[derive(Default)]
@@ -47,7 +54,7 @@ pub(super) struct Room {
     /// What the lane has had of the processors.
     share: Share,
     /// How long its requests take of late: who waits keeps a thread, too.
-    pub(super) pace: Duration,
+    pace: Duration,
 }
 
 impl Room {
@@ -63,6 +70,12 @@ impl Room {
             share: Share::default(),
             pace: Duration::ZERO,
         }
+    }
+
+    /// Learns from a run how long the lane's requests take.
+    pub(super) fn learn(&mut self, run: &Run) {
+        let took = if run.took < WAITED { run.busy } else { MOST_LEARNT };
+        self.pace = (self.pace * 7 + took.min(MOST_LEARNT)) / 8;
     }
 }
 
@@ -153,9 +166,12 @@ impl State {
     pub(super) fn charge(&mut self, key: usize, busy: Duration, now: Instant) {
         let State { lanes, clock, .. } = self;
         if clock.begin_window(now) && self.behind > 0 {
-            // Those who have nobody but in the background want to be served, too.
-            let tenants = lanes.iter_mut().filter(|(_, room)| room.account.is_some());
-            for (_, room) in tenants.filter(|(_, room)| room.running > 0) {
+            // Those who have nobody but in the background want to be served, too; but not
+            // those whom long handlers brought there.
+            let wants = |room: &Room| {
+                room.running > 0 && room.account.as_ref().is_some_and(|account| !account.owes())
+            };
+            for (_, room) in lanes.iter_mut().filter(|(_, room)| wants(room)) {
                 clock.count(&mut room.share, now);
             }
         }
@@ -173,9 +189,29 @@ mod tests {
 
     use super::*;
 
+    fn run(took: Duration, busy: Duration) -> Run {
+        Run { took, busy, place: Place::Front, ended: Instant::now() }
+    }
+
+    #[test]
+    fn one_run_that_was_held_up_does_not_make_a_lane_long() {
+        let (quick, long) = (Duration::from_micros(20), Duration::from_millis(50));
+        let mut room = Room::new(None, Quota::default(), None);
+        for _ in 0..100 {
+            room.learn(&run(quick, quick));
+        }
+        // Others had the processor.
+        room.learn(&run(WAITED / 2, quick));
+        assert!(room.pace < QUICK / 10);
+        room.learn(&run(long, quick));
+        assert!(room.pace < QUICK);
+        room.learn(&run(long, quick));
+        assert!(room.pace >= QUICK);
+    }
+
     /// Whether one of two tenants is due that has all there is in front, when the other has so
-    /// many requests in the background.
-    fn is_due_beside(behind: usize) -> bool {
+    /// many requests in the background, and owes for them or not.
+    fn is_due_beside(behind: usize, owes: bool) -> bool {
         let mut state = State::default();
         let mut now = Instant::now();
         let quota = Quota::default();
@@ -185,6 +221,11 @@ mod tests {
             let tenant = state.lanes.insert(Room::new(Some(outermost), quota, account));
             state.lanes.insert(Room::new(Some(tenant), quota, None))
         });
+        if owes {
+            let account = state.chain(other).find_map(|room| room.account.clone()).unwrap();
+            account.set_bounds(None, None, false);
+            while account.has_credit(Duration::from_millis(10)) {}
+        }
         state.behind = behind;
         state.each(other, |room| room.running += behind);
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
@@ -199,7 +240,12 @@ mod tests {
 
     #[test]
     fn who_is_in_the_background_is_counted_among_those_who_share() {
-        assert!(is_due_beside(0));
-        assert!(!is_due_beside(1));
+        assert!(is_due_beside(0, false));
+        assert!(!is_due_beside(1, false));
+    }
+
+    #[test]
+    fn who_owes_for_long_handlers_makes_nobodys_share_smaller() {
+        assert!(is_due_beside(1, true));
     }
 }

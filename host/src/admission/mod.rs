@@ -177,7 +177,7 @@ impl Admission {
             state.behind = state.behind.saturating_sub(1);
         } else if let Some(room) = state.lanes.get_mut(lane.key) {
             // How long it takes with what others leave says nothing of how long it would take.
-            room.pace = (room.pace * 7 + run.took) / 8;
+            room.learn(run);
         }
         state.each(lane.key, |room| room.running = room.running.saturating_sub(1));
         if run.place == Place::Front {
@@ -198,19 +198,19 @@ impl Admission {
         let mut state = self.state();
         let now = Instant::now();
         loop {
-            let keys = state.ready.iter().map(|&(key, _)| key).enumerate();
-            let order = |&(_, key): &(usize, usize)| (!state.is_due(key, now), state.had(key));
-            let (first, key) = keys.min_by_key(order)?;
-            let goes_behind =
-                state.behind < state.most_behind && state.place(key, now) == Place::Background;
-            let may_run = match whom {
+            let goes_behind = |key| {
+                state.behind < state.most_behind && state.place(key, now) == Place::Background
+            };
+            let may_run = |key| match whom {
                 Whom::Due => state.is_due(key, now),
                 Whom::Quick => state.place(key, now) == Place::Front,
                 Whom::Any => true,
             };
-            if !goes_behind && !may_run {
-                return None;
-            }
+            let keys = state.ready.iter().map(|&(key, _)| key).enumerate();
+            let wanted = keys.filter(|&(_, key)| may_run(key) || goes_behind(key));
+            let order = |&(_, key): &(usize, usize)| (!state.is_due(key, now), state.had(key));
+            let (first, key) = wanted.min_by_key(order)?;
+            let goes_behind = goes_behind(key);
             let (_, connection) = state.ready.remove(first)?;
             self.ready.fetch_sub(1, Ordering::Relaxed);
             if !goes_behind {

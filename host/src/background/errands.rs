@@ -3,14 +3,12 @@
 //! Where others leave nothing of the processors, a thread in the background would keep what
 //! its request has, and learn of its deadline when nobody waits for it any more. So one that
 //! has not been heard of for a while, or is past its deadline, goes like any other until it is
-//! heard of again.
+//! heard of again. So does one that is done: it holds nobody up, and has locks to take.
 
-use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::thread::{Pid, gettid};
-use tracing::debug;
 
 use super::policy;
 
@@ -31,19 +29,18 @@ pub(super) struct Errand {
 
 #[derive(Debug, PartialEq, Eq)]
 enum State {
-    /// Nothing that anybody waits for.
+    /// The thread goes like any other.
+    Free,
+    /// It goes last, and one will hear of it by then.
+    Last(Instant),
+    /// It goes last, as it may not go like others again, and nobody waits for it.
     Idle,
-    /// Something of which one will hear by then.
-    Until(Instant),
-    /// The same, but the thread goes like any other.
-    Helped,
 }
 
 impl Errands {
-    /// Begins that of the present thread.
-    pub(super) fn begin(&self, deadline: Instant) -> Arc<Errand> {
-        let state = Mutex::new(State::until(deadline));
-        let errand = Arc::new(Errand { thread: gettid(), state });
+    /// Adds the present thread.
+    pub(super) fn add(&self) -> Arc<Errand> {
+        let errand = Arc::new(Errand { thread: gettid(), state: Mutex::new(State::Free) });
         self.all().push(Arc::clone(&errand));
         errand
     }
@@ -65,41 +62,35 @@ impl Errands {
 }
 
 impl Errand {
-    /// Says that the present thread, whose it is, is getting somewhere, and may go last.
+    /// Says that the present thread, whose it is, goes on with something that must be over by
+    /// `deadline`, and lets all others go first.
     pub(super) fn go_on(&self, deadline: Instant) {
-        self.change(State::until(deadline));
-    }
-
-    /// Says that there is nothing more to do for now.
-    pub(super) fn end(&self) {
-        self.change(State::Idle);
-    }
-
-    fn change(&self, state: State) {
-        let before = {
-            let mut current = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            mem::replace(&mut *current, state)
-        };
-        if before == State::Helped {
-            // It could a moment ago.
+        let mut state = self.state();
+        if *state == State::Free {
+            // If it cannot be, the thread goes on as it is, which is no worse than before.
             let _ = policy::go_last();
         }
+        *state = State::Last(deadline.min(Instant::now() + PATIENCE));
+    }
+
+    /// Says that it is done.
+    pub(super) fn end(&self) {
+        let mut state = self.state();
+        let is_free = *state == State::Free || policy::go_like_others(self.thread).is_ok();
+        *state = if is_free { State::Free } else { State::Idle };
     }
 
     fn help(&self, now: Instant) {
         let Ok(mut state) = self.state.try_lock() else { return };
-        if matches!(*state, State::Until(then) if then <= now) {
-            *state = State::Helped;
-            if let Err(error) = policy::go_like_others(self.thread) {
-                debug!(%error, "a thread in the background gets nowhere and cannot be helped");
-            }
+        if matches!(*state, State::Last(until) if until <= now)
+            && policy::go_like_others(self.thread).is_ok()
+        {
+            *state = State::Free;
         }
     }
-}
 
-impl State {
-    fn until(deadline: Instant) -> State {
-        State::Until(deadline.min(Instant::now() + PATIENCE))
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -116,40 +107,63 @@ mod tests {
         fields.split(' ').nth(38) == Some("5")
     }
 
-    #[test]
+    /// Whether threads here may go like others again.
     #[expect(clippy::print_stderr, reason = "what is skipped is said")]
-    fn who_is_not_heard_of_goes_like_others_until_it_is() {
-        let (errands, deadline) = (Errands::default(), Instant::now() + PATIENCE * 60);
-        let errand = errands.begin(deadline);
+    fn may_help() -> bool {
         policy::go_last().unwrap();
-        if policy::go_like_others(gettid()).is_err() {
+        let may = policy::go_like_others(gettid()).is_ok();
+        if !may {
             eprintln!("SKIPPED: it takes CAP_SYS_NICE or a limit RLIMIT_NICE of 20");
+        }
+        may
+    }
+
+    #[test]
+    fn who_is_not_heard_of_goes_like_others_until_it_is() {
+        if !may_help() {
             return;
         }
-        policy::go_last().unwrap();
-        errands.help(Instant::now());
+        let (errands, now) = (Errands::default(), Instant::now());
+        let errand = errands.add();
+        assert!(!goes_last());
+        errand.go_on(now + PATIENCE * 60);
+        errands.help(now);
         assert!(goes_last());
         errands.help(Instant::now() + PATIENCE);
         assert!(!goes_last());
-        errand.go_on(deadline);
-        assert!(goes_last());
-        errand.end();
-        errands.help(Instant::now() + PATIENCE);
+        errand.go_on(now + PATIENCE * 60);
         assert!(goes_last());
     }
 
     #[test]
     fn who_is_past_its_deadline_is_helped_at_once() {
-        let errand = Errands::default().begin(Instant::now());
-        errand.help(Instant::now());
-        assert_eq!(*errand.state.lock().unwrap(), State::Helped);
+        if !may_help() {
+            return;
+        }
+        let errand = Errands::default().add();
+        let now = Instant::now();
+        errand.go_on(now);
+        errand.help(now);
+        assert!(!goes_last());
+    }
+
+    #[test]
+    fn who_is_done_goes_like_others() {
+        if !may_help() {
+            return;
+        }
+        let errand = Errands::default().add();
+        errand.go_on(Instant::now());
+        assert!(goes_last());
+        errand.end();
+        assert!(!goes_last());
     }
 
     #[test]
     fn threads_that_have_ended_are_forgotten() {
         let errands = Errands::default();
-        let kept = errands.begin(Instant::now());
-        drop(errands.begin(Instant::now()));
+        let kept = errands.add();
+        drop(errands.add());
         errands.help(Instant::now());
         assert_eq!(errands.all().len(), 1);
         drop(kept);

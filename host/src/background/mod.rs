@@ -130,19 +130,22 @@ pub(crate) fn enlist(background: &Arc<Background>) {
     BACKGROUND.set(Some(Arc::clone(background)));
 }
 
+/// Makes the present thread one of the background, if it may retreat.
+pub(crate) fn join() {
+    if PLACE.get() == Place::Front
+        && let Some(background) = BACKGROUND.with_borrow(Option::clone)
+    {
+        ERRAND.set(Some(background.errands.add()));
+        PLACE.set(Place::Background);
+    }
+}
+
 /// Lets all other threads go before this one from now on, if it may retreat. What it is at
 /// must be over by `deadline`.
 pub(crate) fn retreat(deadline: Instant) {
-    if PLACE.get() == Place::Background {
-        return;
-    }
-    if let Some(background) = BACKGROUND.with_borrow(Option::clone) {
-        let errand = background.errands.begin(deadline);
-        // If it cannot be, the thread goes on as it is, which is no worse than before.
-        if go_last().is_ok() {
-            PLACE.set(Place::Background);
-            ERRAND.set(Some(errand));
-        }
+    if PLACE.get() == Place::Front {
+        join();
+        go_on(deadline);
     }
 }
 
@@ -151,19 +154,29 @@ pub(crate) fn place() -> Place {
     PLACE.get()
 }
 
-/// In the background, begins something that must be over by `deadline`.
-pub(crate) fn begin(deadline: Instant) {
+/// In the background, goes on with something that must be over by `deadline`.
+pub(crate) fn go_on(deadline: Instant) {
     with_errand(|errand| errand.go_on(deadline));
 }
 
-/// In the background, ends it.
+/// In the background, is done with it.
 pub(crate) fn end() {
     with_errand(Errand::end);
 }
 
-/// In the background, waits for a turn until `deadline`; one that it has already is passed
-/// on first, if anybody waits for it.
+/// In the background, waits for a turn until `deadline`.
 pub(crate) fn take_turn(deadline: Instant) {
+    with_background(|background| {
+        if !HAS_TURN.get() {
+            HAS_TURN.set(background.take(deadline));
+            look();
+        }
+    });
+}
+
+/// In the background, goes on with something that must be over by `deadline`, with a turn that
+/// it waits for; one that it has already is passed on first, if anybody waits for it.
+pub(crate) fn go_on_in_turn(deadline: Instant) {
     with_background(|background| {
         if HAS_TURN.get() {
             if is_crowded_out() {
@@ -172,16 +185,12 @@ pub(crate) fn take_turn(deadline: Instant) {
                 look();
             }
             if background.is_wanted() {
-                HAS_TURN.set(false);
-                background.give();
+                give_turn();
             }
         }
-        if !HAS_TURN.get() {
-            begin(deadline);
-            HAS_TURN.set(background.take(deadline));
-            look();
-        }
-        begin(deadline);
+        go_on(deadline);
+        take_turn(deadline);
+        go_on(deadline);
     });
 }
 

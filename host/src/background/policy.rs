@@ -15,7 +15,7 @@ pub(crate) fn go_last() -> io::Result<()> {
 /// # Errors
 ///
 /// This process may not: neither has it the capability `CAP_SYS_NICE`, nor does its limit
-/// `RLIMIT_NICE` allow the nice value that it has.
+/// `RLIMIT_NICE` allow the nice value that it has (it must be 20 less that value).
 pub(super) fn go_like_others(thread: Pid) -> io::Result<()> {
     set(thread, libc::SCHED_OTHER)
 }

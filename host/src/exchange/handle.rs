@@ -92,7 +92,10 @@ pub(super) fn handle(
         (Ok(()), Some(_)) if connection.deadline < started => {
             (Err(Fault::Overloaded), Cost::default())
         }
-        (Ok(()), Some(endpoint)) => call_handler(endpoint, id, &request),
+        (Ok(()), Some(endpoint)) => {
+            background::go_on(connection.deadline);
+            call_handler(endpoint, id, &request)
+        }
     };
     let asked = Asked { id, head_only: method == "HEAD", close };
     let response = response.map(|mut response| {

@@ -80,7 +80,7 @@ fn confine() -> io::Result<()> {
         let most = getrlimit(Resource::As).maximum.map_or(most, |maximum| maximum.min(most));
         setrlimit(Resource::As, Rlimit { current: Some(most), maximum: Some(most) })?;
     }
-    for resource in [Resource::Core, Resource::Nofile] {
+    for resource in [Resource::Core, Resource::Nofile, Resource::Nice] {
         setrlimit(resource, Rlimit { current: Some(0), maximum: Some(0) })?;
     }
     Ok(())

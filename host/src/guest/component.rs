@@ -185,7 +185,7 @@ impl Handler for Component {
     fn handle(&self, request: &Request<'_>, call: &Call<'_>) -> Result<Response, Fault> {
         let _runtime = self.engine.runtime().enter();
         let mut store = self.store(call);
-        background::begin(store.data().deadline);
+        background::go_on(store.data().deadline);
         let mut instantiate = Duration::ZERO;
         let answer = self.call(&mut store, request, call.args, &mut instantiate);
         let now = Instant::now();
@@ -245,7 +245,7 @@ fn at_tick(mut store: StoreContextMut<'_, State>) -> Result<UpdateDeadline> {
         if !state.meter.origin.account.has_credit(TICK) {
             background::retreat(state.deadline);
         }
-        background::take_turn(state.deadline);
+        background::go_on_in_turn(state.deadline);
     }
     Ok(UpdateDeadline::Continue(1))
 }

@@ -64,7 +64,7 @@ impl Wait<'_> {
                 Err(_) => Err(Trap::Interrupt.into()),
             }
         });
-        background::take_turn(*deadline);
+        background::go_on_in_turn(*deadline);
         result
     }
 }

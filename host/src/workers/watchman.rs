@@ -36,6 +36,8 @@ impl Workers {
         let mut pause = LOOK;
         while !self.ended.load(Ordering::Relaxed) {
             thread::sleep(pause);
+            // First, as those who get nowhere may have locks.
+            self.background.help();
             pause = if self.turns.look() { LOOK } else { IDLE_LOOK };
             if self.service.admission.ready() > 0 {
                 // All who could run them may have begun to wait for sockets just before.
@@ -47,7 +49,6 @@ impl Workers {
                 complained = Some(Instant::now());
                 error!(%error, "cannot start a thread; trying again");
             }
-            self.background.help();
             if swept.elapsed() >= SWEEP {
                 swept = Instant::now();
                 self.sweep();

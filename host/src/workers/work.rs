@@ -75,6 +75,7 @@ impl Workers {
                 }
             }
             if background::place() == Place::Background {
+                background::end();
                 seat.leave();
             }
             if self.service.admission.ready() > 0 {
@@ -90,10 +91,10 @@ impl Workers {
     /// What a thread in the background does.
     pub(super) fn work_behind(&self) {
         background::enlist(&self.background);
+        background::join();
         let Some(seat) = self.turns.seat(self.watchman) else { return };
         while !self.ended.load(Ordering::Relaxed) {
             let Some(connection) = self.service.admission.next_behind(IDLE_BEHIND) else { return };
-            background::retreat(connection.deadline);
             background::take_turn(connection.deadline);
             self.advance(connection, seat);
             background::give_turn();

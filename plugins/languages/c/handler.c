@@ -52,9 +52,9 @@ static void describe(plugin_request_t *request, plugin_list_string_t *args, plug
   print("{\"method\":");
   print_string(request->method.ptr, request->method.len, true);
   print(",\"query\":");
-  print_list(&request->query.ptr->f0, request->query.len, true);
+  print_list((plugin_string_t *)request->query.ptr, request->query.len, true);
   print(",\"headers\":");
-  print_list(&request->headers.ptr->f0, request->headers.len, true);
+  print_list((plugin_string_t *)request->headers.ptr, request->headers.len, true);
   print(",\"data\":");
   if (!request->data.is_some) print("null");
   else print_string(request->data.val.ptr, request->data.val.len, false);

@@ -1,27 +1,41 @@
 //! The kernel's limits that serving wants raised, while this process may do that.
 
-use rustix::process::{Resource, Rlimit, getpriority_process, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, geteuid, getpriority_process, getrlimit, setrlimit};
+use rustix::thread::{CapabilitySet, capabilities};
 use tracing::{debug, warn};
 
 /// What could not be raised.
 pub struct Limits {
     descriptors: rustix::io::Result<()>,
     priority: rustix::io::Result<()>,
+    was_root: bool,
 }
 
 /// Raises them, before this process becomes another user.
 pub fn raise() -> Limits {
-    Limits { descriptors: raise_descriptors(), priority: raise_priority() }
+    let (descriptors, priority) = (raise_descriptors(), raise_priority());
+    Limits { descriptors, priority, was_root: geteuid().is_root() }
 }
 
 impl Limits {
-    /// Logs what could not be raised.
+    /// Logs what could not be raised and is needed, now that this process is who it will be.
     pub fn log(&self) {
         if let Err(error) = self.descriptors {
             warn!(%error, "cannot raise the limit of open files");
         }
-        if let Err(error) = self.priority {
-            debug!(%error, "threads that went last cannot go like others again; LimitNICE=+0 lets them");
+        let needs_no_limit =
+            capabilities(None).is_ok_and(|own| own.effective.contains(CapabilitySet::SYS_NICE));
+        if let Err(error) = self.priority
+            && !needs_no_limit
+        {
+            const SAYS: &str = "handlers to whom other programs leave no processor will notice \
+                their deadlines late; LimitNICE=+0, or --ulimit nice=20, mends that";
+            // Everybody else may never do it.
+            if self.was_root {
+                warn!(%error, "{SAYS}");
+            } else {
+                debug!(%error, "{SAYS}");
+            }
         }
     }
 }
