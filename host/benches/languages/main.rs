@@ -40,6 +40,9 @@ fn main() -> Result<()> {
     if is_wanted("rust") {
         let greeting = project::build(&root().join("plugins/hello"))?;
         all.push(Files { language: "Rust", greeting, looping: guest("spin")? });
+        // As those in C and Zig do.
+        let greeting = project::build(&root().join("host/benches/compare/handler"))?;
+        all.push(Files { language: "Rust, bare", greeting, looping: guest("spin")? });
     }
     for language in LANGUAGES.iter().filter(|language| is_wanted(language.folder)) {
         let missing = language.missing()?;
