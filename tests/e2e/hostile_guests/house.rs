@@ -156,6 +156,8 @@ impl House {
         })?;
         ensure!(told(&lines) == faults, "{} lines of {faults} faults", told(&lines));
         let name = format!("tenant=\"g{number}\"");
+        // On a busy machine some are still loaded when the first are asked.
+        lines.retain(|line| !line.contains(" picohttp_host::reload: serving all that there are "));
         for line in &lines {
             ensure!(line.contains(&name), "{line}");
             ensure!(!line.contains(|c: char| c.is_control()), "{line:?}");
