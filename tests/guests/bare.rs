@@ -8,7 +8,7 @@ picohttp::import_nothing!();
 fn print(request: &Request, response: &mut Response) {
     println!("out");
     eprintln!("err");
-    let names = std::env::var_os("NAME").is_some();
+    let has_name = std::env::var_os("NAME").is_some();
     assert!(request.path[0] != "panic", "asked to");
-    response.data = format!("{names}").into();
+    response.data = format!("{has_name}").into();
 }

@@ -40,7 +40,7 @@ fn main() -> Result<()> {
     if is_wanted("rust") {
         let greeting = project::build(&root().join("plugins/hello"))?;
         all.push(Files { language: "Rust", greeting, looping: guest("spin")? });
-        // As those in C and Zig do.
+        // One that imports nothing, like those in C and Zig.
         let greeting = project::build(&root().join("host/benches/compare/handler"))?;
         all.push(Files { language: "Rust, bare", greeting, looping: guest("spin")? });
     }

@@ -71,14 +71,12 @@ fn write_clock(text: &mut impl Write, time: OffsetDateTime) -> io::Result<()> {
     write_digits(text, time.second().into(), 2)
 }
 
-/// Writes the last digits of a number, at most four.
-fn write_digits(text: &mut impl Write, mut number: u32, digits: usize) -> io::Result<()> {
-    let mut buffer = [b'0'; 4];
-    for digit in buffer.iter_mut().rev() {
-        *digit += (number % 10) as u8;
-        number /= 10;
+fn write_digits(text: &mut impl Write, number: u32, digits: u32) -> io::Result<()> {
+    for place in (0..digits).rev() {
+        let digit = number / 10_u32.pow(place) % 10;
+        text.write_all(&[b'0' + digit as u8])?;
     }
-    text.write_all(buffer.get(buffer.len().saturating_sub(digits)..).unwrap_or_default())
+    Ok(())
 }
 
 #[cfg(test)]

@@ -93,6 +93,7 @@ pub(super) fn handle(
             (Err(Fault::Overloaded), Cost::default())
         }
         (Ok(()), Some(endpoint)) => {
+            // Components have deadlines of their own, and say so; others have none.
             background::go_on(connection.deadline);
             call_handler(endpoint, id, &request)
         }

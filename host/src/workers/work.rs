@@ -97,8 +97,8 @@ impl Workers {
             let Some(connection) = self.service.admission.next_behind(IDLE_BEHIND) else { return };
             background::take_turn(connection.deadline);
             self.advance(connection, seat);
-            background::give_turn();
             background::end();
+            background::give_turn();
         }
     }
 

@@ -102,6 +102,28 @@ fn instances_are_pooled_as_without_confinement() -> Result<()> {
     Ok(())
 }
 
+/// Threads that went last go like others again at their deadlines, which the limit allows.
+#[test]
+fn somebody_else_may_help_threads_or_says_that_it_may_not() -> Result<()> {
+    if !is_root()? {
+        return Ok(());
+    }
+    let folder = folder("")?;
+    fs::write(folder.path("hello.wasm"), fs::read(plugin("hello")?)?)?;
+    let mut command = command();
+    command.arg(folder.path("hello.wasm")).args(["--user", NOBODY]);
+    let host = Running::start(&mut command)?;
+    let limits = fs::read_to_string(format!("/proc/{}/limits", host.id()))?;
+    let nice = limits.lines().find_map(|line| line.strip_prefix("Max nice priority"));
+    let nice = nice.and_then(|line| line.split_whitespace().next()).context("no limit")?;
+    if nice.parse::<u32>()? < 20 {
+        return host.wait_for("LimitNICE=+0");
+    }
+    host.get("/hello")?;
+    ensure!(!host.log().contains("LimitNICE"), "{}", host.log());
+    Ok(())
+}
+
 #[test]
 fn who_asks_for_it_is_not_confined() -> Result<()> {
     let host = Running::start(command().arg(plugin("hello")?).args(["--confine", "off"]))?;
