@@ -23,7 +23,7 @@ pub struct Deployer {
     engine: Engine,
     cache: Cache,
     loaded: Mutex<HashMap<Digest, Component>>,
-    /// Whether any of it may be served by now.
+    /// Whether all of some plan is served by now.
     serves: AtomicBool,
 }
 
@@ -114,10 +114,8 @@ impl Deployer {
         let (handlers, errors) = self.take_handlers(plan, &mut sources);
         let is_pending = |loaded: &&Loaded| matches!(loaded, Loaded::Pending);
         let pending = sources.values().filter(is_pending).count();
-        match effort {
-            // The rest is being compiled meanwhile, and kept with this.
-            Effort::Load => self.serves.store(true, Ordering::Relaxed),
-            Effort::Compile => self.keep(sources),
+        if effort == Effort::Compile {
+            self.keep(sources);
         }
         let count = handlers.iter().flatten().count();
         Deployment { tenants: tenants(plan, handlers), handlers: count, pending, errors }

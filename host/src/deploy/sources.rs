@@ -123,7 +123,7 @@ impl Deployer {
         Ok(Loaded::Ready(digest, component))
     }
 
-    /// What compiles. As soon as there is something to serve, that goes first.
+    /// What compiles. Once all of a start is served, that goes first.
     fn engine(&self) -> Engine {
         match self.serves.load(Ordering::Relaxed) {
             true => self.engine.compiling_last(),

@@ -197,7 +197,7 @@ fn configuration(rows: &[Row]) -> Result<String> {
         "[server]\naddr = '127.0.0.1:0'\nadmin_addr = '127.0.0.1:0'\nmax_concurrent_requests = {}\n\
          access_log = 'requests'\naccess_log_format = 'json'\ncache_dir = 'cache'\n\
          compile_timeout = '60s'\n\
-         [defaults]\nmax_memory = '16MiB'\nmax_response_size = '1MiB'\n\
+         [defaults]\ntimeout = '120s'\nmax_memory = '16MiB'\nmax_response_size = '1MiB'\n\
          max_concurrent_requests = {CLIENTS}\n\
          [[tenant]]\nname = 'healthy'\nsource = {healthy:?}\n",
         CLIENTS + 1
