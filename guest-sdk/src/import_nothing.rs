@@ -11,10 +11,9 @@
 /// picohttp::import_nothing!();
 /// ```
 ///
-/// at the top of its crate takes that away, and about a sixth of what a small request costs
-/// the host. What is printed is lost then, a panic's message, too; `std::env::var` finds nothing;
-/// and files cannot be written. Whoever opens a file, or asks for all variables, imports again
-/// what that takes.
+/// at the top of its crate takes that away. What is printed is lost then, a panic's message,
+/// too; `std::env::var` finds nothing; and files cannot be written. Whoever opens a file, or asks
+/// for all variables, imports again what that takes.
 #[macro_export]
 macro_rules! import_nothing {
     () => {
