@@ -88,7 +88,7 @@ impl Guests {
     fn of(language: &Language) -> Result<Guests> {
         Ok(Guests {
             example: serve(language, Handler::Example, Duration::from_secs(30))?,
-            misbehaving: serve(language, Handler::Misbehave, Duration::from_secs(2))?,
+            misbehaving: serve(language, Handler::Misbehave, Duration::from_secs(5))?,
         })
     }
 

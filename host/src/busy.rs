@@ -52,6 +52,11 @@ pub(crate) fn thread_clock() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
+/// How long processors have been busy with this process.
+pub(crate) fn process_clock() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use std::thread;

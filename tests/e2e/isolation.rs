@@ -126,7 +126,7 @@ fn all_time_out(clients: Vec<Client>) -> Result<()> {
 
 #[test]
 fn with_every_slot_taken_others_are_told_so_and_then_served() -> Result<()> {
-    let slots: &Slots = Box::leak(Box::new(Slots::new(Duration::from_secs(1))?));
+    let slots: &Slots = Box::leak(Box::new(Slots::new(Duration::from_secs(3))?));
     let server = HttpServer::new(slots).max_concurrent_requests(CONCURRENT).max_queue(0);
     let host = Host::serve(server)?;
     for _ in 0..2 {
@@ -143,7 +143,7 @@ fn with_every_slot_taken_others_are_told_so_and_then_served() -> Result<()> {
 
 #[test]
 fn a_request_in_line_is_served_when_a_runaway_ends() -> Result<()> {
-    let slots: &Slots = Box::leak(Box::new(Slots::new(Duration::from_millis(300))?));
+    let slots: &Slots = Box::leak(Box::new(Slots::new(Duration::from_secs(3))?));
     let server = HttpServer::new(slots).max_concurrent_requests(CONCURRENT);
     let host = Host::serve(server)?;
     let runaways = take_all(&host, slots)?;
@@ -159,7 +159,7 @@ fn an_engine_without_a_free_slot_is_overloaded() -> Result<()> {
         allocation: Some(Allocation::Pooling),
         ..EngineOptions::default()
     })?;
-    let sandbox = Sandbox { timeout: Duration::from_secs(1), ..Sandbox::default() };
+    let sandbox = Sandbox { timeout: Duration::from_secs(3), ..Sandbox::default() };
     let sleeper = load_into(&engine, "sleep_forever", sandbox)?;
     let other = load_into(&engine, "answer", Sandbox::default())?;
     thread::scope(|scope| {

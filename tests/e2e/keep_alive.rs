@@ -139,7 +139,7 @@ fn an_idle_connection_is_closed_in_silence() -> Result<()> {
 
 #[test]
 fn a_later_request_that_is_slow_is_told_so() -> Result<()> {
-    let timeouts = Timeouts { head: Duration::from_millis(200), ..Timeouts::default() };
+    let timeouts = Timeouts { head: Duration::from_secs(1), ..Timeouts::default() };
     let host = Host::serve(server().timeouts(timeouts).keep_alive(KeepAlive::default()))?;
     let mut client = Client::connect(host.address())?;
     client.send("GET /a HTTP/1.1\r\n\r\n")?;
@@ -151,7 +151,7 @@ fn a_later_request_that_is_slow_is_told_so() -> Result<()> {
 
 #[test]
 fn a_request_begun_behind_another_is_not_idle() -> Result<()> {
-    let timeouts = Timeouts { head: Duration::from_millis(200), ..Timeouts::default() };
+    let timeouts = Timeouts { head: Duration::from_secs(1), ..Timeouts::default() };
     let keep_alive = KeepAlive { idle: Duration::from_secs(3600), ..KeepAlive::default() };
     let host = Host::serve(server().timeouts(timeouts).keep_alive(keep_alive))?;
     let mut client = Client::connect(host.address())?;
@@ -163,8 +163,8 @@ fn a_request_begun_behind_another_is_not_idle() -> Result<()> {
 
 #[test]
 fn a_line_end_behind_a_request_begins_no_other() -> Result<()> {
-    let timeouts = Timeouts { head: Duration::from_millis(50), ..Timeouts::default() };
-    let keep_alive = KeepAlive { idle: Duration::from_millis(500), ..KeepAlive::default() };
+    let timeouts = Timeouts { head: Duration::from_millis(300), ..Timeouts::default() };
+    let keep_alive = KeepAlive { idle: Duration::from_secs(1), ..KeepAlive::default() };
     let host = Host::serve(server().timeouts(timeouts).keep_alive(keep_alive))?;
     for line_end in ["\n", "\r\n", "\r\n\r\n"] {
         let mut client = Client::connect(host.address())?;

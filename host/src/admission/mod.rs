@@ -170,7 +170,7 @@ impl Admission {
     }
 
     /// Ends a run, and gives its room to the next in line. What was done in the background
-    /// has been had from nobody.
+    /// has been had from next to nobody.
     pub(crate) fn leave(&self, connection: &mut Connection, lane: &Lane, run: &Run) {
         let mut state = self.state();
         if mem::take(&mut connection.is_behind) {

@@ -5,6 +5,7 @@
 //! has not been heard of for a while, or is past its deadline, goes like any other until it is
 //! heard of again. So does one that is done: it holds nobody up, and has locks to take.
 
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,8 @@ use rustix::thread::{Pid, gettid};
 use super::policy;
 
 /// How long a thread may get nowhere: ten times what a guest runs between two looks at its clock.
-/// So handlers have some hundredths of each processor even beside programs that never rest.
+/// So handlers have some hundredths of each processor even beside programs that never rest, if
+/// threads here may be helped.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What a server's threads in the background are at.
@@ -28,20 +30,17 @@ pub(super) struct Errand {
     state: Mutex<State>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum State {
-    /// The thread goes like any other.
-    Free,
-    /// It goes last, and one will hear of it by then.
-    Last(Instant),
-    /// It goes last, as it may not go like others again, and nobody waits for it.
-    Idle,
+#[derive(Debug, Default)]
+struct State {
+    goes_last: bool,
+    /// When it is helped, unless it is heard of before. Nobody waits for one that is done.
+    help_at: Option<Instant>,
 }
 
 impl Errands {
     /// Adds the present thread.
     pub(super) fn add(&self) -> Arc<Errand> {
-        let errand = Arc::new(Errand { thread: gettid(), state: Mutex::new(State::Free) });
+        let errand = Arc::new(Errand { thread: gettid(), state: Mutex::default() });
         self.all().push(Arc::clone(&errand));
         errand
     }
@@ -66,27 +65,27 @@ impl Errand {
     /// Says that the present thread, whose it is, goes on with something that must be over by
     /// `deadline`, and lets all others go first.
     pub(super) fn go_on(&self, deadline: Instant) {
-        let mut state = self.state();
-        if *state == State::Free {
+        let help_at = Some(deadline.min(Instant::now() + PATIENCE));
+        let before = mem::replace(&mut *self.state(), State { goes_last: true, help_at });
+        // Without the lock: who goes last may be without a processor from here on.
+        if !before.goes_last {
             // If it cannot be, the thread goes on as it is, which is no worse than before.
             let _ = policy::go_last();
         }
-        *state = State::Last(deadline.min(Instant::now() + PATIENCE));
     }
 
     /// Says that it is done.
     pub(super) fn end(&self) {
-        let mut state = self.state();
-        let is_free = *state == State::Free || policy::go_like_others(self.thread).is_ok();
-        *state = if is_free { State::Free } else { State::Idle };
+        let goes_last = policy::go_like_others(self.thread).is_err();
+        *self.state() = State { goes_last, help_at: None };
     }
 
+    /// Helps it if it is time, and again later: it may have been about to go last just now.
     fn help(&self, now: Instant) {
         let Ok(mut state) = self.state.try_lock() else { return };
-        if matches!(*state, State::Last(until) if until <= now)
-            && policy::go_like_others(self.thread).is_ok()
-        {
-            *state = State::Free;
+        if state.help_at.is_some_and(|at| at <= now) {
+            state.goes_last &= policy::go_like_others(self.thread).is_err();
+            state.help_at = Some(now + PATIENCE);
         }
     }
 

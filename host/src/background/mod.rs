@@ -1,8 +1,9 @@
 //! Threads that let all others go first.
 //!
-//! Their time is what others leave (`SCHED_IDLE`, see sched(7)). No privilege is needed to
-//! retreat so, but one would be to return. Some threads do nothing else; and one whose
-//! handler runs for long retreats with it, ends when that is over, and is replaced.
+//! Their time is what others leave (`SCHED_IDLE`, see sched(7)), and a little more if that is
+//! nothing ([`errands`]). No privilege is needed to retreat so, but one is to return. Some
+//! threads do nothing else; and one whose handler runs for long retreats with it, ends when
+//! that is over, and is replaced.
 //!
 //! As many of them as there are processors have a turn, the others wait for theirs: one
 //! that had a lock while many others had the processor before it would keep those waiting
@@ -31,8 +32,10 @@ pub(crate) use policy::go_last;
 /// How long a turn is looked at before it is judged.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// How long a turn rests that got less of its processor than others did.
+/// How long a turn rests that got less of its processor than others did: at least so long, and
+/// so many times what it got.
 const REST: Duration = Duration::from_millis(40);
+const RESTS: u32 = 4;
 
 thread_local! {
     /// The background that the present thread may retreat to. There is none for threads of
@@ -179,9 +182,9 @@ pub(crate) fn take_turn(deadline: Instant) {
 pub(crate) fn go_on_in_turn(deadline: Instant) {
     with_background(|background| {
         if HAS_TURN.get() {
-            if is_crowded_out() {
+            if let Some(had) = crowded_out() {
                 let left = deadline.saturating_duration_since(Instant::now());
-                thread::sleep(REST.min(left));
+                thread::sleep(had.saturating_mul(RESTS).max(REST).min(left));
                 look();
             }
             if background.is_wanted() {
@@ -198,17 +201,17 @@ fn look() {
     LOOKED_AT.set(Some((Instant::now(), thread_clock())));
 }
 
-/// Whether others had the present thread's processor for most of the time since the last
-/// look.
-fn is_crowded_out() -> bool {
-    let Some((looked_at, had)) = LOOKED_AT.get() else { return false };
+/// What the present thread had of its processor since the last look, if others had it for most
+/// of that time.
+fn crowded_out() -> Option<Duration> {
+    let (looked_at, had) = LOOKED_AT.get()?;
     let time = looked_at.elapsed();
     if time < LOOK {
-        return false;
+        return None;
     }
     let had = thread_clock().saturating_sub(had);
     look();
-    had < time / 2
+    (had < time / 2).then_some(had)
 }
 
 /// In the background, gives up the turn.

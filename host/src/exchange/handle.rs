@@ -95,7 +95,10 @@ pub(super) fn handle(
         (Ok(()), Some(endpoint)) => {
             // Components have deadlines of their own, and say so; others have none.
             background::go_on(connection.deadline);
-            call_handler(endpoint, id, &request)
+            let called = call_handler(endpoint, id, &request);
+            // What follows takes locks that all wait for.
+            background::end();
+            called
         }
     };
     let asked = Asked { id, head_only: method == "HEAD", close };

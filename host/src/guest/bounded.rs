@@ -1,21 +1,28 @@
 //! A command that is given bytes and gives bytes back, within a time of its own.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, Write};
+use std::num::NonZero;
 use std::os::fd::AsFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::{Errno, ioctl_fionbio};
+use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, getrlimit, pidfd_open, prlimit};
 
+use crate::busy::process_clock;
 use crate::connection::after;
 
 /// Who was kept from its work may go on beyond its time: until processors have been busy with
 /// it for this part of its time, and for this many times as long at the most.
 const STARVED: u32 = 4;
+
+/// How long a command that goes last waits for processors that are busy with other programs.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a command may take.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +33,18 @@ pub(super) struct Bounds {
     pub(super) threads: u32,
     /// How much it may write to each of its outputs, in bytes.
     pub(super) output: u64,
+    /// Whether it lets all others go first.
+    pub(super) goes_last: bool,
+}
+
+/// What became of a command.
+pub(super) enum Outcome {
+    Ended(Ended),
+    /// Its time was over. It has been killed.
+    Late,
+    /// It went last and got next to nothing, for no good of this process: others were busy. It
+    /// has been killed.
+    Crowded,
 }
 
 /// A command that has ended by itself.
@@ -56,33 +75,36 @@ impl Ended {
     }
 }
 
-/// Runs a command to its end. There is none if its time is over before; it has been killed
-/// then.
+/// Runs a command to its end.
 ///
 /// Its outputs are files in memory, so nobody need read them while it runs.
-pub(super) fn run(
-    command: &mut Command,
-    input: &[u8],
-    bounds: Bounds,
-) -> io::Result<Option<Ended>> {
-    let started = Instant::now();
+pub(super) fn run(command: &mut Command, input: &[u8], bounds: Bounds) -> io::Result<Outcome> {
+    let (started, clock) = (Instant::now(), process_clock());
     let (output, errors) = (file_in_memory()?, file_in_memory()?);
     command.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(errors.try_clone()?);
     let mut process = Running(command.spawn()?);
     // It has been given nothing yet.
-    let Bounds { time, threads, output: most } = bounds;
+    let Bounds { time, threads, output: most, goes_last } = bounds;
     process.limit(Resource::Fsize, most)?;
     // Should nobody wait for it any more, this ends it.
     process.limit_work(time.saturating_mul(threads))?;
     let last = after(started, time.saturating_mul(STARVED));
     process.give(input, last)?;
+    if goes_last && !process.has_ended(after(started, PATIENCE.min(time)))? {
+        let own = process_clock().saturating_sub(clock);
+        if process.is_crowded_out(started.elapsed(), own) {
+            return Ok(Outcome::Crowded);
+        }
+    }
     let mut has_ended = process.has_ended(after(started, time))?;
     if !has_ended {
         process.limit_work(time / STARVED)?;
         has_ended = process.has_ended(last)?;
     }
-    let status = if has_ended { Some(process.0.wait()?) } else { None };
-    Ok(status.map(|status| Ended { status, output, errors }))
+    if !has_ended {
+        return Ok(Outcome::Late);
+    }
+    Ok(Outcome::Ended(Ended { status: process.0.wait()?, output, errors }))
 }
 
 impl Running {
@@ -99,6 +121,24 @@ impl Running {
     fn limit_work(&self, time: Duration) -> io::Result<()> {
         let seconds = time.saturating_add(Duration::from_millis(500)).as_secs();
         self.limit(Resource::Cpu, seconds.max(1))
+    }
+
+    /// Whether in that time it had little of the processors, and this process, which had `own`,
+    /// not much either.
+    fn is_crowded_out(&self, time: Duration, own: Duration) -> bool {
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let all = time.saturating_mul(processors.try_into().unwrap_or(u32::MAX));
+        own < all / STARVED && self.work().is_some_and(|work| work < time / STARVED)
+    }
+
+    /// How long processors have been busy with it: fields 14 and 15 of proc_pid_stat(5).
+    fn work(&self) -> Option<Duration> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).ok()?;
+        let (_, fields) = stat.rsplit_once(") ")?;
+        let mut fields = fields.split(' ').skip(11).map(str::parse::<u64>);
+        let ticks = fields.next()?.ok()?.checked_add(fields.next()?.ok()?)?;
+        let second = clock_ticks_per_second();
+        Some(Duration::from_millis(ticks.checked_mul(1000)?.checked_div(second)?))
     }
 
     /// Writes to its standard input, and closes that. Whether it reads it all is its own

@@ -18,7 +18,7 @@ use crate::background;
 /// The exit code for a component that cannot be compiled: sysexits' `EX_DATAERR`.
 pub(super) const REFUSED: u8 = 65;
 
-/// Says in the environment that all other processes go first.
+/// Says in the environment that all other processes go before what compiles.
 pub(super) const GOES_LAST: &str = "PICOHTTP_GOES_LAST";
 
 /// Says in the environment how much address space the process may have, in bytes.
@@ -34,8 +34,8 @@ const STACK: usize = 8 << 20;
 /// what is wrong with it. A [`Compiler`](crate::Compiler) starts processes that do nothing
 /// but this.
 ///
-/// The process gives up what it does not need, and lets all others go first while there are
-/// clients to serve. It ends with the thread that has started it.
+/// The process gives up what it does not need, and lets all others go first if it is told to.
+/// It ends with the thread that has started it.
 pub fn compile_stdin() -> ExitCode {
     match confine().map_err(Into::into).and_then(|()| on_a_stack(compile)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -58,6 +58,10 @@ fn on_a_stack(run: fn() -> wasmtime::Result<()>) -> wasmtime::Result<()> {
 fn compile() -> wasmtime::Result<()> {
     let mut component = Vec::new();
     stdin().lock().take(MAX_COMPONENT + 1).read_to_end(&mut component)?;
+    if env::var_os(GOES_LAST).is_some() {
+        // If it cannot be, others have less, but what they had without this.
+        let _ = background::go_last();
+    }
     let compiled = engine::for_compiling()?.precompile_component(&component)?;
     stdout().lock().write_all(&compiled)?;
     Ok(())
@@ -69,10 +73,6 @@ fn confine() -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     set_no_new_privs(true)?;
     chdir("/")?;
-    if env::var_os(GOES_LAST).is_some() {
-        // If it cannot be, others have less, but what they had without this.
-        let _ = background::go_last();
-    }
     // The parent could set it while libraries are still being loaded, which then die without a
     // word.
     if let Ok(most) = env::var(MEMORY) {

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::bounded::{self, Bounds, Ended};
+use super::bounded::{self, Bounds, Ended, Outcome};
 use super::compile_stdin::{GOES_LAST, MEMORY, NO_STACK, REFUSED};
 use super::load::{MAX_COMPILED, quote};
 use super::load_error::LoadError;
@@ -88,11 +88,16 @@ impl Compiler {
         Compiler(Place::Command { program: program.into(), args, limits, goes_last: false })
     }
 
-    /// The same compiler, which lets all other processes go first if it is one of its own.
+    /// The same compiler, which lets all other processes go first if it is one of its own; where
+    /// those leave it nothing, and are none of ours, it begins again and goes like them.
     pub(super) fn going_last(&self) -> Compiler {
+        self.with_place_in_line(true)
+    }
+
+    fn with_place_in_line(&self, last: bool) -> Compiler {
         let mut compiler = self.clone();
         if let Place::Command { goes_last, .. } = &mut compiler.0 {
-            *goes_last = true;
+            *goes_last = last;
         }
         compiler
     }
@@ -106,33 +111,36 @@ impl Compiler {
             Place::InProcess => engine.precompile_component(component).map_err(LoadError::invalid),
             Place::Command { program, args, limits, goes_last } => {
                 let mut command = Command::new(program);
-                let bounds = limits.bounds(component.len() as u64);
+                let bounds = limits.bounds(component.len() as u64, *goes_last);
                 command.args(args).env_clear().env(THREADS, bounds.threads.to_string());
                 command.env(MEMORY, limits.memory.to_string());
                 if *goes_last {
                     command.env(GOES_LAST, "1");
                 }
-                let ended = bounded::run(&mut command, component, bounds);
-                judge(ended.map_err(LoadError::NoCompiler)?, bounds, limits.memory)
+                let outcome = bounded::run(&mut command, component, bounds);
+                match outcome.map_err(LoadError::NoCompiler)? {
+                    Outcome::Ended(ended) => judge(ended, bounds, limits.memory),
+                    Outcome::Late => Err(LoadError::CompileTime(bounds.time)),
+                    Outcome::Crowded => self.with_place_in_line(false).compile(engine, component),
+                }
             }
         }
     }
 }
 
 impl CompileLimits {
-    fn bounds(&self, component: u64) -> Bounds {
+    fn bounds(&self, component: u64, goes_last: bool) -> Bounds {
         let more = Duration::from_secs(component / PER_SECOND);
         let time = self.time.saturating_add(more);
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         let threads = u32::try_from(processors).map_or(MAX_THREADS, |all| all.min(MAX_THREADS));
         let output = component.saturating_mul(GROWTH).saturating_add(MIN_COMPILED);
-        Bounds { time, threads, output: output.min(MAX_COMPILED) }
+        Bounds { time, threads, output: output.min(MAX_COMPILED), goes_last }
     }
 }
 
 /// What a compiler has made, or why it made nothing.
-fn judge(ended: Option<Ended>, bounds: Bounds, memory: u64) -> Result<Vec<u8>, LoadError> {
-    let Some(mut ended) = ended else { return Err(LoadError::CompileTime(bounds.time)) };
+fn judge(mut ended: Ended, bounds: Bounds, memory: u64) -> Result<Vec<u8>, LoadError> {
     if ended.status.success() {
         return ended.output().map_err(LoadError::NoCompiler);
     }

@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::{Child, Command};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use picohttp_host::{
@@ -57,12 +59,62 @@ fn children(process: u32) -> Result<Vec<u32>> {
     Ok(children)
 }
 
+/// Whether the kernel lets a thread of a process run only when no other would.
+fn goes_last(process: u32) -> Result<bool> {
+    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+        let stat = fs::read_to_string(thread?.path().join("stat")).unwrap_or_default();
+        // The fields behind the name, see proc_pid_stat(5).
+        let policy = stat.rsplit(')').next().and_then(|rest| rest.split_ascii_whitespace().nth(38));
+        if policy == Some("5") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Programs that never rest, twice as many as there are processors, until this is dropped.
+struct Busy(Vec<Child>);
+
+impl Busy {
+    fn start() -> Result<Busy> {
+        let mut busy = Busy(Vec::new());
+        for _ in 0..2 * thread::available_parallelism()?.get() {
+            let program = Command::new("sh").args(["-c", "while :; do :; done"]).spawn();
+            busy.0.push(program?);
+        }
+        Ok(busy)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        for program in &mut self.0 {
+            let _ = program.kill();
+            let _ = program.wait();
+        }
+    }
+}
+
 /// Has a host read that a tenant is to have a bomb.
 fn deploy(folder: &Folder, host: &Running, bomb: &[u8]) -> Result<()> {
     folder.write("tenants.d/bomb.wasm", bomb)?;
     let tenant = "[[tenant]]\nname = 'b'\nhosts = ['b']\nsource = 'bomb.wasm'\n";
     folder.write("tenants.d/bomb.toml", tenant)?;
     host.signal("HUP")
+}
+
+#[test]
+fn a_deployment_is_served_although_other_programs_fill_the_machine() -> Result<()> {
+    let folder = Folder::new(&granted("a", "old")?)?;
+    let host = folder.serve(&[])?;
+    let _busy = Busy::start()?;
+    fs::copy(guest("talk")?, folder.path("tenants.d/new.wasm"))?;
+    let tenant = "[[tenant]]\nname = 'b'\nhosts = ['b.test']\nsource = 'new.wasm'\n";
+    folder.write("tenants.d/b.toml", tenant)?;
+    host.signal("HUP")?;
+    eventually("it is served", || {
+        host.get_of("b.test", "/lines").is_ok_and(|answer| answer.status == 200)
+    })
 }
 
 #[test]
@@ -111,25 +163,34 @@ fn a_bomb_is_not_served_in_the_first_place() -> Result<()> {
 fn the_compiler_can_do_nothing_but_compile() -> Result<()> {
     let folder = Folder::new(&granted("a", "old")?)?;
     let host = folder.serve(&[])?;
-    deploy(&folder, &host, &deep()?)?;
-    let (mut limits, mut stat, mut environment, mut status) = Default::default();
-    eventually("it has given up what it does not need", || {
+    let bomb = deep()?;
+    let (mut limits, mut environment, mut status) = Default::default();
+    let mut is_confined = || {
         let Ok(Some(child)) = children(host.id()).map(|children| children.first().copied()) else {
             return false;
         };
         let read = |name: &str| fs::read_to_string(format!("/proc/{child}/{name}"));
         limits = read("limits").unwrap_or_default();
-        stat = read("stat").unwrap_or_default();
         environment = read("environ").unwrap_or_default();
         status = read("status").unwrap_or_default();
-        limits.contains(CONFINED)
+        limits.contains(CONFINED) && goes_last(child).unwrap_or_default()
+    };
+    // Where other programs fill the machine, a compiler that goes last may be over before it is
+    // seen.
+    eventually("it has given up what it does not need", || {
+        let begun = Instant::now();
+        deploy(&folder, &host, &bomb).expect("a folder to write to");
+        while begun.elapsed() < Duration::from_secs(3) {
+            if is_confined() {
+                return true;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        false
     })?;
     for limit in ["Max core file size        0 ", "Max address space         1073741824 "] {
         ensure!(limits.contains(limit), "{limits}");
     }
-    // The fields behind the name, see proc_pid_stat(5).
-    let policy = stat.rsplit(')').next().and_then(|rest| rest.split_ascii_whitespace().nth(38));
-    assert_eq!(policy, Some("5"), "SCHED_IDLE: {stat}");
     ensure!(status.contains("NoNewPrivs:\t1"), "{status}");
     let variables = environment.split_terminator('\0').filter_map(|text| text.split('=').next());
     let mut variables: Vec<&str> = variables.collect();

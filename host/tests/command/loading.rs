@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::thread;
 
 use anyhow::{Result, ensure};
 use picohttp_tests::bombs::deep;
@@ -79,8 +80,8 @@ fn handlers_that_are_there_do_not_wait_for_one_that_compiles_for_long() -> Resul
 #[test]
 fn a_handler_is_served_before_all_others_are_compiled() -> Result<()> {
     let folder = Folder::new("compile_timeout = '20s'")?;
-    for (name, number) in [("b", 1), ("c", 2), ("d", 3)] {
-        tenant(&folder, name, &slow(number)?)?;
+    for number in 0..=thread::available_parallelism()?.get() {
+        tenant(&folder, &format!("b{number}"), &slow(number.try_into()?)?)?;
     }
     // It is begun after them.
     tenant(&folder, "a", &large()?)?;

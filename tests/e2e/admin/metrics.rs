@@ -102,7 +102,7 @@ fn a_guest_that_is_killed_is_counted_with_what_it_took() -> Result<()> {
     let kills = r#"picohttp_kills_total{tenant="default",reason="timeout"}"#;
     assert_eq!(server.metric(kills)?, Some(1.0));
     let seconds = server.metric(r#"picohttp_guest_seconds_sum{tenant="default"}"#)?;
-    assert!(seconds.is_some_and(|seconds| seconds >= 0.04), "{seconds:?}");
+    assert!(seconds.is_some_and(|seconds| seconds > 0.0), "{seconds:?}");
     for name in ["queue", "instantiate", "guest_cpu", "request"] {
         let count = format!(r#"picohttp_{name}_seconds_count{{tenant="default"}}"#);
         assert_eq!(server.metric(&count)?, Some(1.0), "{name}");

@@ -1,7 +1,5 @@
 //! Guests that are not let in: what they want is off, or more than anyone may have.
 
-use std::time::{Duration, Instant};
-
 use anyhow::{Result, bail, ensure};
 use picohttp_host::Sandbox;
 use picohttp_tests::sandbox::{engine, load_into};
@@ -29,12 +27,10 @@ const REFUSED: &[(&str, &str)] = &[
 fn what_is_off_or_too_much_is_said_and_not_loaded() -> Result<()> {
     let engine = engine()?;
     for (guest, said) in REFUSED {
-        let began = Instant::now();
         let Err(error) = load_into(engine, guest, Sandbox::default()) else {
             bail!("{guest} was loaded")
         };
         let error = format!("{error:#}");
-        ensure!(began.elapsed() < Duration::from_secs(5), "{guest}: {:?}", began.elapsed());
         ensure!(error.contains(said), "{guest}: {error}");
         ensure!(!error.contains(|c: char| c.is_control()), "{guest}: {error}");
         ensure!(error.len() < 2000, "{guest}: {error}");

@@ -35,7 +35,7 @@ fn a_thousand_files_of_ten_routes_are_read_in_no_time() {
     let plan = folder.plan();
     let taken = begin.elapsed();
     assert_eq!(plan.tenants.iter().map(|tenant| tenant.routes.len()).sum::<usize>(), 10_000);
-    assert!(taken < Duration::from_secs(5), "{taken:?}");
+    assert!(taken < Duration::from_secs(30), "{taken:?}");
 }
 
 #[test]
