@@ -106,23 +106,23 @@ fn a_thread_of_which_nothing_is_heard_is_helped() -> Result<()> {
         tempfile::tempdir()?,
     )?;
     let tasks = format!("/proc/{}/task", program.pid());
-    // It is known to take long, and then its tenant owes.
+    // It is known to take long.
     for _ in 0..2 {
         assert_eq!(send(program.address, "/200")?.answer()?.status, 200);
     }
-    let spinning: Vec<Client> =
-        (0..4).map(|_| send(program.address, "/spin")).collect::<Result<_>>()?;
-    for mut client in spinning {
-        assert_eq!(client.answer()?.status, 504);
-    }
-    eventually("they are done", || retreated(&tasks).is_ok_and(|count| count == 0))?;
     eventually("one is in the background and is helped there", || {
         is_helped(program.address, &tasks).is_ok_and(|is_helped| is_helped)
     })
 }
 
-/// Whether a handler that pauses for a second is seen in the background, and then like others.
+/// Whether a handler that pauses for a second, and whose tenant owes, is seen in the background
+/// and then like others.
 fn is_helped(address: SocketAddr, tasks: &str) -> Result<bool> {
+    let spinning: Vec<Client> = (0..4).map(|_| send(address, "/spin")).collect::<Result<_>>()?;
+    for mut client in spinning {
+        assert_eq!(client.answer()?.status, 504);
+    }
+    eventually("they are done", || retreated(tasks).is_ok_and(|count| count == 0))?;
     let began = Instant::now();
     let mut pausing = send(address, "/1000")?;
     let (mut retreats, mut is_helped) = (false, false);
