@@ -25,7 +25,7 @@ fn who_imports_nothing_may_print_and_has_no_environment() -> Result<()> {
     let environment = vec![("NAME".to_owned(), "value".to_owned())];
     let sandbox = Sandbox { environment, ..Sandbox::default() };
     let host = Host::serve(HttpServer::new(load("bare", sandbox)?).port(0))?;
-    assert_eq!(host.get("/")?.text(), "false");
+    assert_eq!(host.get("/")?.text(), "false, 10 written");
     assert_eq!(host.get("/panic")?.status, 500);
     Ok(())
 }

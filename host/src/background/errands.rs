@@ -14,8 +14,7 @@ use rustix::thread::{Pid, gettid};
 use super::policy;
 
 /// How long a thread may get nowhere: ten times what a guest runs between two looks at its clock.
-/// So handlers have some hundredths of each processor even beside programs that never rest, if
-/// threads here may be helped.
+/// So handlers get on even beside programs that never rest, if threads here may be helped.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What a server's threads in the background are at.
