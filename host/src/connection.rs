@@ -100,6 +100,7 @@ pub(crate) enum Then {
 impl Connection {
     pub(crate) fn new(
         transport: Transport,
+        client: Option<IpAddr>,
         id: RequestId,
         began: Instant,
         deadline: Instant,
@@ -107,7 +108,7 @@ impl Connection {
     ) -> Connection {
         Connection {
             transport,
-            client: None,
+            client,
             id,
             input: Vec::new(),
             stage: Stage::Receive(Receiver::default()),
@@ -125,11 +126,6 @@ impl Connection {
 
     pub(crate) fn socket(&self) -> &TcpStream {
         self.transport.socket()
-    }
-
-    /// Asks for the client's address. Once the client is gone, there is none.
-    pub(crate) fn learn_client(&mut self) {
-        self.client = self.socket().peer_addr().ok().map(|address| address.ip().to_canonical());
     }
 
     /// Gives a request that begins now so long to come.

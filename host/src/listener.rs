@@ -1,12 +1,12 @@
 //! The listening socket: own or inherit, accept, stop.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::io::Errno;
-use rustix::net::{Shutdown, SocketFlags, accept_with, shutdown};
+use rustix::net::{Shutdown, SocketFlags, acceptfrom_with, shutdown};
 use socket2::Socket;
 
 use crate::BoundSocket;
@@ -103,11 +103,15 @@ impl Listener {
         self.address
     }
 
-    /// The next client, if one waits.
-    pub(crate) fn accept(&self) -> Result<TcpStream, AcceptError> {
+    /// The next client, if one waits, and where it is.
+    pub(crate) fn accept(&self) -> Result<(TcpStream, Option<IpAddr>), AcceptError> {
         loop {
-            match accept_with(&self.socket, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
-                Ok(socket) => return Ok(TcpStream::from(socket)),
+            match acceptfrom_with(&self.socket, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
+                Ok((socket, address)) => {
+                    let address = address.and_then(|address| SocketAddr::try_from(address).ok());
+                    let client = address.map(|address| address.ip().to_canonical());
+                    return Ok((TcpStream::from(socket), client));
+                }
                 Err(Errno::AGAIN) => return Err(AcceptError::Empty),
                 Err(Errno::INVAL | Errno::BADF) => return Err(AcceptError::Stopped),
                 Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {

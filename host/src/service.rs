@@ -197,13 +197,6 @@ impl Service {
         }
     }
 
-    /// Whether anybody is told the addresses of clients.
-    pub(crate) fn tells_clients(&self) -> bool {
-        self.access_log.is_some()
-            || self.journals
-            || tracing::enabled!(target: "picohttp_host::record", tracing::Level::DEBUG)
-    }
-
     /// Whether anybody is told what the heads of requests say that are not handled.
     pub(crate) fn tells_heads(&self) -> bool {
         self.access_log.is_some() || self.journals || self.bounds.request_ids

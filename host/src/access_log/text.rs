@@ -20,8 +20,7 @@ pub(super) fn write(line: &mut Vec<u8>, facts: &Facts<'_>) {
     let Figures { time, client, request, status, reason, .. } = facts.figures;
     write_client(line, client);
     line.extend_from_slice(b" - - [");
-    // Writing to a Vec cannot fail.
-    let _ = time.write_common(line);
+    line.extend_from_slice(&time.common());
     line.extend_from_slice(b"] \"");
     let words = [(facts.method, MAX_WORD), (facts.target, MAX_TARGET), (facts.protocol, MAX_WORD)];
     let mut written = false;
@@ -91,7 +90,8 @@ fn write_escaped(line: &mut Vec<u8>, word: &str, max: usize) {
     let word = word.as_bytes();
     let kept = word.get(..max).unwrap_or(word);
     let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
-    if kept.iter().copied().all(is_plain) {
+    // All are looked at, so that many are at once.
+    if kept.iter().fold(true, |plain, &byte| plain & is_plain(byte)) {
         line.extend_from_slice(kept);
     } else {
         for &byte in kept {

@@ -1,7 +1,8 @@
 //! A time of day, in UTC, as logs write it.
 
+use std::cell::Cell;
 use std::io::{self, Write};
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
@@ -9,6 +10,14 @@ use time::OffsetDateTime;
 
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// A second as in the Common Log Format.
+type Common = [u8; "10/Oct/2000:13:55:36 +0000".len()];
+
+thread_local! {
+    /// The second that this thread wrote last, since 1970, and how: many lines are of the same.
+    static LAST: Cell<Option<(u64, Common)>> = const { Cell::new(None) };
+}
 
 /// A moment.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +35,21 @@ impl Time {
     }
 
     /// As in the Common Log Format: `10/Oct/2000:13:55:36 +0000`.
-    pub(super) fn write_common(self, text: &mut impl Write) -> io::Result<()> {
+    pub(super) fn common(self) -> Common {
+        let second = self.0.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        if let Some((last, text)) = LAST.get()
+            && last == second
+        {
+            return text;
+        }
+        let mut text = Common::default();
+        // It fits, or is cut.
+        let _ = self.write_common(&mut text.as_mut_slice());
+        LAST.set(Some((second, text)));
+        text
+    }
+
+    fn write_common(self, text: &mut impl Write) -> io::Result<()> {
         let time = OffsetDateTime::from(self.0);
         let month = MONTHS.get(usize::from(u8::from(time.month())) - 1);
         write_digits(text, time.day().into(), 2)?;
@@ -88,9 +111,15 @@ mod tests {
     #[test]
     fn a_time_is_written_in_two_ways() {
         let time = Time(SystemTime::UNIX_EPOCH + Duration::from_millis(971_186_136_007));
-        let mut line = Vec::new();
-        time.write_common(&mut line).unwrap();
-        assert_eq!(line, b"10/Oct/2000:13:55:36 +0000");
+        assert_eq!(&time.common(), b"10/Oct/2000:13:55:36 +0000");
         assert_eq!(serde_json::to_string(&time).unwrap(), r#""2000-10-10T13:55:36.007Z""#);
+    }
+
+    #[test]
+    fn another_second_is_written_anew() {
+        let after = |seconds| Time(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).common();
+        let texts = [after(59), after(60), after(59)];
+        let same = b"01/Jan/1970:00:00:59 +0000";
+        assert_eq!(texts, [same, b"01/Jan/1970:00:01:00 +0000", same].map(|text| *text));
     }
 }

@@ -152,7 +152,7 @@ impl Office {
             accepted => accepted,
         };
         match accepted {
-            Ok(socket) => lobby.admit(Visit::new(socket, now)),
+            Ok((socket, _)) => lobby.admit(Visit::new(socket, now)),
             Err(AcceptError::Exhausted(error)) => return Err(error.into()),
             Err(AcceptError::Empty | AcceptError::Stopped) => {}
         }

@@ -48,7 +48,7 @@ impl Workers {
     /// The next client, unless there are too many of them.
     pub(super) fn accept(&self) -> Result<Option<Connection>, AcceptError> {
         let _accepting = self.listener.enter()?;
-        let socket = self.listener.accept()?;
+        let (socket, client) = self.listener.accept()?;
         // One that is closed at once knows to come again; one that waits does not know.
         if self.service.is_crowded() {
             return Ok(None);
@@ -63,11 +63,7 @@ impl Workers {
         let now = Instant::now();
         let deadline = after(now, self.service.bounds.timeouts.head);
         let share = Share::of(&self.service.load);
-        let mut connection =
-            Connection::new(transport, self.service.next_id(), now, deadline, share);
-        if self.service.tells_clients() {
-            connection.learn_client();
-        }
-        Ok(Some(connection))
+        let id = self.service.next_id();
+        Ok(Some(Connection::new(transport, client, id, now, deadline, share)))
     }
 }
