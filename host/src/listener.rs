@@ -147,3 +147,42 @@ impl AsFd for Listener {
         self.socket.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A client of IPv4.
+    fn connect(listener: &Listener) -> TcpStream {
+        TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], listener.address().port()))).unwrap()
+    }
+
+    #[test]
+    fn a_client_that_is_gone_already_is_known_by_its_address() {
+        let listener = Listener::inherit(TcpListener::bind("127.0.0.1:0").unwrap()).unwrap();
+        let mut client = connect(&listener);
+        client.write_all(b"GET").unwrap();
+        let client = Socket::from(client);
+        client.set_linger(Some(Duration::ZERO)).unwrap();
+        drop(client);
+        let (_, client) = listener.accept().unwrap();
+        assert_eq!(client, Some([127, 0, 0, 1].into()));
+        assert!(matches!(listener.accept(), Err(AcceptError::Empty)));
+    }
+
+    #[test]
+    #[expect(clippy::print_stderr, reason = "what is skipped is said")]
+    fn a_client_of_ipv4_is_one_on_a_socket_of_ipv6_too() {
+        let Ok(socket) = TcpListener::bind("[::]:0") else {
+            eprintln!("SKIPPED: there is no IPv6 here");
+            return;
+        };
+        let listener = Listener::inherit(socket).unwrap();
+        let _client = connect(&listener);
+        let (_, client) = listener.accept().unwrap();
+        assert_eq!(client, Some([127, 0, 0, 1].into()));
+    }
+}

@@ -43,7 +43,7 @@ impl Time {
             return text;
         }
         let mut text = Common::default();
-        // It fits, or is cut.
+        // It fits: every field has its width.
         let _ = self.write_common(&mut text.as_mut_slice());
         LAST.set(Some((second, text)));
         text
