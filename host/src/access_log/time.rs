@@ -2,9 +2,8 @@
 
 use std::cell::Cell;
 use std::io::{self, Write};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 
@@ -14,9 +13,22 @@ const MONTHS: [&str; 12] =
 /// A second as in the Common Log Format.
 type Common = [u8; "10/Oct/2000:13:55:36 +0000".len()];
 
+/// A moment as in RFC 3339, to the millisecond.
+type Rfc3339 = [u8; "2000-10-10T13:55:36.000Z".len()];
+
+/// A second, and how it is written.
+#[derive(Clone, Copy)]
+struct Second {
+    /// Since 1970.
+    number: u64,
+    common: Common,
+    /// Its first millisecond.
+    rfc3339: Rfc3339,
+}
+
 thread_local! {
-    /// The second that this thread wrote last, since 1970, and how: many lines are of the same.
-    static LAST: Cell<Option<(u64, Common)>> = const { Cell::new(None) };
+    /// The second that this thread wrote last: many lines are of the same.
+    static LAST: Cell<Option<Second>> = const { Cell::new(None) };
 }
 
 /// A moment.
@@ -36,54 +48,75 @@ impl Time {
 
     /// As in the Common Log Format: `10/Oct/2000:13:55:36 +0000`.
     pub(super) fn common(self) -> Common {
-        let second = self.0.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        if let Some((last, text)) = LAST.get()
-            && last == second
-        {
-            return text;
+        self.second().common
+    }
+
+    /// As in RFC 3339: `2000-10-10T13:55:36.000Z`.
+    fn rfc3339(self) -> Rfc3339 {
+        let mut text = self.second().rfc3339;
+        let mut milliseconds = self.since_1970().subsec_millis();
+        for digit in text.iter_mut().rev().skip(1).take(3) {
+            *digit = b'0' + (milliseconds % 10) as u8;
+            milliseconds /= 10;
         }
-        let mut text = Common::default();
-        // It fits: every field has its width.
-        let _ = self.write_common(&mut text.as_mut_slice());
-        LAST.set(Some((second, text)));
         text
     }
 
-    fn write_common(self, text: &mut impl Write) -> io::Result<()> {
-        let time = OffsetDateTime::from(self.0);
-        let month = MONTHS.get(usize::from(u8::from(time.month())) - 1);
-        write_digits(text, time.day().into(), 2)?;
-        text.write_all(b"/")?;
-        text.write_all(month.copied().unwrap_or_default().as_bytes())?;
-        text.write_all(b"/")?;
-        write_digits(text, time.year().unsigned_abs(), 4)?;
-        text.write_all(b":")?;
-        write_clock(text, time)?;
-        text.write_all(b" +0000")
+    fn second(self) -> Second {
+        let number = self.since_1970().as_secs();
+        match LAST.get() {
+            Some(last) if last.number == number => last,
+            _ => {
+                let second = Second::new(number);
+                LAST.set(Some(second));
+                second
+            }
+        }
     }
 
-    /// As in RFC 3339, to the millisecond: `2000-10-10T13:55:36.000Z`.
-    fn write_rfc3339(self, text: &mut impl Write) -> io::Result<()> {
-        let time = OffsetDateTime::from(self.0);
-        write_digits(text, time.year().unsigned_abs(), 4)?;
-        text.write_all(b"-")?;
-        write_digits(text, u8::from(time.month()).into(), 2)?;
-        text.write_all(b"-")?;
-        write_digits(text, time.day().into(), 2)?;
-        text.write_all(b"T")?;
-        write_clock(text, time)?;
-        text.write_all(b".")?;
-        write_digits(text, time.millisecond().into(), 3)?;
-        text.write_all(b"Z")
+    fn since_1970(self) -> Duration {
+        self.0.duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+}
+
+impl Second {
+    fn new(number: u64) -> Second {
+        let time = OffsetDateTime::from(UNIX_EPOCH + Duration::from_secs(number));
+        let (mut common, mut rfc3339) = (Common::default(), Rfc3339::default());
+        // They fit: every field has its width.
+        let _ = write_common(&mut common.as_mut_slice(), time);
+        let _ = write_rfc3339(&mut rfc3339.as_mut_slice(), time);
+        Second { number, common, rfc3339 }
     }
 }
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut text = [0; "2000-10-10T13:55:36.000Z".len()];
-        self.write_rfc3339(&mut text.as_mut_slice()).map_err(S::Error::custom)?;
-        serializer.serialize_str(std::str::from_utf8(&text).unwrap_or_default())
+        serializer.serialize_str(str::from_utf8(&self.rfc3339()).unwrap_or_default())
     }
+}
+
+fn write_common(text: &mut impl Write, time: OffsetDateTime) -> io::Result<()> {
+    let month = MONTHS.get(usize::from(u8::from(time.month())) - 1);
+    write_digits(text, time.day().into(), 2)?;
+    text.write_all(b"/")?;
+    text.write_all(month.copied().unwrap_or_default().as_bytes())?;
+    text.write_all(b"/")?;
+    write_digits(text, time.year().unsigned_abs(), 4)?;
+    text.write_all(b":")?;
+    write_clock(text, time)?;
+    text.write_all(b" +0000")
+}
+
+fn write_rfc3339(text: &mut impl Write, time: OffsetDateTime) -> io::Result<()> {
+    write_digits(text, time.year().unsigned_abs(), 4)?;
+    text.write_all(b"-")?;
+    write_digits(text, u8::from(time.month()).into(), 2)?;
+    text.write_all(b"-")?;
+    write_digits(text, time.day().into(), 2)?;
+    text.write_all(b"T")?;
+    write_clock(text, time)?;
+    text.write_all(b".000Z")
 }
 
 fn write_clock(text: &mut impl Write, time: OffsetDateTime) -> io::Result<()> {
@@ -104,8 +137,6 @@ fn write_digits(text: &mut impl Write, number: u32, digits: u32) -> io::Result<(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -113,6 +144,16 @@ mod tests {
         let time = Time(SystemTime::UNIX_EPOCH + Duration::from_millis(971_186_136_007));
         assert_eq!(&time.common(), b"10/Oct/2000:13:55:36 +0000");
         assert_eq!(serde_json::to_string(&time).unwrap(), r#""2000-10-10T13:55:36.007Z""#);
+    }
+
+    #[test]
+    fn milliseconds_of_one_second_differ() {
+        let texts = [7, 987, 40].map(|more| {
+            let time = SystemTime::UNIX_EPOCH + Duration::from_millis(971_186_136_000 + more);
+            serde_json::to_string(&Time(time)).unwrap()
+        });
+        let texts = texts.each_ref().map(|text| text.rsplit(':').next().unwrap_or_default());
+        assert_eq!(texts, [r#"36.007Z""#, r#"36.987Z""#, r#"36.040Z""#]);
     }
 
     #[test]
