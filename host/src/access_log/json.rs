@@ -1,85 +1,82 @@
 //! A line as one JSON object.
 
 use std::io;
-use std::net::IpAddr;
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
-use super::{Facts, Time};
-use crate::RequestId;
+use super::words::{MAX_TARGET, MAX_WORD, is_plain, write_address, write_number};
+use super::{Facts, Figures};
 
-/// How many bytes of a client's word are written.
-const MAX_TARGET: usize = 2048;
-const MAX_WORD: usize = 256;
-
-/// The object; what is not known is not in it. It is in one piece, as to put pieces
-/// together takes longer than to write them.
-#[derive(Serialize)]
-struct Object<'a> {
-    time: Time,
-    client: Option<IpAddr>,
-    request: RequestId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tenant: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    route: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request_id: Option<&'a str>,
-    method: &'a str,
-    target: &'a str,
-    protocol: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    referer: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_agent: Option<&'a str>,
-    status: u16,
-    reason: &'static str,
-    received: usize,
-    sent: usize,
-    total_us: u64,
-    queue_us: u64,
-    instantiate_us: u64,
-    guest_us: u64,
-    cpu_us: u64,
-    memory: usize,
-}
-
-/// Appends the line of a request, without its end.
+/// Appends the line of a request, without its end; what is not known is not in it.
 pub(super) fn write(line: &mut Vec<u8>, facts: &Facts<'_>) {
-    let figures = &facts.figures;
-    let object = Object {
-        time: figures.time,
-        client: figures.client,
-        request: figures.request,
-        tenant: facts.tenant,
-        route: facts.route,
-        request_id: facts.request_id,
-        method: cut(facts.method, MAX_WORD),
-        target: cut(facts.target, MAX_TARGET),
-        protocol: cut(facts.protocol, MAX_WORD),
-        referer: facts.referer.map(|word| cut(word, MAX_WORD)),
-        user_agent: facts.user_agent.map(|word| cut(word, MAX_WORD)),
-        status: figures.status,
-        reason: figures.reason,
-        received: figures.received,
-        sent: figures.sent,
-        total_us: figures.total_us,
-        queue_us: figures.queue_us,
-        instantiate_us: figures.instantiate_us,
-        guest_us: figures.guest_us,
-        cpu_us: figures.cpu_us,
-        memory: figures.memory,
-    };
-    // Writing to a Vec cannot fail.
-    let _ = object.serialize(&mut Serializer::with_formatter(line, Ascii));
+    let Figures { time, client, request, status, reason, .. } = facts.figures;
+    line.extend_from_slice(b"{\"time\":\"");
+    line.extend_from_slice(&time.rfc3339());
+    line.extend_from_slice(b"\",\"client\":");
+    match client {
+        Some(address) => {
+            line.push(b'"');
+            write_address(line, address);
+            line.push(b'"');
+        }
+        None => line.extend_from_slice(b"null"),
+    }
+    line.extend_from_slice(b",\"request\":\"");
+    line.extend_from_slice(&request.digits());
+    line.push(b'"');
+    write_known(line, ",\"tenant\":", facts.tenant);
+    write_known(line, ",\"route\":", facts.route);
+    write_known(line, ",\"request_id\":", facts.request_id);
+    write_word(line, ",\"method\":", facts.method, MAX_WORD);
+    write_word(line, ",\"target\":", facts.target, MAX_TARGET);
+    write_word(line, ",\"protocol\":", facts.protocol, MAX_WORD);
+    write_known(line, ",\"referer\":", facts.referer);
+    write_known(line, ",\"user_agent\":", facts.user_agent);
+    write_number(line, ",\"status\":", status.into());
+    write_word(line, ",\"reason\":", reason, MAX_WORD);
+    let Figures {
+        received,
+        sent,
+        total_us,
+        queue_us,
+        instantiate_us,
+        guest_us,
+        cpu_us,
+        memory,
+        ..
+    } = facts.figures;
+    write_number(line, ",\"received\":", received as u64);
+    write_number(line, ",\"sent\":", sent as u64);
+    write_number(line, ",\"total_us\":", total_us);
+    write_number(line, ",\"queue_us\":", queue_us);
+    write_number(line, ",\"instantiate_us\":", instantiate_us);
+    write_number(line, ",\"guest_us\":", guest_us);
+    write_number(line, ",\"cpu_us\":", cpu_us);
+    write_number(line, ",\"memory\":", memory as u64);
+    line.push(b'}');
 }
 
-fn cut(word: &str, max: usize) -> &str {
-    word.get(..word.floor_char_boundary(max)).unwrap_or(word)
+fn write_known(line: &mut Vec<u8>, before: &str, word: Option<&str>) {
+    if let Some(word) = word {
+        write_word(line, before, word, MAX_WORD);
+    }
 }
 
-/// Compact, and without any character that a terminal would obey.
+fn write_word(line: &mut Vec<u8>, before: &str, word: &str, max: usize) {
+    line.extend_from_slice(before.as_bytes());
+    let word = word.get(..word.floor_char_boundary(max)).unwrap_or(word);
+    if is_plain(word.as_bytes()) {
+        line.push(b'"');
+        line.extend_from_slice(word.as_bytes());
+        line.push(b'"');
+    } else {
+        // Writing to a Vec cannot fail.
+        let _ = word.serialize(&mut Serializer::with_formatter(line, Ascii));
+    }
+}
+
+/// Writes no character that a terminal would obey.
 struct Ascii;
 
 impl Formatter for Ascii {
@@ -88,9 +85,6 @@ impl Formatter for Ascii {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        if is_plain(fragment) {
-            return writer.write_all(fragment.as_bytes());
-        }
         for character in fragment.chars() {
             match character {
                 ' '..='~' => write!(writer, "{character}")?,
@@ -105,21 +99,56 @@ impl Formatter for Ascii {
     }
 }
 
-/// Looks at all bytes, whatever it finds: many at once, as nearly all texts are plain.
-fn is_plain(text: &str) -> bool {
-    text.bytes().fold(true, |is_plain, byte| is_plain & matches!(byte, b' '..=b'~'))
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::RequestId;
 
     fn line(facts: &Facts<'_>) -> String {
         let mut line = Vec::new();
         write(&mut line, facts);
         String::from_utf8(line).unwrap()
+    }
+
+    #[test]
+    fn a_line_has_all_that_is_known() {
+        let figures = Figures {
+            client: Some([127, 0, 0, 1].into()),
+            request: RequestId(0xabc),
+            status: 200,
+            reason: "answered",
+            received: 3,
+            sent: 12,
+            total_us: 71,
+            queue_us: 1,
+            instantiate_us: 9,
+            guest_us: 24,
+            cpu_us: 33,
+            memory: 65536,
+            ..Figures::default()
+        };
+        let facts = Facts {
+            tenant: Some("acme"),
+            route: Some("/..."),
+            request_id: Some("a-1"),
+            method: "GET",
+            target: "/a?b",
+            protocol: "HTTP/1.1",
+            referer: Some("http://x/"),
+            user_agent: Some("curl/8"),
+            figures,
+        };
+        let known = json!({
+            "time": "1970-01-01T00:00:00.000Z", "client": "127.0.0.1",
+            "request": "0000000000000abc", "tenant": "acme", "route": "/...", "request_id": "a-1",
+            "method": "GET", "target": "/a?b", "protocol": "HTTP/1.1", "referer": "http://x/",
+            "user_agent": "curl/8", "status": 200, "reason": "answered", "received": 3,
+            "sent": 12, "total_us": 71, "queue_us": 1, "instantiate_us": 9, "guest_us": 24,
+            "cpu_us": 33, "memory": 65536,
+        });
+        assert_eq!(serde_json::from_str::<Value>(&line(&facts)).unwrap(), known);
     }
 
     #[test]
@@ -130,8 +159,7 @@ mod tests {
         let object: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(object["target"], target);
         assert_eq!(object["user_agent"], "\x1b");
-        assert_eq!(object["time"], "1970-01-01T00:00:00.000Z");
-        assert_eq!(object["request"], "0000000000000000");
+        assert_eq!(object["client"], Value::Null);
         assert_eq!(object.get("tenant"), None);
     }
 

@@ -7,6 +7,7 @@
 
 mod facts;
 mod time;
+mod words;
 mod text;
 mod json;
 mod queue;

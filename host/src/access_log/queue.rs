@@ -3,7 +3,6 @@
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::warn;
@@ -13,8 +12,9 @@ use super::sink::{Lost, Sink};
 /// How many bytes of lines may wait.
 const ROOM: usize = 4 << 20;
 
-/// How long lines are gathered before they are written.
-const GATHER: Duration = Duration::from_millis(10);
+/// How long lines are gathered before they are written, unless there are this many bytes.
+const GATHER: Duration = Duration::from_millis(50);
+const MUCH: usize = ROOM / 8;
 
 /// How often it is said that lines are dropped.
 const WARN: Duration = Duration::from_secs(5);
@@ -42,6 +42,12 @@ struct State {
     finished: bool,
 }
 
+impl State {
+    fn has_much(&self) -> bool {
+        self.lines.len() >= MUCH
+    }
+}
+
 impl Queue {
     /// Appends a line, or drops it.
     pub(super) fn push(&self, line: &[u8]) {
@@ -50,8 +56,9 @@ impl Queue {
             drop(state);
             return self.drop_lines(1, "nobody takes its lines fast enough");
         }
+        let had_much = state.has_much();
         state.lines.extend_from_slice(line);
-        if mem::take(&mut state.idle) {
+        if mem::take(&mut state.idle) || state.has_much() != had_much {
             drop(state);
             self.ready.notify_one();
         }
@@ -107,12 +114,10 @@ impl Queue {
             state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.idle = false;
-        if !state.finishing {
-            drop(state);
-            // Every write has its price, and so has being woken for each line.
-            thread::sleep(GATHER);
-            state = self.state();
-        }
+        // Every write has its price, and so has being woken for each line.
+        let gathers = |state: &mut State| !state.finishing && !state.has_much();
+        let gathered = self.ready.wait_timeout_while(state, GATHER, gathers);
+        (state, _) = gathered.unwrap_or_else(PoisonError::into_inner);
         mem::swap(lines, &mut state.lines);
         Some(state.sink.take())
     }
@@ -135,6 +140,8 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     #[test]

@@ -7,18 +7,17 @@
 //! ```
 
 use std::io::Write;
-use std::net::IpAddr;
 
+use super::words::{MAX_TARGET, MAX_WORD, is_plain, is_plain_byte, write_address, write_number};
 use super::{Facts, Figures};
-
-/// How many bytes of a client's word are written.
-const MAX_TARGET: usize = 2048;
-const MAX_WORD: usize = 256;
 
 /// Appends the line of a request, without its end.
 pub(super) fn write(line: &mut Vec<u8>, facts: &Facts<'_>) {
     let Figures { time, client, request, status, reason, .. } = facts.figures;
-    write_client(line, client);
+    match client {
+        Some(address) => write_address(line, address),
+        None => line.push(b'-'),
+    }
     line.extend_from_slice(b" - - [");
     line.extend_from_slice(&time.common());
     line.extend_from_slice(b"] \"");
@@ -57,23 +56,6 @@ pub(super) fn write(line: &mut Vec<u8>, facts: &Facts<'_>) {
     write_number(line, " memory=", memory as u64);
 }
 
-fn write_client(line: &mut Vec<u8>, client: Option<IpAddr>) {
-    match client {
-        None => line.push(b'-'),
-        Some(IpAddr::V4(address)) => {
-            for (place, octet) in address.octets().into_iter().enumerate() {
-                write_number(line, if place == 0 { "" } else { "." }, octet.into());
-            }
-        }
-        Some(IpAddr::V6(address)) => drop(write!(line, "{address}")),
-    }
-}
-
-fn write_number(line: &mut Vec<u8>, before: &str, number: u64) {
-    line.extend_from_slice(before.as_bytes());
-    line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-}
-
 fn write_quoted(line: &mut Vec<u8>, before: &str, word: Option<&str>) {
     line.extend_from_slice(before.as_bytes());
     line.push(b'"');
@@ -89,13 +71,11 @@ fn write_quoted(line: &mut Vec<u8>, before: &str, word: Option<&str>) {
 fn write_escaped(line: &mut Vec<u8>, word: &str, max: usize) {
     let word = word.as_bytes();
     let kept = word.get(..max).unwrap_or(word);
-    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
-    // All are looked at, so that many are at once.
-    if kept.iter().fold(true, |plain, &byte| plain & is_plain(byte)) {
+    if is_plain(kept) {
         line.extend_from_slice(kept);
     } else {
         for &byte in kept {
-            match is_plain(byte) {
+            match is_plain_byte(byte) {
                 true => line.push(byte),
                 false => drop(write!(line, "\\x{byte:02X}")),
             }

@@ -52,7 +52,7 @@ impl Time {
     }
 
     /// As in RFC 3339: `2000-10-10T13:55:36.000Z`.
-    fn rfc3339(self) -> Rfc3339 {
+    pub(super) fn rfc3339(self) -> Rfc3339 {
         let mut text = self.second().rfc3339;
         let mut milliseconds = self.since_1970().subsec_millis();
         for digit in text.iter_mut().rev().skip(1).take(3) {
