@@ -9,10 +9,12 @@
 
 use std::cell::RefCell;
 use std::num::NonZero;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
+
+use rustix::thread::{Pid, gettid};
 
 /// How often threads are looked at. A handler that is running at two looks in a row, so
 /// for one to two times as long, costs its thread the turn. Were that as short as common
@@ -42,6 +44,8 @@ pub(crate) fn give_up() {
 pub(crate) struct Turns {
     /// One for each thread.
     seats: Box<[AtomicU64]>,
+    /// The kernel's numbers of those who sit there.
+    threads: Box<[AtomicI32]>,
     /// How many looks there were; counts from 1.
     looks: AtomicU64,
     free: Mutex<Free>,
@@ -59,6 +63,7 @@ impl Turns {
         let turns = thread::available_parallelism().map_or(1, NonZero::get);
         Turns {
             seats: (0..threads).map(|_| AtomicU64::new(WITHOUT_TURN)).collect(),
+            threads: (0..threads).map(|_| AtomicI32::default()).collect(),
             looks: AtomicU64::new(1),
             free: Mutex::new(Free { turns, ended: false }),
             changed: Condvar::new(),
@@ -72,6 +77,9 @@ impl Turns {
 
     /// Makes a seat the present thread's own.
     pub(crate) fn sit(self: &Arc<Self>, number: usize) {
+        if let Some(thread) = self.threads.get(number) {
+            thread.store(gettid().as_raw_nonzero().get(), Ordering::Relaxed);
+        }
         SEAT.set(Some((Arc::clone(self), number)));
     }
 
@@ -96,6 +104,14 @@ impl Turns {
             }
         }
         any
+    }
+
+    /// The threads that have a turn.
+    pub(crate) fn at_work(&self) -> impl Iterator<Item = Pid> {
+        let seats = self.seats.iter().zip(&self.threads);
+        seats
+            .filter(|(seat, _)| seat.load(Ordering::Relaxed) != WITHOUT_TURN)
+            .filter_map(|(_, thread)| Pid::from_raw(thread.load(Ordering::Relaxed)))
     }
 
     /// Lets no thread have a turn any more.

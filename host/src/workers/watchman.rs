@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tracing::error;
 
 use super::{LISTENER, SWEEP, Workers};
+use crate::background::Crowd;
 use crate::connection::{Connection, Stage, after};
 use crate::exchange;
 use crate::poller::Interest;
@@ -34,10 +35,11 @@ impl Workers {
         let mut swept = Instant::now();
         let mut complained: Option<Instant> = None;
         let mut pause = LOOK;
+        let mut crowd = Crowd::default();
         while !self.ended.load(Ordering::Relaxed) {
             thread::sleep(pause);
             // First, as those who get nowhere may have locks.
-            self.background.help();
+            self.background.watch(self.turns.at_work(), &mut crowd);
             pause = if self.turns.look() { LOOK } else { IDLE_LOOK };
             if self.service.admission.ready() > 0 {
                 // All who could run them may have begun to wait for sockets just before.

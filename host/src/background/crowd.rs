@@ -1,0 +1,106 @@
+//! Whether those who go first wait for processors.
+
+use std::collections::HashMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use rustix::thread::Pid;
+
+/// What part of the time between two looks they may have waited, all together.
+const PART: u32 = 10;
+
+/// What there was to see at the last look.
+#[derive(Debug, Default)]
+pub(crate) struct Crowd(Option<(Instant, HashMap<Pid, Duration>)>);
+
+impl Crowd {
+    /// Whether these threads have waited since the last look. Not known, and so not said, if
+    /// there was none, or of a thread that was not seen then.
+    pub(super) fn waits(&mut self, threads: impl Iterator<Item = Pid>, now: Instant) -> bool {
+        let seen: HashMap<_, _> =
+            threads.filter_map(|thread| Some((thread, waited(thread)?))).collect();
+        let since = |before: &HashMap<_, _>| -> Duration {
+            let pairs = seen.iter().filter_map(|(thread, now)| Some((now, before.get(thread)?)));
+            pairs.map(|(now, before)| now.saturating_sub(*before)).sum()
+        };
+        let is_long = self.0.as_ref().is_some_and(|(looked_at, before)| {
+            since(before) > now.saturating_duration_since(*looked_at) / PART
+        });
+        self.0 = Some((now, seen));
+        is_long
+    }
+
+    /// Forgets the last look: what was until the next is not to be judged.
+    pub(super) fn forget(&mut self) {
+        self.0 = None;
+    }
+}
+
+/// How long a thread of this process has been ready and had no processor: the second number
+/// of its `schedstat`, in nanoseconds. There is none if the kernel counts none.
+fn waited(thread: Pid) -> Option<Duration> {
+    let path = format!("/proc/self/task/{thread}/schedstat");
+    let text = fs::read_to_string(path).ok()?;
+    text.split(' ').nth(1)?.parse().ok().map(Duration::from_nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{iter, thread};
+
+    use rustix::thread::gettid;
+
+    use super::*;
+    use crate::busy::thread_clock;
+
+    const LONG: Duration = Duration::from_millis(100);
+
+    #[test]
+    #[expect(clippy::print_stderr, reason = "what is skipped is said")]
+    fn threads_wait_if_there_are_more_than_processors() {
+        if waited(gettid()).is_none() {
+            return eprintln!("SKIPPED: the kernel does not count for how long threads wait");
+        }
+        let threads = thread::available_parallelism().unwrap().get() * 4;
+        thread::scope(|scope| {
+            let (sender, receiver) = crossbeam_channel::unbounded();
+            for _ in 0..threads {
+                let sender = sender.clone();
+                scope.spawn(move || {
+                    let _ = sender.send(gettid());
+                    while thread_clock() < LONG {}
+                });
+            }
+            let computing: Vec<Pid> = receiver.iter().take(threads).collect();
+            let mut crowd = Crowd::default();
+            assert!(!crowd.waits(computing.iter().copied(), Instant::now()));
+            thread::sleep(LONG / 2);
+            assert!(crowd.waits(computing.into_iter(), Instant::now()));
+        });
+    }
+
+    #[test]
+    fn who_sleeps_does_not_wait() {
+        let mut crowd = Crowd::default();
+        let (sender, receiver) = crossbeam_channel::bounded(0);
+        thread::scope(|scope| {
+            let sleeper = scope.spawn(move || {
+                let _ = sender.send(gettid());
+                thread::sleep(LONG);
+            });
+            let sleeping = receiver.recv().unwrap();
+            assert!(!crowd.waits(iter::once(sleeping), Instant::now()));
+            assert!(!crowd.waits(iter::once(sleeping), Instant::now() + LONG));
+            sleeper.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn what_was_before_is_not_judged() {
+        let mut crowd = Crowd::default();
+        let own = || iter::once(gettid());
+        crowd.waits(own(), Instant::now());
+        crowd.forget();
+        assert!(!crowd.waits(own(), Instant::now()));
+    }
+}
