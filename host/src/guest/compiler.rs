@@ -35,7 +35,9 @@ const GROWTH: u64 = 32;
 /// What Cranelift's thread pool asks how many threads it shall make.
 const THREADS: &str = "RAYON_NUM_THREADS";
 
-/// How many threads compile one component at most. Each takes 64 MiB of address space.
+/// How many threads compile one component at most. Each takes 64 MiB of address space. One that
+/// goes last has no more than half of the processors: as long as one of them has anything at all
+/// to run, the kernel has it take nothing over from others with too much.
 const MAX_THREADS: u32 = 4;
 
 /// Compiles components for an [`Engine`](crate::Engine).
@@ -133,6 +135,7 @@ impl CompileLimits {
         let more = Duration::from_secs(component / PER_SECOND);
         let time = self.time.saturating_add(more);
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let processors = if goes_last { processors.div_ceil(2) } else { processors };
         let threads = u32::try_from(processors).map_or(MAX_THREADS, |all| all.min(MAX_THREADS));
         let output = component.saturating_mul(GROWTH).saturating_add(MIN_COMPILED);
         Bounds { time, threads, output: output.min(MAX_COMPILED), goes_last }
