@@ -115,7 +115,8 @@ impl Queue {
         }
         state.idle = false;
         // Every write has its price, and so has being woken for each line.
-        let gathers = |state: &mut State| !state.finishing && !state.has_much();
+        let gathers =
+            |state: &mut State| !state.finishing && !state.has_much() && state.sink.is_none();
         let gathered = self.ready.wait_timeout_while(state, GATHER, gathers);
         (state, _) = gathered.unwrap_or_else(PoisonError::into_inner);
         mem::swap(lines, &mut state.lines);

@@ -1,17 +1,30 @@
 //! Whether those who go first wait for processors.
 
 use std::collections::HashMap;
-use std::fs;
+use std::num::NonZero;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use rustix::thread::Pid;
 
-/// What part of the time between two looks they may have waited, all together.
-const PART: u32 = 10;
+/// What part of all processors' time between two looks they may have waited, all together.
+const PART: u32 = 20;
 
 /// What there was to see at the last look.
-#[derive(Debug, Default)]
-pub(crate) struct Crowd(Option<(Instant, HashMap<Pid, Duration>)>);
+#[derive(Debug)]
+pub(crate) struct Crowd {
+    processors: u32,
+    /// How long each of those who go first had waited by then.
+    waited: Option<(Instant, HashMap<Pid, Duration>)>,
+}
+
+impl Default for Crowd {
+    fn default() -> Self {
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let processors = u32::try_from(processors).unwrap_or(u32::MAX);
+        Crowd { processors, waited: None }
+    }
+}
 
 impl Crowd {
     /// Whether these threads have waited since the last look. Not known, and so not said, if
@@ -23,30 +36,34 @@ impl Crowd {
             let pairs = seen.iter().filter_map(|(thread, now)| Some((now, before.get(thread)?)));
             pairs.map(|(now, before)| now.saturating_sub(*before)).sum()
         };
-        let is_long = self.0.as_ref().is_some_and(|(looked_at, before)| {
-            since(before) > now.saturating_duration_since(*looked_at) / PART
+        let is_long = self.waited.as_ref().is_some_and(|(looked_at, before)| {
+            let time = now.saturating_duration_since(*looked_at);
+            since(before) > time.saturating_mul(self.processors) / PART
         });
-        self.0 = Some((now, seen));
+        self.waited = Some((now, seen));
         is_long
     }
 
-    /// Forgets the last look: what was until the next is not to be judged.
+    /// Forgets how long they had waited: what was until the next is not to be judged.
     pub(super) fn forget(&mut self) {
-        self.0 = None;
+        self.waited = None;
     }
 }
 
 /// How long a thread of this process has been ready and had no processor: the second number
-/// of its `schedstat`, in nanoseconds. There is none if the kernel counts none.
+/// of its `schedstat`, in nanoseconds. Where the kernel does not count, there is none, or it was
+/// never busy either.
 fn waited(thread: Pid) -> Option<Duration> {
     let path = format!("/proc/self/task/{thread}/schedstat");
     let text = fs::read_to_string(path).ok()?;
-    text.split(' ').nth(1)?.parse().ok().map(Duration::from_nanos)
+    let mut numbers = text.split(' ').map(|number| number.parse().map(Duration::from_nanos));
+    let (busy, waited) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+    (!busy.is_zero()).then_some(waited)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{iter, thread};
+    use std::iter;
 
     use rustix::thread::gettid;
 
@@ -81,17 +98,17 @@ mod tests {
 
     #[test]
     fn who_sleeps_does_not_wait() {
-        let mut crowd = Crowd::default();
-        let (sender, receiver) = crossbeam_channel::bounded(0);
+        let mut crowd = Crowd { processors: 10, ..Crowd::default() };
+        let (sender, receiver) = crossbeam_channel::bounded(1);
         thread::scope(|scope| {
-            let sleeper = scope.spawn(move || {
+            scope.spawn(move || {
                 let _ = sender.send(gettid());
-                thread::sleep(LONG);
+                thread::sleep(LONG * 2);
             });
             let sleeping = receiver.recv().unwrap();
             assert!(!crowd.waits(iter::once(sleeping), Instant::now()));
-            assert!(!crowd.waits(iter::once(sleeping), Instant::now() + LONG));
-            sleeper.join().unwrap();
+            thread::sleep(LONG);
+            assert!(!crowd.waits(iter::once(sleeping), Instant::now()));
         });
     }
 
@@ -99,8 +116,9 @@ mod tests {
     fn what_was_before_is_not_judged() {
         let mut crowd = Crowd::default();
         let own = || iter::once(gettid());
-        crowd.waits(own(), Instant::now());
+        let now = Instant::now();
+        crowd.waited = Some((now, HashMap::from([(gettid(), Duration::ZERO)])));
         crowd.forget();
-        assert!(!crowd.waits(own(), Instant::now()));
+        assert!(!crowd.waits(own(), now));
     }
 }

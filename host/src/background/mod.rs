@@ -89,6 +89,8 @@ pub(crate) fn join() {
 pub(crate) fn retreat(deadline: Instant) {
     if PLACE.get() == Place::Front {
         join();
+        // Before it goes last: others are to go on with it.
+        crate::turns::give_up();
         go_on(deadline);
     }
 }

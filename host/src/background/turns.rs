@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use crossbeam_channel::{Sender, bounded};
 
-/// Those that nobody has, and who waits for one.
+/// Those that nobody has, and who waits for one. Who looks at them from outside waits for no
+/// lock: a thread in the background may have it, and no processor.
 #[derive(Debug)]
 pub(super) struct Turns(Mutex<State>);
 
@@ -31,11 +32,13 @@ impl Turns {
 
     /// Waits for one until `deadline`, and while they rest. Says whether there was one.
     pub(super) fn take(&self, deadline: Instant) -> bool {
-        let had = self.wait(deadline);
-        if had && let Some(until) = self.state().rest_until {
+        let has_turn = self.wait(deadline);
+        // Nobody is to wait for the lock meanwhile.
+        let rest_until = self.state().rest_until;
+        if has_turn && let Some(until) = rest_until {
             thread::sleep(until.min(deadline).saturating_duration_since(Instant::now()));
         }
-        had
+        has_turn
     }
 
     fn wait(&self, deadline: Instant) -> bool {
@@ -64,15 +67,18 @@ impl Turns {
         }
     }
 
-    /// Has all rest until then.
+    /// Has all rest until then, if that can be said without waiting.
     pub(super) fn rest(&self, until: Instant) {
-        self.state().rest_until = Some(until);
+        if let Ok(mut state) = self.0.try_lock() {
+            state.rest_until = Some(until);
+        }
     }
 
-    /// Whether anybody does anything with one.
+    /// Whether anybody does anything with one, as far as is known without waiting.
     pub(super) fn is_any_used(&self, now: Instant) -> bool {
-        let state = self.state();
-        state.free < state.count && state.rest_until.is_none_or(|until| until <= now)
+        self.0.try_lock().is_ok_and(|state| {
+            state.free < state.count && state.rest_until.is_none_or(|until| until <= now)
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -137,5 +143,27 @@ mod tests {
         assert!(turns.take(late()));
         assert!(Instant::now() >= until);
         assert!(turns.is_any_used(until));
+        assert!(!turns.is_any_used(until - SOON));
+    }
+
+    #[test]
+    fn nobody_waits_for_who_rests() {
+        let turns = Turns::new();
+        let until = late();
+        turns.rest(until);
+        let deadline = Instant::now() + SOON * 50;
+        thread::scope(|scope| {
+            let resting = scope.spawn(|| turns.take(deadline));
+            let is_any_taken = || {
+                let state = turns.state();
+                state.free < state.count
+            };
+            while !is_any_taken() {
+                thread::yield_now();
+            }
+            thread::sleep(SOON);
+            assert!(turns.0.try_lock().is_ok());
+            assert!(!resting.is_finished());
+        });
     }
 }

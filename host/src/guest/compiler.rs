@@ -36,7 +36,7 @@ const GROWTH: u64 = 32;
 const THREADS: &str = "RAYON_NUM_THREADS";
 
 /// How many threads compile one component at most. Each takes 64 MiB of address space. One that
-/// goes last has no more than half of the processors: as long as one of them has anything at all
+/// goes last has half of the processors, rounded up: as long as one of them has anything at all
 /// to run, the kernel has it take nothing over from others with too much.
 const MAX_THREADS: u32 = 4;
 
