@@ -89,3 +89,36 @@ impl Figures {
         }
     }
 }
+
+#[cfg(test)]
+impl Facts<'static> {
+    /// All that can be known of a request.
+    pub(super) fn known() -> Facts<'static> {
+        let figures = Figures {
+            client: Some([127, 0, 0, 1].into()),
+            request: RequestId(0xabc),
+            status: 200,
+            reason: "answered",
+            received: 3,
+            sent: 12,
+            total_us: 71,
+            queue_us: 1,
+            instantiate_us: 9,
+            guest_us: 24,
+            cpu_us: 33,
+            memory: 65536,
+            ..Figures::default()
+        };
+        Facts {
+            tenant: Some("acme"),
+            route: Some("/..."),
+            request_id: Some("a-1"),
+            method: "GET",
+            target: "/a?b",
+            protocol: "HTTP/1.1",
+            referer: Some("http://x/"),
+            user_agent: Some("curl/8"),
+            figures,
+        }
+    }
+}

@@ -89,7 +89,6 @@ fn write_escaped(line: &mut Vec<u8>, word: &str, max: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::RequestId;
 
     fn line(facts: &Facts<'_>) -> String {
         let mut line = Vec::new();
@@ -99,34 +98,8 @@ mod tests {
 
     #[test]
     fn a_line_has_all_that_is_known() {
-        let figures = Figures {
-            client: Some([127, 0, 0, 1].into()),
-            request: RequestId(0xabc),
-            status: 200,
-            reason: "answered",
-            received: 3,
-            sent: 12,
-            total_us: 71,
-            queue_us: 1,
-            instantiate_us: 9,
-            guest_us: 24,
-            cpu_us: 33,
-            memory: 65536,
-            ..Figures::default()
-        };
-        let facts = Facts {
-            tenant: Some("acme"),
-            route: Some("/..."),
-            request_id: Some("a-1"),
-            method: "GET",
-            target: "/a?b",
-            protocol: "HTTP/1.1",
-            referer: Some("http://x/"),
-            user_agent: Some("curl/8"),
-            figures,
-        };
         assert_eq!(
-            line(&facts),
+            line(&Facts::known()),
             "127.0.0.1 - - [01/Jan/1970:00:00:00 +0000] \"GET /a?b HTTP/1.1\" 200 12 \
              \"http://x/\" \"curl/8\" tenant=\"acme\" route=\"/...\" request=0000000000000abc \
              request_id=\"a-1\" reason=answered received=3 total_us=71 queue_us=1 \
