@@ -1,4 +1,4 @@
-//! Whether those who go first wait for processors.
+//! Whether those who go first wait for processors, and whether others are the reason.
 
 use std::collections::HashMap;
 use std::num::NonZero;
@@ -7,8 +7,13 @@ use std::{fs, thread};
 
 use rustix::thread::Pid;
 
+use crate::busy::process_clock;
+
 /// What part of all processors' time between two looks they may have waited, all together.
 const PART: u32 = 20;
+
+/// How often is looked at who has the processors.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What there was to see at the last look.
 #[derive(Debug)]
@@ -16,13 +21,16 @@ pub(crate) struct Crowd {
     processors: u32,
     /// How long each of those who go first had waited by then.
     waited: Option<(Instant, HashMap<Pid, Duration>)>,
+    /// What this process's clock showed when it was last looked at.
+    clock: Option<(Instant, Duration)>,
+    is_of_others: bool,
 }
 
 impl Default for Crowd {
     fn default() -> Self {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         let processors = u32::try_from(processors).unwrap_or(u32::MAX);
-        Crowd { processors, waited: None }
+        Crowd { processors, waited: None, clock: None, is_of_others: true }
     }
 }
 
@@ -42,6 +50,21 @@ impl Crowd {
         });
         self.waited = Some((now, seen));
         is_long
+    }
+
+    /// Whether this process has less than half of the processors, so that others have what it
+    /// lacks; known some tenths of a second late.
+    pub(super) fn is_of_others(&mut self, now: Instant) -> bool {
+        let is_recent = |&(at, _): &(Instant, Duration)| now.saturating_duration_since(at) < LOOK;
+        if !self.clock.as_ref().is_some_and(is_recent) {
+            let clock = process_clock();
+            let before = self.clock.replace((now, clock));
+            self.is_of_others = before.is_none_or(|(at, before)| {
+                let all = now.saturating_duration_since(at).saturating_mul(self.processors);
+                clock.saturating_sub(before) < all / 2
+            });
+        }
+        self.is_of_others
     }
 
     /// Forgets how long they had waited: what was until the next is not to be judged.

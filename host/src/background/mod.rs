@@ -11,7 +11,7 @@
 //!
 //! A processor with anything at all to run takes nothing over from one with too much: beside
 //! a thread that is always ready, even a last one, those who go first wait for each other. So
-//! while they wait ([`crowd`]), all turns rest now and then.
+//! while they wait ([`crowd`]), all turns rest for most of the time.
 
 mod crowd;
 mod errands;
@@ -25,14 +25,11 @@ use std::time::{Duration, Instant};
 use rustix::thread::Pid;
 
 use crate::admission::Place;
+use crate::busy::thread_clock;
 pub(crate) use crowd::Crowd;
 use errands::{Errand, Errands};
 pub(crate) use policy::go_last;
-use turns::Turns;
-
-/// How long turns rest. They are used for some ten milliseconds in between, by guests that do
-/// not end sooner.
-const REST: Duration = Duration::from_millis(40);
+use turns::{Turns, Usage};
 
 thread_local! {
     /// The background that the present thread may retreat to. There is none for threads of
@@ -41,7 +38,8 @@ thread_local! {
     static PLACE: Cell<Place> = const { Cell::new(Place::Front) };
     /// What the present thread is at there.
     static ERRAND: RefCell<Option<Arc<Errand>>> = const { RefCell::new(None) };
-    static HAS_TURN: Cell<bool> = const { Cell::new(false) };
+    /// If the present thread has a turn: what its clock showed when it got that.
+    static TURN: Cell<Option<Duration>> = const { Cell::new(None) };
 }
 
 /// A server's threads in the background: their turns, and what they are at.
@@ -56,15 +54,21 @@ impl Background {
         Background { turns: Turns::new(), errands: Errands::default() }
     }
 
-    /// Helps threads that get nowhere, and has them rest while those `in_front` wait; to be
+    /// Helps threads that get nowhere, and has turns rest while those `in_front` wait; to be
     /// called often, by one in front.
     pub(crate) fn watch(&self, in_front: impl Iterator<Item = Pid>, crowd: &mut Crowd) {
         let now = Instant::now();
-        self.errands.help(now);
-        if !self.turns.is_any_used(now) {
-            crowd.forget();
-        } else if crowd.waits(in_front, now) {
-            self.turns.rest(now + REST);
+        self.errands.help(now, crowd.is_of_others(now));
+        match self.turns.usage(now) {
+            Some(Usage::None) => {
+                crowd.forget();
+                self.turns.set_crowded(false);
+            }
+            Some(Usage::Rest) => {
+                crowd.waits(in_front, now);
+            }
+            Some(Usage::Work) => self.turns.set_crowded(crowd.waits(in_front, now)),
+            None => {}
         }
     }
 }
@@ -113,8 +117,8 @@ pub(crate) fn end() {
 /// In the background, waits for a turn until `deadline`.
 pub(crate) fn take_turn(deadline: Instant) {
     with_background(|background| {
-        if !HAS_TURN.get() {
-            HAS_TURN.set(background.turns.take(deadline));
+        if TURN.get().is_none() && background.turns.take(deadline) {
+            TURN.set(Some(thread_clock()));
         }
     });
 }
@@ -131,8 +135,8 @@ pub(crate) fn go_on_in_turn(deadline: Instant) {
 /// In the background, gives up the turn.
 pub(crate) fn give_turn() {
     with_background(|background| {
-        if HAS_TURN.replace(false) {
-            background.turns.give();
+        if let Some(clock) = TURN.take() {
+            background.turns.give(thread_clock().saturating_sub(clock));
         }
     });
 }

@@ -1,23 +1,46 @@
 //! The turns of threads in the background: as many as there are processors.
+//!
+//! While those who go first wait, what a turn was used for is followed by a rest of all turns
+//! that is many times as long. So the background has its part of the processors however long
+//! one instruction of a guest's takes; and it has all of it at once, as beside one turn that is
+//! used those who go first are as badly off as beside all.
 
 use std::collections::VecDeque;
 use std::num::NonZero;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
+
+use crate::connection::after;
+
+/// How much longer turns rest than processors were busy with one of them.
+const REST: u32 = 15;
 
 /// Those that nobody has, and who waits for one. Who looks at them from outside waits for no
 /// lock: a thread in the background may have it, and no processor.
 #[derive(Debug)]
 pub(super) struct Turns(Mutex<State>);
 
+/// What is done with turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Usage {
+    /// Nobody has one.
+    None,
+    /// Who has one rests, but for those who are in the midst of something.
+    Rest,
+    /// Somebody may use one.
+    Work,
+}
+
 #[derive(Debug)]
 struct State {
     count: usize,
     free: usize,
     waiting: VecDeque<Sender<()>>,
+    /// Whether those who go first waited when turns were last used.
+    is_crowded: bool,
     /// Until when who has one does nothing with it.
     rest_until: Option<Instant>,
 }
@@ -27,7 +50,8 @@ impl Turns {
     pub(super) fn new() -> Turns {
         let count = thread::available_parallelism().map_or(1, NonZero::get);
         let waiting = VecDeque::new();
-        Turns(Mutex::new(State { count, free: count, waiting, rest_until: None }))
+        let state = State { count, free: count, waiting, is_crowded: false, rest_until: None };
+        Turns(Mutex::new(state))
     }
 
     /// Waits for one until `deadline`, and while they rest. Says whether there was one.
@@ -57,9 +81,13 @@ impl Turns {
         }
     }
 
-    /// Gives one to who has waited longest.
-    pub(super) fn give(&self) {
+    /// Gives one, with which processors were busy for so long, to who has waited longest.
+    pub(super) fn give(&self, busy: Duration) {
         let mut state = self.state();
+        if state.is_crowded {
+            let until = after(Instant::now(), busy.saturating_mul(REST));
+            state.rest_until = state.rest_until.max(Some(until));
+        }
         match state.waiting.pop_front() {
             // It has room for one, and a receiver for as long as it was in the line.
             Some(waiting) => drop(waiting.send(())),
@@ -67,18 +95,23 @@ impl Turns {
         }
     }
 
-    /// Has all rest until then, if that can be said without waiting.
-    pub(super) fn rest(&self, until: Instant) {
-        if let Ok(mut state) = self.0.try_lock() {
-            state.rest_until = Some(until);
-        }
+    /// What is done with them, as far as is known without waiting.
+    pub(super) fn usage(&self, now: Instant) -> Option<Usage> {
+        let state = self.0.try_lock().ok()?;
+        Some(if state.free == state.count {
+            Usage::None
+        } else if state.rest_until.is_some_and(|until| until > now) {
+            Usage::Rest
+        } else {
+            Usage::Work
+        })
     }
 
-    /// Whether anybody does anything with one, as far as is known without waiting.
-    pub(super) fn is_any_used(&self, now: Instant) -> bool {
-        self.0.try_lock().is_ok_and(|state| {
-            state.free < state.count && state.rest_until.is_none_or(|until| until <= now)
-        })
+    /// Says whether those who go first wait, if that can be said without waiting.
+    pub(super) fn set_crowded(&self, is_crowded: bool) {
+        if let Ok(mut state) = self.0.try_lock() {
+            state.is_crowded = is_crowded;
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -88,8 +121,6 @@ impl Turns {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const SOON: Duration = Duration::from_millis(20);
@@ -115,13 +146,13 @@ mod tests {
                 scope.spawn(move || {
                     assert!(turns.take(late()));
                     order.lock().unwrap().push(waiter);
-                    turns.give();
+                    turns.give(Duration::ZERO);
                 });
                 while turns.state().waiting.len() <= waiter {
                     thread::yield_now();
                 }
             }
-            turns.give();
+            turns.give(Duration::ZERO);
         });
         assert_eq!(*order.lock().unwrap(), [0, 1, 2]);
     }
@@ -130,35 +161,50 @@ mod tests {
     fn who_has_waited_in_vain_is_not_given_a_turn() {
         let turns = all_taken();
         assert!(!turns.take(Instant::now() + SOON));
-        turns.give();
+        turns.give(Duration::ZERO);
         assert_eq!(turns.state().free, 1);
     }
 
     #[test]
-    fn who_takes_a_turn_rests_with_all_others() {
+    fn turns_rest_for_longer_than_one_was_used_while_others_wait() {
         let turns = Turns::new();
-        assert!(!turns.is_any_used(Instant::now()));
-        let until = Instant::now() + SOON;
-        turns.rest(until);
+        assert_eq!(turns.usage(Instant::now()), Some(Usage::None));
+        turns.set_crowded(true);
         assert!(turns.take(late()));
-        assert!(Instant::now() >= until);
-        assert!(turns.is_any_used(until));
-        assert!(!turns.is_any_used(until - SOON));
+        let before = Instant::now();
+        turns.give(SOON);
+        assert!(turns.take(late()));
+        assert!(before.elapsed() >= SOON * REST);
+        let until = turns.state().rest_until.unwrap();
+        assert_eq!(turns.usage(until - SOON), Some(Usage::Rest));
+        assert_eq!(turns.usage(until), Some(Usage::Work));
+    }
+
+    #[test]
+    fn a_longer_rest_is_not_cut_short() {
+        let turns = all_taken();
+        turns.set_crowded(true);
+        turns.give(SOON);
+        let until = turns.state().rest_until;
+        turns.give(Duration::ZERO);
+        assert_eq!(turns.state().rest_until, until);
+    }
+
+    #[test]
+    fn turns_do_not_rest_while_nobody_waits() {
+        let turns = all_taken();
+        turns.give(SOON);
+        assert_eq!(turns.state().rest_until, None);
     }
 
     #[test]
     fn nobody_waits_for_who_rests() {
         let turns = Turns::new();
-        let until = late();
-        turns.rest(until);
+        turns.state().rest_until = Some(late());
         let deadline = Instant::now() + SOON * 50;
         thread::scope(|scope| {
             let resting = scope.spawn(|| turns.take(deadline));
-            let is_any_taken = || {
-                let state = turns.state();
-                state.free < state.count
-            };
-            while !is_any_taken() {
+            while turns.usage(Instant::now()) != Some(Usage::Rest) {
                 thread::yield_now();
             }
             thread::sleep(SOON);
