@@ -136,6 +136,19 @@ mod tests {
     }
 
     #[test]
+    fn a_crowd_is_of_others_unless_this_process_keeps_the_processors_busy() {
+        while process_clock() < LONG {}
+        let mut crowd = Crowd { processors: 1, ..Crowd::default() };
+        let mut is_of_others = |time: Duration| {
+            let now = Instant::now();
+            crowd.clock = Some((now - time, process_clock() - LONG));
+            crowd.is_of_others(now)
+        };
+        assert!(!is_of_others(LONG));
+        assert!(is_of_others(LONG * 20));
+    }
+
+    #[test]
     fn what_was_before_is_not_judged() {
         let mut crowd = Crowd::default();
         let own = || iter::once(gettid());

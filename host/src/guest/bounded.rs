@@ -17,9 +17,12 @@ use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, getrlimit, pidfd_open, 
 use crate::busy::process_clock;
 use crate::connection::after;
 
-/// Who was kept from its work may go on beyond its time: until processors have been busy with
-/// it for this part of its time, and for this many times as long at the most.
+/// Who has less than this part of a processor is kept from its work. It may go on beyond its
+/// time then, for this many times as long at the most.
 const STARVED: u32 = 4;
+
+/// How often is looked at whether it has done enough work to be late.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// How long a command that goes last waits for processors that are busy with other programs.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -29,6 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Bounds {
     /// How long it may take. If others leave it no processor, it may take longer.
     pub(super) time: Duration,
+    /// How long processors are busy with it in any case, unless that takes far too long.
+    pub(super) work: Duration,
     /// How many threads it has.
     pub(super) threads: u32,
     /// How much it may write to each of its outputs, in bytes.
@@ -84,7 +89,7 @@ pub(super) fn run(command: &mut Command, input: &[u8], bounds: Bounds) -> io::Re
     command.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(errors.try_clone()?);
     let mut process = Running(command.spawn()?);
     // It has been given nothing yet.
-    let Bounds { time, threads, output: most, goes_last } = bounds;
+    let Bounds { time, work, threads, output: most, goes_last } = bounds;
     process.limit(Resource::Fsize, most)?;
     // Should nobody wait for it any more, this ends it.
     process.limit_work(time.saturating_mul(threads))?;
@@ -97,9 +102,8 @@ pub(super) fn run(command: &mut Command, input: &[u8], bounds: Bounds) -> io::Re
         }
     }
     let mut has_ended = process.has_ended(after(started, time))?;
-    if !has_ended {
-        process.limit_work(time / STARVED)?;
-        has_ended = process.has_ended(last)?;
+    while !has_ended && Instant::now() < last && process.work().is_some_and(|done| done < work) {
+        has_ended = process.has_ended(after(Instant::now(), LOOK).min(last))?;
     }
     if !has_ended {
         return Ok(Outcome::Late);
