@@ -125,6 +125,15 @@ impl Workers {
             if let Some(event) = self.poller.look()? {
                 return Ok(self.work_of(event));
             }
+            if let Some(connection) = admission.next(Whom::Due) {
+                return Ok(Work::Waited(connection));
+            }
+            // Who has had more than its share takes what others leave, programs and clients of
+            // this machine too: they may be about to ask for something.
+            thread::yield_now();
+            if let Some(event) = self.poller.look()? {
+                return Ok(self.work_of(event));
+            }
             if let Some(connection) = admission.next(Whom::Any) {
                 return Ok(Work::Waited(connection));
             }
