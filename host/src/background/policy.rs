@@ -1,13 +1,18 @@
 //! Which threads the kernel lets go last (sched(7)).
 
 use std::io;
+use std::thread;
 
 use rustix::thread::{Pid, gettid};
 
 /// Lets all other threads go before the present one from now on, and before those that it
 /// starts. No privilege is needed for this.
 pub(crate) fn go_last() -> io::Result<()> {
-    set(gettid(), libc::SCHED_IDLE)
+    set(gettid(), libc::SCHED_IDLE)?;
+    // The kernel looks who goes first when a thread begins to wait for a processor. Those who
+    // wait already would do so until its next tick.
+    thread::yield_now();
+    Ok(())
 }
 
 /// Lets a thread go like any other again.
