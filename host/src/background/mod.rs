@@ -11,7 +11,7 @@
 //!
 //! A processor with anything at all to run takes nothing over from one with too much: beside
 //! a thread that is always ready, even a last one, those who go first wait for each other. So
-//! while they wait ([`crowd`]), all turns rest for most of the time.
+//! while they wait ([`crowd`]), turns are short, and all rest for most of the time.
 
 mod crowd;
 mod errands;
@@ -130,6 +130,13 @@ pub(crate) fn go_on_in_turn(deadline: Instant) {
     go_on(deadline);
     take_turn(deadline);
     go_on(deadline);
+}
+
+/// Whether the present thread is in the background while those who go first wait.
+pub(crate) fn is_in_the_way() -> bool {
+    let mut is_crowded = false;
+    with_background(|background| is_crowded = background.turns.is_crowded());
+    is_crowded
 }
 
 /// In the background, gives up the turn.

@@ -114,6 +114,11 @@ impl Turns {
         }
     }
 
+    /// Whether those who go first waited when turns were last used.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.state().is_crowded
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

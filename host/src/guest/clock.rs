@@ -9,13 +9,17 @@ use std::io::{Write, stderr};
 use std::process::abort;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use wasmtime::Result;
 
 /// How often the clock ticks. A guest is stopped at the first tick after its deadline.
 pub(super) const TICK: Duration = Duration::from_millis(10);
+
+/// How soon it ticks for who is in a hurry: that is how long those may have to wait who are
+/// kept waiting by a guest, and who are otherwise answered in a millisecond.
+const SOON: Duration = Duration::from_millis(2);
 
 /// How often the watch looks at the clock.
 const LOOK: Duration = Duration::from_millis(100);
@@ -27,18 +31,34 @@ const PATIENCE: u32 = 50;
 /// How long the last words may take: nobody may be reading them.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
+/// The clock of an engine.
+#[derive(Clone)]
+pub(super) struct Clock(Thread);
+
+impl Clock {
+    /// Has it tick soon, and then as ever. Waits for nothing, and lets nobody wait.
+    pub(super) fn hurry(&self) {
+        self.0.unpark();
+    }
+}
+
 /// Starts the clock of an engine, and the watch, until the engine is gone.
-pub(super) fn start(engine: &wasmtime::Engine) -> Result<()> {
+pub(super) fn start(engine: &wasmtime::Engine) -> Result<Clock> {
     let ticks = Arc::new(AtomicU64::new(0));
     let watched = Arc::clone(&ticks);
     let engine = engine.weak();
     let clock = engine.clone();
-    thread::Builder::new().name("epoch".to_owned()).spawn(move || {
-        let mut tick = Instant::now();
+    let ticking = thread::Builder::new().name("epoch".to_owned()).spawn(move || {
+        let until = |time: Instant| time.saturating_duration_since(Instant::now());
+        let mut next = Instant::now() + TICK;
         loop {
-            // A tick that came late, as each does a little, makes the next no later.
-            tick += TICK;
-            thread::sleep(tick.saturating_duration_since(Instant::now()));
+            thread::park_timeout(until(next));
+            let tick = next.min(Instant::now() + SOON);
+            thread::sleep(until(tick));
+            if tick == next {
+                // A tick that came late, as each does a little, makes the next no later.
+                next += TICK;
+            }
             let Some(engine) = clock.upgrade() else { return };
             engine.increment_epoch();
             ticks.fetch_add(1, Ordering::Relaxed);
@@ -48,15 +68,15 @@ pub(super) fn start(engine: &wasmtime::Engine) -> Result<()> {
         let mut watch = Watch::default();
         while let Some(engine) = engine.upgrade() {
             match watch.look(watched.load(Ordering::Relaxed)) {
-                Clock::Runs => {}
-                Clock::Late => engine.increment_epoch(),
-                Clock::Stopped => stop(),
+                Found::Runs => {}
+                Found::Late => engine.increment_epoch(),
+                Found::Stopped => stop(),
             }
             drop(engine);
             thread::sleep(LOOK);
         }
     })?;
-    Ok(())
+    Ok(Clock(ticking.thread().clone()))
 }
 
 /// What has been seen of a clock.
@@ -72,7 +92,7 @@ struct Watch {
 
 /// What a look at a clock finds.
 #[derive(Debug, PartialEq, Eq)]
-enum Clock {
+enum Found {
     Runs,
     /// It has not moved since the last look.
     Late,
@@ -80,13 +100,13 @@ enum Clock {
 }
 
 impl Watch {
-    fn look(&mut self, ticks: u64) -> Clock {
+    fn look(&mut self, ticks: u64) -> Found {
         if self.ticks != ticks {
             *self = Watch { ticks, still: 0 };
-            return Clock::Runs;
+            return Found::Runs;
         }
         self.still = self.still.saturating_add(1);
-        if self.still < PATIENCE { Clock::Late } else { Clock::Stopped }
+        if self.still < PATIENCE { Found::Late } else { Found::Stopped }
     }
 }
 
@@ -105,22 +125,48 @@ fn stop() -> ! {
 
 #[cfg(test)]
 mod tests {
+    use wasmtime::{Config, Instance, Module, Store, Trap, UpdateDeadline};
+
     use super::*;
+
+    #[test]
+    fn a_clock_in_a_hurry_ticks_sooner() {
+        const TICKS: u32 = 100;
+        let engine = wasmtime::Engine::new(Config::new().epoch_interruption(true)).unwrap();
+        let clock = start(&engine).unwrap();
+        let mut store = Store::new(&engine, 0);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(move |mut store| {
+            clock.hurry();
+            *store.data_mut() += 1;
+            if *store.data() == TICKS {
+                Err(Trap::Interrupt.into())
+            } else {
+                Ok(UpdateDeadline::Continue(1))
+            }
+        });
+        let spin = wat::parse_str("(module (func $spin (loop br 0)) (start $spin))").unwrap();
+        let spin = Module::new(&engine, spin).unwrap();
+        let before = Instant::now();
+        assert!(Instance::new(&mut store, &spin, &[]).is_err());
+        assert_eq!(*store.data(), TICKS);
+        assert!(before.elapsed() < TICK * TICKS);
+    }
 
     #[test]
     fn a_clock_that_stands_still_is_late_and_then_has_stopped() {
         let mut watch = Watch::default();
-        assert_eq!(watch.look(1), Clock::Runs);
+        assert_eq!(watch.look(1), Found::Runs);
         for _ in 1..PATIENCE {
-            assert_eq!(watch.look(1), Clock::Late);
+            assert_eq!(watch.look(1), Found::Late);
         }
-        assert_eq!(watch.look(1), Clock::Stopped);
+        assert_eq!(watch.look(1), Found::Stopped);
     }
 
     #[test]
     fn a_clock_that_never_ticked_stops_as_any_other() {
         let mut watch = Watch::default();
-        let late = (0..).take_while(|_| watch.look(0) == Clock::Late).count();
+        let late = (0..).take_while(|_| watch.look(0) == Found::Late).count();
         assert_eq!(late, PATIENCE as usize - 1);
     }
 
@@ -129,7 +175,7 @@ mod tests {
         let mut watch = Watch::default();
         for look in 0..1000 {
             let found = watch.look(1 + look / u64::from(PATIENCE));
-            assert_ne!(found, Clock::Stopped, "{look}");
+            assert_ne!(found, Found::Stopped, "{look}");
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use wasmtime::{Result, Store, StoreContextMut, Trap, UpdateDeadline};
 
 use super::bindings::PluginPre;
-use super::clock::TICK;
+use super::clock::{Clock, TICK};
 use super::engine::Engine;
 use super::state::State;
 use super::{Cache, Compiled, LoadError, Sandbox, bindings, fault, load};
@@ -36,6 +36,8 @@ pub(super) struct Plan {
     pub(super) name: String,
     /// What an instance may use.
     pub(super) sandbox: Sandbox,
+    /// What ends it.
+    pub(super) clock: Clock,
 }
 
 impl Component {
@@ -117,7 +119,8 @@ impl Component {
         load::check_exports(&component)?;
         let linked = load::link(&component, engine.linker())?;
         let pre = PluginPre::new(linked).map_err(LoadError::mismatch)?;
-        let plan = Arc::new(Plan { name: name.to_owned(), sandbox });
+        let (name, clock) = (name.to_owned(), engine.clock().clone());
+        let plan = Arc::new(Plan { name, sandbox, clock });
         Ok(Component { engine: engine.clone(), plan, pre })
     }
 
@@ -130,7 +133,8 @@ impl Component {
     pub fn in_sandbox(&self, sandbox: Sandbox, cache: &Cache) -> Result<Component, LoadError> {
         load::check_sandbox(&self.engine, &sandbox, cache)?;
         load::check_resources(self.pre.instance_pre().component(), &sandbox)?;
-        let plan = Arc::new(Plan { name: self.plan.name.clone(), sandbox });
+        let (name, clock) = (self.plan.name.clone(), self.plan.clock.clone());
+        let plan = Arc::new(Plan { name, sandbox, clock });
         Ok(Component { engine: self.engine.clone(), plan, pre: self.pre.clone() })
     }
 
@@ -186,6 +190,7 @@ impl Handler for Component {
         let _runtime = self.engine.runtime().enter();
         let mut store = self.store(call);
         background::go_on(store.data().deadline);
+        store.data().hurry();
         let mut instantiate = Duration::ZERO;
         let answer = self.call(&mut store, request, call.args, &mut instantiate);
         let now = Instant::now();
@@ -246,6 +251,11 @@ fn at_tick(mut store: StoreContextMut<'_, State>) -> Result<UpdateDeadline> {
             background::retreat(state.deadline);
         }
         background::go_on_in_turn(state.deadline);
+        // It may have waited for its turn until then.
+        if Instant::now() >= state.deadline {
+            return Err(Trap::Interrupt.into());
+        }
+        state.hurry();
     }
     Ok(UpdateDeadline::Continue(1))
 }

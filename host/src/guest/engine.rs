@@ -15,11 +15,12 @@ use wasmtime::{
     WasmFeatures,
 };
 
+use super::clock::{self, Clock};
 use super::compiler::Compiler;
 use super::load_error::LoadError;
 use super::runtime::Runtime;
 use super::state::State;
-use super::{clock, files, wait};
+use super::{files, wait};
 
 /// How many table elements all tables of one instance may have in sum.
 pub(super) const TABLE_ELEMENTS: usize = 100_000;
@@ -107,6 +108,7 @@ pub struct Engine {
     /// What components may import.
     linker: Arc<Linker<State>>,
     runtime: Arc<Runtime>,
+    clock: Clock,
     compiler: Compiler,
     allocation: Allocation,
     max_memory: usize,
@@ -127,7 +129,7 @@ impl Engine {
             None => probe(options)?,
         };
         debug!(%allocation, "the engine is ready");
-        clock::start(&inner)?;
+        let clock = clock::start(&inner)?;
         let runtime = Arc::new(Runtime::start()?);
         let mut linker = Linker::new(&inner);
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
@@ -140,6 +142,7 @@ impl Engine {
             inner,
             linker,
             runtime,
+            clock,
             compiler,
             allocation,
             max_memory,
@@ -185,6 +188,10 @@ impl Engine {
 
     pub(super) fn runtime(&self) -> &Runtime {
         &self.runtime
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     pub(super) fn linker(&self) -> &Linker<State> {

@@ -13,7 +13,7 @@ use super::output::Output;
 use super::{Plan, Sandbox};
 use crate::busy::Busy;
 use crate::connection::after;
-use crate::{Call, Origin, RequestId};
+use crate::{Call, Origin, RequestId, background};
 
 /// How many resources (files, streams, pollables) a guest may hold at once. Each file
 /// is a descriptor of the host's, which has a limit too.
@@ -73,6 +73,13 @@ impl State {
     /// How long a processor may be busy with the guest.
     pub(super) fn cpu_time(&self) -> Option<Duration> {
         self.plan.sandbox.cpu_time
+    }
+
+    /// Has the guest looked at soon if others wait for the processor that it is about to have.
+    pub(super) fn hurry(&self) {
+        if background::is_in_the_way() {
+            self.plan.clock.hurry();
+        }
     }
 
     /// Whether the guest had to do without a folder that it was granted and that is there.
