@@ -1,4 +1,4 @@
-//! Whether those who go first wait for processors, and whether others are the reason.
+//! Whether those who go first wait for processors.
 
 use std::collections::HashMap;
 use std::num::NonZero;
@@ -7,13 +7,8 @@ use std::{fs, thread};
 
 use rustix::thread::Pid;
 
-use crate::busy::process_clock;
-
 /// What part of all processors' time between two looks they may have waited, all together.
 const PART: u32 = 20;
-
-/// How often is looked at who has the processors.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// What there was to see at the last look.
 #[derive(Debug)]
@@ -21,16 +16,13 @@ pub(crate) struct Crowd {
     processors: u32,
     /// How long each of those who go first had waited by then.
     waited: Option<(Instant, HashMap<Pid, Duration>)>,
-    /// What this process's clock showed when it was last looked at.
-    clock: Option<(Instant, Duration)>,
-    is_of_others: bool,
 }
 
 impl Default for Crowd {
     fn default() -> Self {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         let processors = u32::try_from(processors).unwrap_or(u32::MAX);
-        Crowd { processors, waited: None, clock: None, is_of_others: true }
+        Crowd { processors, waited: None }
     }
 }
 
@@ -50,21 +42,6 @@ impl Crowd {
         });
         self.waited = Some((now, seen));
         is_long
-    }
-
-    /// Whether this process has less than half of the processors, so that others have what it
-    /// lacks; known some tenths of a second late.
-    pub(super) fn is_of_others(&mut self, now: Instant) -> bool {
-        let is_recent = |&(at, _): &(Instant, Duration)| now.saturating_duration_since(at) < LOOK;
-        if !self.clock.as_ref().is_some_and(is_recent) {
-            let clock = process_clock();
-            let before = self.clock.replace((now, clock));
-            self.is_of_others = before.is_none_or(|(at, before)| {
-                let all = now.saturating_duration_since(at).saturating_mul(self.processors);
-                clock.saturating_sub(before) < all / 2
-            });
-        }
-        self.is_of_others
     }
 
     /// Forgets how long they had waited: what was until the next is not to be judged.
@@ -133,19 +110,6 @@ mod tests {
             thread::sleep(LONG);
             assert!(!crowd.waits(iter::once(sleeping), Instant::now()));
         });
-    }
-
-    #[test]
-    fn a_crowd_is_of_others_unless_this_process_keeps_the_processors_busy() {
-        while process_clock() < LONG {}
-        let mut crowd = Crowd { processors: 1, ..Crowd::default() };
-        let mut is_of_others = |time: Duration| {
-            let now = Instant::now();
-            crowd.clock = Some((now - time, process_clock() - LONG));
-            crowd.is_of_others(now)
-        };
-        assert!(!is_of_others(LONG));
-        assert!(is_of_others(LONG * 20));
     }
 
     #[test]

@@ -13,13 +13,10 @@ use rustix::thread::{Pid, gettid};
 
 use super::policy;
 
-/// How long a thread may get nowhere: ten times what a guest runs between two looks at its clock.
-/// So handlers get on even beside programs that never rest, if threads here may be helped.
+/// How long a thread may get nowhere: ten times what a guest runs at the most between two looks
+/// at its clock. So handlers get on even beside programs that never rest, if threads here may be
+/// helped.
 const PATIENCE: Duration = Duration::from_millis(100);
-
-/// How long, while this very process keeps the processors busy: with requests that are quick,
-/// and are not to wait for those that are not.
-const LONG_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a server's threads in the background are at.
 #[derive(Debug, Default)]
@@ -36,15 +33,8 @@ pub(super) struct Errand {
 #[derive(Debug, Default)]
 struct State {
     goes_last: bool,
-    /// Nobody waits for one that is done.
-    going_on: Option<GoingOn>,
-}
-
-#[derive(Debug)]
-struct GoingOn {
-    heard_of: Instant,
-    deadline: Instant,
-    helped: Option<Instant>,
+    /// When it is helped, unless it is heard of before. Nobody waits for one that is done.
+    help_at: Option<Instant>,
 }
 
 impl Errands {
@@ -55,14 +45,12 @@ impl Errands {
         errand
     }
 
-    /// Helps those who were to be heard of by now. Where others have most of the processors,
-    /// that is sooner.
-    pub(super) fn help(&self, now: Instant, is_crowd_of_others: bool) {
-        let patience = if is_crowd_of_others { PATIENCE } else { LONG_PATIENCE };
+    /// Helps those who were to be heard of by now.
+    pub(super) fn help(&self, now: Instant) {
         self.all().retain(|errand| {
             let is_kept = Arc::strong_count(errand) > 1;
             if is_kept {
-                errand.help(now, patience);
+                errand.help(now);
             }
             is_kept
         });
@@ -77,8 +65,8 @@ impl Errand {
     /// Says that the present thread, whose it is, goes on with something that must be over by
     /// `deadline`, and lets all others go first.
     pub(super) fn go_on(&self, deadline: Instant) {
-        let going_on = Some(GoingOn { heard_of: Instant::now(), deadline, helped: None });
-        let before = mem::replace(&mut *self.state(), State { goes_last: true, going_on });
+        let help_at = Some(deadline.min(Instant::now() + PATIENCE));
+        let before = mem::replace(&mut *self.state(), State { goes_last: true, help_at });
         // Without the lock: who goes last may be without a processor from here on.
         if !before.goes_last {
             // If it cannot be, the thread goes on as it is, which is no worse than before.
@@ -89,31 +77,20 @@ impl Errand {
     /// Says that it is done.
     pub(super) fn end(&self) {
         let goes_last = policy::go_like_others(self.thread).is_err();
-        *self.state() = State { goes_last, going_on: None };
+        *self.state() = State { goes_last, help_at: None };
     }
 
     /// Helps it if it is time, and again later: it may have been about to go last just now.
-    fn help(&self, now: Instant, patience: Duration) {
+    fn help(&self, now: Instant) {
         let Ok(mut state) = self.state.try_lock() else { return };
-        let State { goes_last, going_on: Some(going_on) } = &mut *state else { return };
-        if going_on.is_help_due(now, patience) {
-            *goes_last &= policy::go_like_others(self.thread).is_err();
-            going_on.helped = Some(now);
+        if state.help_at.is_some_and(|at| at <= now) {
+            state.goes_last &= policy::go_like_others(self.thread).is_err();
+            state.help_at = Some(now + PATIENCE);
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl GoingOn {
-    fn is_help_due(&self, now: Instant, patience: Duration) -> bool {
-        let is_over = |since: Instant, patience| now.saturating_duration_since(since) >= patience;
-        match self.helped {
-            None => now >= self.deadline || is_over(self.heard_of, patience),
-            Some(helped) => is_over(helped, PATIENCE),
-        }
     }
 }
 
@@ -150,11 +127,9 @@ mod tests {
         let errand = errands.add();
         assert!(!goes_last());
         errand.go_on(now + PATIENCE * 60);
-        errands.help(now, true);
+        errands.help(now);
         assert!(goes_last());
-        errands.help(Instant::now() + PATIENCE, false);
-        assert!(goes_last());
-        errands.help(Instant::now() + PATIENCE, true);
+        errands.help(Instant::now() + PATIENCE);
         assert!(!goes_last());
         errand.go_on(now + PATIENCE * 60);
         assert!(goes_last());
@@ -168,7 +143,7 @@ mod tests {
         let errand = Errands::default().add();
         let now = Instant::now();
         errand.go_on(now);
-        errand.help(now, LONG_PATIENCE);
+        errand.help(now);
         assert!(!goes_last());
     }
 
@@ -189,7 +164,7 @@ mod tests {
         let errands = Errands::default();
         let kept = errands.add();
         drop(errands.add());
-        errands.help(Instant::now(), true);
+        errands.help(Instant::now());
         assert_eq!(errands.all().len(), 1);
         drop(kept);
     }

@@ -58,16 +58,16 @@ impl Background {
     /// called often, by one in front.
     pub(crate) fn watch(&self, in_front: impl Iterator<Item = Pid>, crowd: &mut Crowd) {
         let now = Instant::now();
-        self.errands.help(now, crowd.is_of_others(now));
+        self.errands.help(now);
         match self.turns.usage(now) {
-            Some(Usage::None) => {
+            Some(Usage::Idle) => {
                 crowd.forget();
                 self.turns.set_crowded(false);
             }
-            Some(Usage::Rest) => {
+            Some(Usage::Resting) => {
                 crowd.waits(in_front, now);
             }
-            Some(Usage::Work) => self.turns.set_crowded(crowd.waits(in_front, now)),
+            Some(Usage::Working) => self.turns.set_crowded(crowd.waits(in_front, now)),
             None => {}
         }
     }
@@ -127,7 +127,6 @@ pub(crate) fn take_turn(deadline: Instant) {
 /// it waits for; one that it has already is given up first, as others may wait for it.
 pub(crate) fn go_on_in_turn(deadline: Instant) {
     give_turn();
-    go_on(deadline);
     take_turn(deadline);
     go_on(deadline);
 }

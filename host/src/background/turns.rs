@@ -1,12 +1,13 @@
 //! The turns of threads in the background: as many as there are processors.
 //!
-//! While those who go first wait, what a turn was used for is followed by a rest of all turns
-//! that is many times as long. So the background has its part of the processors however long
-//! one instruction of a guest's takes; and it has all of it at once, as beside one turn that is
-//! used those who go first are as badly off as beside all.
+//! While those who go first wait, what a turn was used for is followed by a rest, many times as
+//! long, of all turns that are taken from then on. So the background has its part of the
+//! processors however long one instruction of a guest's takes, within reason; and it has all of
+//! it at once, as beside one turn that is used those who go first are as badly off as beside all.
 
 use std::collections::VecDeque;
 use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,20 +19,27 @@ use crate::connection::after;
 /// How much longer turns rest than processors were busy with one of them.
 const REST: u32 = 15;
 
+/// How long they rest at the most: one instruction of one guest's can take long.
+const MOST_REST: Duration = Duration::from_millis(300);
+
 /// Those that nobody has, and who waits for one. Who looks at them from outside waits for no
 /// lock: a thread in the background may have it, and no processor.
 #[derive(Debug)]
-pub(super) struct Turns(Mutex<State>);
+pub(super) struct Turns {
+    state: Mutex<State>,
+    /// Whether those who go first waited when turns were last used.
+    is_crowded: AtomicBool,
+}
 
 /// What is done with turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Usage {
     /// Nobody has one.
-    None,
+    Idle,
     /// Who has one rests, but for those who are in the midst of something.
-    Rest,
+    Resting,
     /// Somebody may use one.
-    Work,
+    Working,
 }
 
 #[derive(Debug)]
@@ -39,8 +47,6 @@ struct State {
     count: usize,
     free: usize,
     waiting: VecDeque<Sender<()>>,
-    /// Whether those who go first waited when turns were last used.
-    is_crowded: bool,
     /// Until when who has one does nothing with it.
     rest_until: Option<Instant>,
 }
@@ -50,8 +56,8 @@ impl Turns {
     pub(super) fn new() -> Turns {
         let count = thread::available_parallelism().map_or(1, NonZero::get);
         let waiting = VecDeque::new();
-        let state = State { count, free: count, waiting, is_crowded: false, rest_until: None };
-        Turns(Mutex::new(state))
+        let state = State { count, free: count, waiting, rest_until: None };
+        Turns { state: Mutex::new(state), is_crowded: AtomicBool::new(false) }
     }
 
     /// Waits for one until `deadline`, and while they rest. Says whether there was one.
@@ -84,8 +90,8 @@ impl Turns {
     /// Gives one, with which processors were busy for so long, to who has waited longest.
     pub(super) fn give(&self, busy: Duration) {
         let mut state = self.state();
-        if state.is_crowded {
-            let until = after(Instant::now(), busy.saturating_mul(REST));
+        if self.is_crowded() {
+            let until = after(Instant::now(), busy.saturating_mul(REST).min(MOST_REST));
             state.rest_until = state.rest_until.max(Some(until));
         }
         match state.waiting.pop_front() {
@@ -97,30 +103,28 @@ impl Turns {
 
     /// What is done with them, as far as is known without waiting.
     pub(super) fn usage(&self, now: Instant) -> Option<Usage> {
-        let state = self.0.try_lock().ok()?;
+        let state = self.state.try_lock().ok()?;
         Some(if state.free == state.count {
-            Usage::None
+            Usage::Idle
         } else if state.rest_until.is_some_and(|until| until > now) {
-            Usage::Rest
+            Usage::Resting
         } else {
-            Usage::Work
+            Usage::Working
         })
     }
 
-    /// Says whether those who go first wait, if that can be said without waiting.
+    /// Says whether those who go first wait.
     pub(super) fn set_crowded(&self, is_crowded: bool) {
-        if let Ok(mut state) = self.0.try_lock() {
-            state.is_crowded = is_crowded;
-        }
+        self.is_crowded.store(is_crowded, Ordering::Relaxed);
     }
 
     /// Whether those who go first waited when turns were last used.
     pub(super) fn is_crowded(&self) -> bool {
-        self.state().is_crowded
+        self.is_crowded.load(Ordering::Relaxed)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -173,7 +177,7 @@ mod tests {
     #[test]
     fn turns_rest_for_longer_than_one_was_used_while_others_wait() {
         let turns = Turns::new();
-        assert_eq!(turns.usage(Instant::now()), Some(Usage::None));
+        assert_eq!(turns.usage(Instant::now()), Some(Usage::Idle));
         turns.set_crowded(true);
         assert!(turns.take(late()));
         let before = Instant::now();
@@ -181,8 +185,8 @@ mod tests {
         assert!(turns.take(late()));
         assert!(before.elapsed() >= SOON * REST);
         let until = turns.state().rest_until.unwrap();
-        assert_eq!(turns.usage(until - SOON), Some(Usage::Rest));
-        assert_eq!(turns.usage(until), Some(Usage::Work));
+        assert_eq!(turns.usage(until - SOON), Some(Usage::Resting));
+        assert_eq!(turns.usage(until), Some(Usage::Working));
     }
 
     #[test]
@@ -193,6 +197,14 @@ mod tests {
         let until = turns.state().rest_until;
         turns.give(Duration::ZERO);
         assert_eq!(turns.state().rest_until, until);
+    }
+
+    #[test]
+    fn a_rest_is_bounded_however_long_a_turn_was_used() {
+        let turns = all_taken();
+        turns.set_crowded(true);
+        turns.give(Duration::MAX);
+        assert!(turns.state().rest_until.unwrap() <= Instant::now() + MOST_REST);
     }
 
     #[test]
@@ -209,11 +221,11 @@ mod tests {
         let deadline = Instant::now() + SOON * 50;
         thread::scope(|scope| {
             let resting = scope.spawn(|| turns.take(deadline));
-            while turns.usage(Instant::now()) != Some(Usage::Rest) {
+            while turns.usage(Instant::now()) != Some(Usage::Resting) {
                 thread::yield_now();
             }
             thread::sleep(SOON);
-            assert!(turns.0.try_lock().is_ok());
+            assert!(turns.state.try_lock().is_ok());
             assert!(!resting.is_finished());
         });
     }

@@ -17,8 +17,8 @@ use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, getrlimit, pidfd_open, 
 use crate::busy::process_clock;
 use crate::connection::after;
 
-/// Who has less than this part of a processor is kept from its work. It may go on beyond its
-/// time then, for this many times as long at the most.
+/// Who has less than this part of a processor is kept from its work by others. Nobody goes on
+/// for more than this many times its time, whoever keeps it.
 const STARVED: u32 = 4;
 
 /// How often is looked at whether it has done enough work to be late.

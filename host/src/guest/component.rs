@@ -12,6 +12,7 @@ use super::clock::{Clock, TICK};
 use super::engine::Engine;
 use super::state::State;
 use super::{Cache, Compiled, LoadError, Sandbox, bindings, fault, load};
+use crate::admission::Place;
 use crate::{Call, Cost, Fault, Handler, Request, Response, background};
 
 /// What the host may copy out of a guest beyond its response: list and string
@@ -190,7 +191,7 @@ impl Handler for Component {
         let _runtime = self.engine.runtime().enter();
         let mut store = self.store(call);
         background::go_on(store.data().deadline);
-        store.data().hurry();
+        self.engine.clock().hurry();
         let mut instantiate = Duration::ZERO;
         let answer = self.call(&mut store, request, call.args, &mut instantiate);
         let now = Instant::now();
@@ -242,21 +243,21 @@ fn at_tick(mut store: StoreContextMut<'_, State>) -> Result<UpdateDeadline> {
     if now >= state.deadline {
         return Err(Trap::Interrupt.into());
     }
-    if now.saturating_duration_since(state.began) >= TICK {
+    let is_long = now.saturating_duration_since(state.began) >= TICK;
+    if is_long {
         let cpu = state.busy.time(now);
         if state.cpu_time().is_some_and(|most| cpu > most) {
             return Err(OutOfTime.into());
         }
-        if !state.meter.origin.account.has_credit(TICK) {
+        let since = now.saturating_duration_since(state.looked_at).min(TICK);
+        if !state.meter.origin.account.has_credit(since) {
             background::retreat(state.deadline);
         }
-        background::go_on_in_turn(state.deadline);
-        // It may have waited for its turn until then.
-        if Instant::now() >= state.deadline {
-            return Err(Trap::Interrupt.into());
-        }
-        state.hurry();
     }
+    if is_long || background::place() == Place::Background {
+        state.plan.clock.take_turn(state.deadline)?;
+    }
+    state.looked_at = now;
     Ok(UpdateDeadline::Continue(1))
 }
 

@@ -13,7 +13,7 @@ use super::output::Output;
 use super::{Plan, Sandbox};
 use crate::busy::Busy;
 use crate::connection::after;
-use crate::{Call, Origin, RequestId, background};
+use crate::{Call, Origin, RequestId};
 
 /// How many resources (files, streams, pollables) a guest may hold at once. Each file
 /// is a descriptor of the host's, which has a limit too.
@@ -25,11 +25,13 @@ const MAX_RANDOM: u64 = 64 << 10;
 /// The state behind one instance's imports.
 pub(super) struct State {
     /// What the guest was granted, and its name.
-    plan: Arc<Plan>,
+    pub(super) plan: Arc<Plan>,
     /// The request that this instance answers.
     request: RequestId,
     /// When the guest was let in.
     pub(super) began: Instant,
+    /// When it was last looked at.
+    pub(super) looked_at: Instant,
     /// When the guest must be done. Imports that wait end by then.
     pub(super) deadline: Instant,
     /// How long a processor has been busy with it since.
@@ -62,6 +64,7 @@ impl State {
             plan,
             request: call.id,
             began,
+            looked_at: began,
             deadline,
             busy: Busy::since(began),
             meter,
@@ -73,13 +76,6 @@ impl State {
     /// How long a processor may be busy with the guest.
     pub(super) fn cpu_time(&self) -> Option<Duration> {
         self.plan.sandbox.cpu_time
-    }
-
-    /// Has the guest looked at soon if others wait for the processor that it is about to have.
-    pub(super) fn hurry(&self) {
-        if background::is_in_the_way() {
-            self.plan.clock.hurry();
-        }
     }
 
     /// Whether the guest had to do without a folder that it was granted and that is there.

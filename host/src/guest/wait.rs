@@ -14,6 +14,7 @@ use wasmtime_wasi::p2::bindings::sync::io::poll;
 use wasmtime_wasi::runtime::in_tokio;
 use wasmtime_wasi_io::bindings::wasi::io::poll as unbounded;
 
+use super::clock::Clock;
 use super::state::State;
 use crate::{background, turns};
 
@@ -22,6 +23,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     linker.allow_shadowing(true);
     poll::add_to_linker::<State, HasWait>(linker, |state| Wait {
         table: &mut state.table,
+        clock: &state.plan.clock,
         deadline: state.deadline,
     })?;
     linker.allow_shadowing(false);
@@ -36,6 +38,7 @@ impl HasData for HasWait {
 
 struct Wait<'a> {
     table: &'a mut ResourceTable,
+    clock: &'a Clock,
     deadline: Instant,
 }
 
@@ -48,7 +51,7 @@ impl Wait<'_> {
     where
         F: Future<Output = Result<T>> + 'a,
     {
-        let Wait { table, deadline } = self;
+        let Wait { table, clock, deadline } = self;
         let result = in_tokio(async {
             let mut patient = pin!(tokio::time::timeout_at((*deadline).into(), future(table)));
             let waiting = poll_fn(|context| {
@@ -64,7 +67,7 @@ impl Wait<'_> {
                 Err(_) => Err(Trap::Interrupt.into()),
             }
         });
-        background::go_on_in_turn(*deadline);
+        clock.take_turn(*deadline)?;
         result
     }
 }

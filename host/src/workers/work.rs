@@ -128,8 +128,9 @@ impl Workers {
             if let Some(connection) = admission.next(Whom::Due) {
                 return Ok(Work::Waited(connection));
             }
-            // Who has had more than its share takes what others leave, programs and clients of
-            // this machine too: they may be about to ask for something.
+            // Who has had more than its share takes what others leave, the programs that share
+            // processors with this one too (its control group): they may be clients, about to
+            // ask for something.
             thread::yield_now();
             if let Some(event) = self.poller.look()? {
                 return Ok(self.work_of(event));
