@@ -19,6 +19,10 @@ use crate::transport::{Moved, Transport};
 const READ_MIN: usize = 4 << 10;
 const READ_MAX: usize = 256 << 10;
 
+/// How much of a body is written at once. In the midst of that the thread makes way for nobody
+/// where the kernel is not preemptible.
+const WRITE_MAX: usize = 128 << 10;
+
 /// The slowest that a client may send a body or take a response, once its time is up,
 /// in bytes a second.
 const MIN_RATE: u32 = 16 << 10;
@@ -181,6 +185,7 @@ impl Connection {
             let head = output.head.get(output.sent..).unwrap_or_default();
             let data = output.data.get(output.sent.saturating_sub(output.head.len())..);
             let data = data.unwrap_or_default();
+            let data = data.get(..WRITE_MAX).unwrap_or(data);
             if head.is_empty() && data.is_empty() {
                 return self
                     .transport
