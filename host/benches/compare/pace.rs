@@ -127,6 +127,8 @@ struct Answer {
     head: Vec<u8>,
     /// How much of the body is to come, once the head is there.
     missing: Option<usize>,
+    /// Whether the server closes the connection after it: one has only so many requests.
+    is_last: bool,
 }
 
 impl Client {
@@ -137,8 +139,7 @@ impl Client {
 
     fn begin(&mut self, request: Vec<u8>, due: Instant, key: usize, epoll: &OwnedFd) -> Result<()> {
         (self.request, self.sent, self.due) = (request, 0, Some(due));
-        self.answer.head.clear();
-        self.answer.missing = None;
+        self.answer = Answer::default();
         if self.socket.is_none() {
             let socket = connect(self.server)?;
             let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
@@ -169,7 +170,7 @@ impl Client {
             self.answer.take(chunk)?;
         }
         self.due = None;
-        if !keep_alive {
+        if !keep_alive || self.answer.is_last {
             self.socket = None;
         }
         Ok(Some(due.elapsed()))
@@ -196,6 +197,7 @@ impl Answer {
         let here = self.head.len() - end;
         ensure!(here <= length, "it sends more than it said");
         self.missing = Some(length - here);
+        self.is_last = head.lines().any(|line| line == "connection: close");
         Ok(())
     }
 }
