@@ -139,7 +139,8 @@ impl Client {
 
     fn begin(&mut self, request: Vec<u8>, due: Instant, key: usize, epoll: &OwnedFd) -> Result<()> {
         (self.request, self.sent, self.due) = (request, 0, Some(due));
-        self.answer = Answer::default();
+        self.answer.head.clear();
+        self.answer.missing = None;
         if self.socket.is_none() {
             let socket = connect(self.server)?;
             let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
