@@ -12,9 +12,10 @@ use super::sink::{Lost, Sink};
 /// How many bytes of lines may wait.
 const ROOM: usize = 4 << 20;
 
-/// How long lines are gathered before they are written, unless there are this many bytes.
+/// How long lines are gathered before they are written, unless there are this many bytes. More
+/// would push out of a processor's caches what requests need.
 const GATHER: Duration = Duration::from_millis(50);
-const MUCH: usize = ROOM / 8;
+const MUCH: usize = 64 << 10;
 
 /// How often it is said that lines are dropped.
 const WARN: Duration = Duration::from_secs(5);
