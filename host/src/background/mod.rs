@@ -165,3 +165,20 @@ fn with_background(act: impl FnOnce(&Background)) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_is_in_the_background_is_in_the_way_of_those_who_wait() {
+        let background = Arc::new(Background::new());
+        background.turns.set_crowded(true);
+        enlist(&background);
+        assert!(!is_in_the_way());
+        join();
+        assert!(is_in_the_way());
+        background.turns.set_crowded(false);
+        assert!(!is_in_the_way());
+    }
+}

@@ -151,9 +151,15 @@ fn stop() -> ! {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZero;
+    use std::sync::Barrier;
+
     use wasmtime::{Config, Instance, Module, Store, UpdateDeadline};
 
     use super::*;
+    use crate::background::Background;
+
+    const PATIENT: Duration = Duration::from_secs(60);
 
     #[test]
     fn a_clock_ticks_sooner_for_who_asks_for_it() {
@@ -173,6 +179,40 @@ mod tests {
         let mut gaps: Vec<_> = store.data().windows(2).map(|ticks| ticks[1] - ticks[0]).collect();
         gaps.sort();
         assert!(gaps[gaps.len() / 2] < TICK / 2);
+    }
+
+    #[test]
+    fn who_waits_for_a_turn_until_its_deadline_ends_there() {
+        let engine = wasmtime::Engine::new(Config::new().epoch_interruption(true)).unwrap();
+        let (clock, background) = (&start(&engine).unwrap(), &Arc::new(Background::new()));
+        let turns = thread::available_parallelism().map_or(1, NonZero::get);
+        let (taken, over) = (&Barrier::new(turns + 1), &Barrier::new(turns + 1));
+        let later = |time| Instant::now() + time;
+        let in_background = || {
+            background::enlist(background);
+            background::join();
+        };
+        thread::scope(|scope| {
+            for _ in 0..turns {
+                scope.spawn(move || {
+                    in_background();
+                    let turn = clock.take_turn(later(PATIENT));
+                    taken.wait();
+                    over.wait();
+                    background::give_turn();
+                    turn.unwrap();
+                });
+            }
+            taken.wait();
+            in_background();
+            let deadline = later(TICK);
+            let turn = clock.take_turn(deadline);
+            over.wait();
+            assert_eq!(turn.unwrap_err().downcast_ref(), Some(&Trap::Interrupt));
+            assert!(Instant::now() >= deadline);
+            // Those who had turns have given them up.
+            clock.take_turn(later(PATIENT)).unwrap();
+        });
     }
 
     #[test]

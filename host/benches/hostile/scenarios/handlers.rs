@@ -15,12 +15,19 @@ use crate::stage::Stage;
 const LOADED: [usize; 3] = [1, 100, 1000];
 const KEPT_LOADED: f64 = 0.85;
 
-/// How many are asked in turn, of a thousand that are loaded.
-const ASKED: [usize; 4] = [1, 100, 200, 1000];
+/// How many are asked in turn, of a thousand that are loaded, and how much of one handler's
+/// throughput there must still be: the first two goals, and that of a thousand.
+const ASKED: [(usize, f64); 4] = [(1, 1.0), (100, 0.85), (200, 0.85), (1000, 0.7)];
 
-/// How much of one handler's throughput there must still be: the first two goals, and that
-/// of a thousand.
-const KEPT: [f64; 4] = [1.0, 0.85, 0.85, 0.7];
+/// How they are asked: on connections that persist, and on one for each request.
+const ASKED_HOW: [(bool, &str); 2] = [(true, "keep-alive"), (false, "close")];
+
+/// What a round measured, in requests per second.
+struct Round {
+    loaded: Vec<f64>,
+    /// For each way of asking.
+    asked: Vec<Vec<f64>>,
+}
 
 pub fn run(stage: &Stage) -> Result<Report> {
     let most = stage.clients(LOADED[LOADED.len() - 1]);
@@ -46,30 +53,34 @@ pub fn run(stage: &Stage) -> Result<Report> {
     for (server, handlers) in servers.iter().zip(LOADED) {
         report.note("loaded", format!("{} handlers: {}", handlers.min(most), server.gauge()?));
     }
-    let ask = |server: &Server, hosts: usize| {
+    let ask = |server: &Server, hosts: usize, keep_alive: bool| {
         let hosts = hosts.min(most);
-        let healthy = Healthy { keep_alive: true, hosts, ..Healthy::asking("/hello") };
+        let healthy = Healthy { keep_alive, hosts, ..Healthy::asking("/hello") };
         anyhow::Ok(healthy.drive(stage, server.address, stage.measure)?.per_second)
     };
     // The most are loaded by the last.
     let last = &servers[servers.len() - 1];
+    let ask_all =
+        |keep_alive| ASKED.iter().map(|&(hosts, _)| ask(last, hosts, keep_alive)).collect();
     let mut rounds = Vec::new();
     for _ in 0..=stage.rounds {
-        let loaded: Vec<f64> =
-            servers.iter().map(|server| ask(server, 1)).collect::<Result<_>>()?;
-        let asked: Vec<f64> = ASKED.iter().map(|&hosts| ask(last, hosts)).collect::<Result<_>>()?;
-        rounds.push((loaded, asked));
+        let loaded = servers.iter().map(|server| ask(server, 1, true)).collect::<Result<_>>()?;
+        let asked = ASKED_HOW.iter().map(|&(how, _)| ask_all(how)).collect::<Result<_>>()?;
+        rounds.push(Round { loaded, asked });
     }
     // The first was for each to have run once.
     rounds.remove(0);
     for (number, handlers) in LOADED.into_iter().enumerate() {
-        let figures = rounds.iter().map(|(loaded, _)| (loaded[number], loaded[0]));
+        let figures = rounds.iter().map(|round| (round.loaded[number], round.loaded[0]));
         let what = format!("{} loaded, one asked", handlers.min(most));
         judge(&mut report, &what, figures, KEPT_LOADED);
     }
-    for (number, handlers) in ASKED.into_iter().enumerate() {
-        let figures = rounds.iter().map(|(_, asked)| (asked[number], asked[0]));
-        judge(&mut report, &format!("{} asked in turn", handlers.min(most)), figures, KEPT[number]);
+    for (how, (_, name)) in ASKED_HOW.into_iter().enumerate() {
+        for (number, (handlers, kept)) in ASKED.into_iter().enumerate() {
+            let figures =
+                rounds.iter().map(|round| (round.asked[how][number], round.asked[how][0]));
+            judge(&mut report, &format!("{} in turn, {name}", handlers.min(most)), figures, kept);
+        }
     }
     report.note("afterwards", last.gauge()?.to_string());
     Ok(report)
