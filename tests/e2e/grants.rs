@@ -5,11 +5,14 @@ use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use anyhow::{Result, bail, ensure};
 use picohttp_host::{Component, Directory, Fault, HttpServer, Sandbox};
 use picohttp_tests::host::Host;
 use picohttp_tests::sandbox::{get, load};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -175,6 +178,30 @@ fn what_can_block_is_not_opened() -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[test]
+fn what_can_block_is_not_opened_when_it_takes_the_place_of_a_file() -> Result<()> {
+    let top = folders()?;
+    let [file, fifo] = ["file", "fifo"].map(|name| top.path().join("granted").join(name));
+    ensure!(Command::new("mkfifo").arg(&fifo).status()?.success());
+    let guest = guest(top.path(), true)?;
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let exchanged = renameat_with(CWD, &file, CWD, &fifo, RenameFlags::EXCHANGE);
+                exchanged.expect("both are there");
+            }
+        });
+        let all = (0..500).try_for_each(|_| {
+            let text = told(&guest, "/read?path=/data/file")?;
+            ensure!(text.is_none_or(|text| text == "granted"));
+            Ok(())
+        });
+        done.store(true, Ordering::Relaxed);
+        all
+    })
 }
 
 #[test]

@@ -2,14 +2,20 @@
 //!
 //! A request thread calls the file system itself, and to open a FIFO is to wait, for as
 //! long as it takes, for another process to open its other end. So nothing but regular
-//! files and folders can be opened.
-//!
-//! Between the look and the opening a FIFO could be put in place of a file: by another
-//! process, or by a guest where it may write and one is already there. WASI makes none.
+//! files and folders can be opened. A look comes first, as to open a device can do something
+//! already; and as something else may be there a moment later, the opening itself waits for
+//! nothing, and what it has opened is looked at again.
 
+use std::fs::File;
+use std::sync::Arc;
+
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::Errno;
 use wasmtime::component::{Linker, Resource};
 use wasmtime::{Result, StoreContextMut};
-use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtxView, WasiFilesystemView};
+use wasmtime_wasi::filesystem::{
+    Descriptor, Dir, OpenMode, WasiFilesystemCtxView, WasiFilesystemView,
+};
 use wasmtime_wasi::p2::FsResult;
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
@@ -55,5 +61,88 @@ fn open(
         // Not there yet, or out of reach: that is for the opening to say.
         Err(_) => {}
     }
-    files.open_at(folder, follow, path, how, flags)
+    let Descriptor::Dir(within) = files.table.get(&folder)? else {
+        return Err(ErrorCode::NotDirectory.into());
+    };
+    match open_within(within, follow, &path, how, flags)? {
+        Some(opened) => Ok(files.table.push(opened)?),
+        None => files.open_at(folder, follow, path, how, flags),
+    }
+}
+
+/// How often an opening is tried that others' renaming keeps from coming to an end.
+const TRIES: u32 = 64;
+
+/// Opens without waiting. `None` where the kernel or its guards know of no such call.
+fn open_within(
+    folder: &Dir,
+    follow: PathFlags,
+    path: &str,
+    how: OpenFlags,
+    flags: DescriptorFlags,
+) -> FsResult<Option<Descriptor>> {
+    let synchronized = DescriptorFlags::FILE_INTEGRITY_SYNC
+        | DescriptorFlags::DATA_INTEGRITY_SYNC
+        | DescriptorFlags::REQUESTED_WRITE_SYNC;
+    if flags.intersects(synchronized) {
+        return Err(ErrorCode::Unsupported.into());
+    }
+    let creates = how.contains(OpenFlags::CREATE);
+    let writes = flags.contains(DescriptorFlags::WRITE);
+    let changes = creates || writes || how.contains(OpenFlags::TRUNCATE);
+    // Who opens for nothing is given something to read, as the system knows no opening for
+    // nothing.
+    let reads = flags.contains(DescriptorFlags::READ) || !writes;
+    let makes = OpenFlags::CREATE | OpenFlags::EXCLUSIVE | OpenFlags::TRUNCATE;
+    if how.contains(OpenFlags::DIRECTORY) && how.intersects(makes) {
+        return Err(ErrorCode::Invalid.into());
+    }
+    if changes && folder.perms.write_not_permitted() {
+        return Err(ErrorCode::NotPermitted.into());
+    }
+    let mut options = OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    options |= match (reads, changes) {
+        (true, true) => OFlags::RDWR,
+        (_, false) => OFlags::RDONLY,
+        (false, true) => OFlags::WRONLY,
+    };
+    options.set(OFlags::CREATE, creates);
+    options.set(OFlags::EXCL, creates && how.contains(OpenFlags::EXCLUSIVE));
+    options.set(OFlags::TRUNC, how.contains(OpenFlags::TRUNCATE));
+    options.set(OFlags::DIRECTORY, how.contains(OpenFlags::DIRECTORY));
+    options.set(OFlags::NOFOLLOW, !follow.contains(PathFlags::SYMLINK_FOLLOW));
+    let mode = if creates { Mode::from_raw_mode(0o666) } else { Mode::empty() };
+    let file = match try_open(folder, path, options, mode) {
+        Ok(file) => file,
+        Err(Errno::NOSYS | Errno::PERM) => return Ok(None),
+        // It leads out of the folder.
+        Err(Errno::XDEV) => return Err(ErrorCode::NotPermitted.into()),
+        Err(error) => return Err(std::io::Error::from(error).into()),
+    };
+    let kind = file.metadata()?.file_type();
+    let mut open_mode = OpenMode::empty();
+    open_mode.set(OpenMode::READ, reads);
+    open_mode.set(OpenMode::WRITE, changes);
+    if kind.is_dir() {
+        Ok(Some(Descriptor::Dir(Dir::new(file, folder.perms, open_mode, true))))
+    } else if kind.is_file() {
+        let file = wasmtime_wasi::filesystem::File::new(file, folder.perms, open_mode, true);
+        Ok(Some(Descriptor::File(file)))
+    } else {
+        Err(ErrorCode::NotPermitted.into())
+    }
+}
+
+fn try_open(folder: &Dir, path: &str, options: OFlags, mode: Mode) -> rustix::io::Result<File> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match openat2(Arc::as_ref(&folder.dir), path, options, mode, resolve) {
+            Ok(file) => return Ok(file.into()),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) if tries < TRIES => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
