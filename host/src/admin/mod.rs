@@ -3,10 +3,10 @@
 //!
 //! One thread accepts, keeps the [`lobby`] of those who have not asked yet, and takes a
 //! sample of what is counted now and then; who has asked has a thread for as long as one
-//! answer takes. What visitors can cost is bounded, whoever they are; and silent ones keep
-//! nobody out, even if they have all descriptors that the system gives. A [`visit`] is one
-//! request and its answer, [`gate`] decides whether there is one, and [`pages`] what is in
-//! it.
+//! answer takes. What visitors can cost is bounded, whoever they are; and those who are
+//! silent, or take no answer, keep nobody out, even if they have all descriptors that the
+//! system gives. A [`visit`] is one request and its answer, [`gate`] decides whether there is
+//! one, and [`pages`] what is in it.
 
 mod lobby;
 mod visit;
@@ -16,10 +16,11 @@ mod policy;
 mod status;
 
 pub(crate) use gate::without_cookies;
+use std::collections::VecDeque;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -34,8 +35,13 @@ use lobby::Lobby;
 use policy::Policy;
 use visit::{Question, Visit};
 
-/// How many visitors may be answered at once; those over it are closed as they ask.
+/// How many visitors may be answered at once. Who has been longest at taking an answer gives way
+/// to the next.
 const MAX_ANSWERED: usize = 16;
+
+/// How many threads those may have who are answered or have just given way; who asks when there
+/// are more is closed.
+const MAX_THREADS: usize = 64;
 
 /// How long to wait when the system has no descriptor or thread left.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -58,8 +64,10 @@ struct Office {
     gate: Gate,
     policy: Policy,
     window: Mutex<Window>,
-    /// How many visitors are being answered.
-    answered: AtomicUsize,
+    /// Those who are being answered, in the order that they asked.
+    answered: Mutex<VecDeque<Weak<TcpStream>>>,
+    /// How many threads they have.
+    threads: AtomicUsize,
     ended: AtomicBool,
 }
 
@@ -81,7 +89,8 @@ impl Admin {
             gate: Gate::new(address, token),
             policy: Policy::of(pages::DASHBOARD),
             window: Mutex::new(Window::new(Instant::now())),
-            answered: AtomicUsize::new(0),
+            answered: Mutex::default(),
+            threads: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
         });
         let worker = Arc::clone(&office);
@@ -161,13 +170,13 @@ impl Office {
 
     /// Answers on a thread of its own, if there are not too many.
     fn answer_apart(self: &Arc<Self>, question: Question) -> io::Result<()> {
-        let room = Room::of(self);
-        if self.answered.load(Ordering::Relaxed) > MAX_ANSWERED {
+        let room = Room::of(self, question.socket());
+        if self.threads.load(Ordering::Relaxed) > MAX_THREADS {
             return Ok(());
         }
         let answer = move || {
             // A visitor that goes away, or is too slow, is nobody's concern.
-            let _ = question.answer(&|head| room.0.answer(head));
+            let _ = question.answer(&|head| room.office.answer(head));
         };
         thread::Builder::new().name("admin-answer".to_owned()).spawn(answer)?;
         Ok(())
@@ -185,25 +194,43 @@ impl Office {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn answered(&self) -> MutexGuard<'_, VecDeque<Weak<TcpStream>>> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn window(&self) -> MutexGuard<'_, Window> {
         self.window.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Room for an answer, that is free again when this is dropped.
-struct Room(Arc<Office>);
+struct Room {
+    office: Arc<Office>,
+    visitor: Weak<TcpStream>,
+}
 
 impl Room {
-    fn of(office: &Arc<Office>) -> Room {
-        office.answered.fetch_add(1, Ordering::Relaxed);
-        Room(Arc::clone(office))
+    fn of(office: &Arc<Office>, visitor: &Arc<TcpStream>) -> Room {
+        let (office, visitor) = (Arc::clone(office), Arc::downgrade(visitor));
+        office.threads.fetch_add(1, Ordering::Relaxed);
+        let mut answered = office.answered();
+        if answered.len() >= MAX_ANSWERED
+            && let Some(slowest) = answered.pop_front().and_then(|slowest| slowest.upgrade())
+        {
+            // Its thread, which waits for it to take more, finds that it is gone.
+            let _ = slowest.shutdown(Shutdown::Both);
+        }
+        answered.push_back(Weak::clone(&visitor));
+        drop(answered);
+        Room { office, visitor }
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.0.answered.fetch_sub(1, Ordering::Relaxed);
+        self.office.answered().retain(|visitor| !visitor.ptr_eq(&self.visitor));
+        self.office.threads.fetch_sub(1, Ordering::Relaxed);
         // What the visitor had may be the only descriptor that is left.
-        self.0.keep_spare();
+        self.office.keep_spare();
     }
 }

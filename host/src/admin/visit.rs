@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::http1::{self, Head, Limits, Received, Receiver};
@@ -46,7 +47,7 @@ pub(super) struct Visit {
 
 /// A visitor who waits for an answer.
 pub(super) struct Question {
-    socket: TcpStream,
+    socket: Arc<TcpStream>,
     /// The head, and what came with it.
     input: Vec<u8>,
     received: Result<(), http1::Error>,
@@ -90,7 +91,8 @@ impl Visit {
                 Ok(Received::Partial { .. }) => continue,
                 received => received.map(|_| ()),
             };
-            return Step::Asked(Question { socket: self.socket, input: self.input, received });
+            let socket = Arc::new(self.socket);
+            return Step::Asked(Question { socket, input: self.input, received });
         }
     }
 }
@@ -102,20 +104,25 @@ impl AsFd for Visit {
 }
 
 impl Question {
+    /// What the answer goes to.
+    pub(super) fn socket(&self) -> &Arc<TcpStream> {
+        &self.socket
+    }
+
     /// Sends the answer, and ends the visit.
-    pub(super) fn answer(mut self, answer: &dyn Fn(&Head<'_>) -> Page) -> io::Result<()> {
+    pub(super) fn answer(self, answer: &dyn Fn(&Head<'_>) -> Page) -> io::Result<()> {
         self.socket.set_nonblocking(false)?;
         let text = http1::decode(&self.input);
         let (page, head_only) = match self.received.and_then(|()| http1::parse(&text, &LIMITS)) {
             Ok(head) => (answer(&head), head.method == "HEAD"),
             Err(error) => (Page::of_text(error.status(), &error.to_string()), false),
         };
-        send(&mut self.socket, &page, head_only)?;
+        send(&self.socket, &page, head_only)?;
         self.socket.shutdown(Shutdown::Write)
     }
 }
 
-fn send(socket: &mut TcpStream, page: &Page, head_only: bool) -> io::Result<()> {
+fn send(mut socket: &TcpStream, page: &Page, head_only: bool) -> io::Result<()> {
     let mut output = Vec::new();
     let own = [
         ("Content-Type", page.content_type),

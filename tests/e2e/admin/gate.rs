@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use picohttp_host::HttpServer;
 use picohttp_tests::client::{Answer, Client, exchange};
+use socket2::{Domain, Socket, Type};
 
 use super::{Server, tenants, two_tenants};
 
@@ -105,5 +106,30 @@ fn silent_visitors_cut_no_answer_short() -> Result<()> {
     assert_eq!(server.page("/healthz")?.status, 200);
     let answer = Answer::parse(&[first, asking.read_all()?].concat())?;
     assert_eq!(answer.header("Content-Length"), Some(answer.body.len().to_string().as_str()));
+    Ok(())
+}
+
+/// Connects more visitors than are answered at once. Each asks for the dashboard, and takes so
+/// little of it that the rest has no room on the way.
+fn deaf_crowd(server: &Server) -> Result<Vec<Client>> {
+    let visit = || {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.set_recv_buffer_size(1)?;
+        socket.set_tcp_mss(88)?;
+        socket.connect(&server.admin().into())?;
+        let mut client = Client::new(socket.into())?;
+        client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+        Ok(client)
+    };
+    (0..40).map(|_| visit()).collect()
+}
+
+#[test]
+fn visitors_that_take_no_answer_keep_nobody_out() -> Result<()> {
+    let server = two_tenants()?;
+    let _deaf = deaf_crowd(&server)?;
+    for target in ["/healthz", "/metrics", "/status"] {
+        assert_eq!(server.page(target)?.status, 200, "{target}");
+    }
     Ok(())
 }
