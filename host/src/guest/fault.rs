@@ -1,7 +1,9 @@
 //! Which [`Fault`] an error out of `wasmtime` is.
 
 use std::fmt::Write;
+use std::io;
 
+use rustix::io::Errno;
 use wasmtime::{Error, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
@@ -18,7 +20,7 @@ const COPIED_TOO_MUCH: &str = "fuel allocated for hostcalls has been exhausted";
 
 /// Why an instance could not be made or did not answer.
 pub(super) fn of(error: &Error, meter: &Meter) -> Fault {
-    if error.is::<PoolConcurrencyLimitError>() {
+    if error.is::<PoolConcurrencyLimitError>() || is_exhausted(error) {
         return Fault::Overloaded;
     }
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
@@ -39,6 +41,15 @@ pub(super) fn of(error: &Error, meter: &Meter) -> Fault {
         return Fault::OutOfMemory(message(error));
     }
     Fault::Trap(message(error))
+}
+
+/// Whether the system had too little of something at this moment.
+pub(super) fn is_exhausted(error: &Error) -> bool {
+    let errno = error.chain().find_map(|cause| match cause.downcast_ref::<io::Error>() {
+        Some(error) => Errno::from_io_error(error),
+        None => cause.downcast_ref::<Errno>().copied(),
+    });
+    matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM))
 }
 
 /// Whether it was the response that the host did not copy. While an import's arguments
@@ -63,4 +74,18 @@ fn message(error: &Error) -> String {
     }
     message.truncate(message.floor_char_boundary(MAX_MESSAGE));
     message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_has_too_little_of_is_no_fault_of_the_guests() {
+        let error = |errno: Errno| Error::from(io::Error::from(errno)).context("cannot map");
+        assert!(is_exhausted(&error(Errno::MFILE)));
+        assert!(is_exhausted(&Error::from(Errno::NOMEM)));
+        assert!(!is_exhausted(&error(Errno::NOENT)));
+        assert!(!is_exhausted(&Error::from(Trap::Interrupt)));
+    }
 }

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
 use tracing::warn;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::meter::Meter;
 use super::output::Output;
-use super::{Plan, Sandbox};
+use super::{Plan, Sandbox, fault};
 use crate::busy::Busy;
 use crate::connection::after;
 use crate::{Call, Origin, RequestId};
@@ -120,16 +119,10 @@ impl Wasi {
         for directory in directories {
             let perms = if directory.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
             if let Err(error) = builder.preopened_dir(&directory.host, &directory.guest, perms) {
-                incomplete |= is_exhausted(&error);
+                incomplete |= fault::is_exhausted(&error);
                 warn!(tenant = origin.tenant(), route = origin.route(), %request, folder = ?directory.host, %error, "cannot open a granted folder");
             }
         }
         Wasi { context: builder.build(), incomplete, stdout, stderr }
     }
-}
-
-/// Whether the system had too little of something at this moment.
-fn is_exhausted(error: &wasmtime::Error) -> bool {
-    let errno = error.downcast_ref().and_then(Errno::from_io_error);
-    matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM))
 }

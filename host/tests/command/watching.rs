@@ -1,7 +1,7 @@
 //! A handler that changes while it is served.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -105,4 +105,28 @@ fn a_component_file_that_is_replaced_is_served_anew() -> Result<()> {
     host.wait_for("still serving what was served before")?;
     assert!(host.get("/hello")?.text().starts_with('{'));
     Ok(())
+}
+
+#[test]
+fn a_folder_that_is_removed_and_made_anew_is_watched_again() -> Result<()> {
+    let top = tempfile::tempdir()?;
+    let folder = top.path().join("build");
+    let file = folder.join("handler.wasm");
+    let build = |plugin: PathBuf| -> Result<()> {
+        fs::create_dir(&folder)?;
+        fs::copy(plugin, &file)?;
+        Ok(())
+    };
+    build(plugin("hello")?)?;
+    let host = Running::start(command().arg(&file).arg("--watch"))?;
+    fs::remove_dir_all(&folder)?;
+    host.wait_for("still serving what was served before")?;
+    build(plugin("echo")?)?;
+    eventually("the new component is served", || {
+        host.get("/hello").is_ok_and(|answer| answer.text().starts_with('{'))
+    })?;
+    fs::copy(plugin("hello")?, &file)?;
+    eventually("its change is served, too", || {
+        host.get("/hello").is_ok_and(|answer| answer.text() == "Hello world!")
+    })
 }

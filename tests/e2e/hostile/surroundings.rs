@@ -87,6 +87,24 @@ fn more_clients_than_descriptors_are_served_when_some_go() -> Result<()> {
 }
 
 #[test]
+fn a_file_that_may_grow_no_more_costs_lines_and_not_the_process() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let log = folder.path().join("access.log");
+    let log = log.to_str().context("no text")?;
+    let mut program = Program::start(&plugin("hello")?, &["--access-log", log])?;
+    let limit = Rlimit { current: Some(4 << 10), maximum: Some(4 << 10) };
+    prlimit(Some(program.pid()), Resource::Fsize, limit)?;
+    for _ in 0..200 {
+        assert_eq!(program.get("/hello")?.status, 200);
+    }
+    eventually("the program says so", || {
+        program.log().is_ok_and(|log| log.contains("lines of the access log are dropped"))
+    })?;
+    assert_eq!(fs::metadata(log)?.len(), 4 << 10);
+    program.check_nothing_is_left()
+}
+
+#[test]
 fn operators_get_in_when_clients_have_all_descriptors() -> Result<()> {
     let args = ["--head-timeout", "1h", "--admin-addr", "127.0.0.1:0"];
     let mut program = Program::start(&plugin("hello")?, &args)?;

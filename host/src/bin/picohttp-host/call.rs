@@ -1,6 +1,6 @@
 //! One request to a handler, without a server.
 
-use std::fs;
+use std::fs::File;
 use std::io::{Read, stdin};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,11 +13,12 @@ use picohttp_host::{Answered, Cost, Deployer, Origin, Reason, answer_in_memory};
 
 use crate::cli::Call;
 use crate::log::Log;
-use crate::{engine, loading, plan, print, progress, say};
+use crate::{engine, events, loading, plan, print, progress, say};
 
 /// Answers a request. The answer goes to standard output, and what went wrong and what it
 /// cost, to standard error.
 pub fn call(options: &Call, log: Log, announce: bool) -> Result<ExitCode> {
+    events::outlive_full_files()?;
     let plan = plan::of_call(options);
     let answered = answer(&plan, options, announce)?;
     // What the handler logged comes first.
@@ -47,7 +48,8 @@ fn answer(plan: &Plan, options: &Call, announce: bool) -> Result<Answered> {
 
 /// The bytes that a client would send.
 fn request(options: &Call) -> Result<Vec<u8>> {
-    let data = options.data.as_deref().map(data).transpose()?;
+    let most = options.limits.max_body_size as u64;
+    let data = options.data.as_deref().map(|text| data(text, most)).transpose()?;
     let Call { method, target, headers, .. } = options;
     let mut request = format!("{method} {target} HTTP/1.1\r\n");
     let has = |wanted: &str| {
@@ -65,14 +67,19 @@ fn request(options: &Call) -> Result<Vec<u8>> {
     Ok([request.into_bytes(), data.unwrap_or_default()].concat())
 }
 
-fn data(text: &str) -> Result<Vec<u8>> {
+/// What is to be sent, with as much of what is too long as shows that.
+fn data(text: &str, most: u64) -> Result<Vec<u8>> {
     let Some(file) = text.strip_prefix('@') else { return Ok(text.as_bytes().to_vec()) };
+    let mut bytes = Vec::new();
+    let enough = most.saturating_add(1);
     if file == "-" {
-        let mut bytes = Vec::new();
-        stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
-        return Ok(bytes);
+        let read = stdin().lock().take(enough).read_to_end(&mut bytes);
+        read.context("cannot read standard input")?;
+    } else {
+        let read = File::open(file).and_then(|file| file.take(enough).read_to_end(&mut bytes));
+        read.with_context(|| format!("cannot read {file}"))?;
     }
-    fs::read(file).with_context(|| format!("cannot read {file}"))
+    Ok(bytes)
 }
 
 fn cost(cost: &Cost) -> String {

@@ -1,10 +1,12 @@
 //! What the operator wants of a server that runs, and what comes of it.
 
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR2};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR2, SIGXFSZ};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
 use crate::restart::Replacement;
@@ -19,6 +21,14 @@ pub enum Event {
     Stop(i32),
     /// A new process serves.
     Ready(Replacement),
+}
+
+/// Has it be an error of whoever writes, and not the end of the process, that a file can grow no
+/// more (`RLIMIT_FSIZE`). What is caught, unlike what is ignored, still ends programs that this
+/// one starts.
+pub fn outlive_full_files() -> Result<()> {
+    flag::register(SIGXFSZ, Arc::default()).context("cannot catch signals")?;
+    Ok(())
 }
 
 /// Catches signals, which are events from now on.

@@ -85,6 +85,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
+    events::outlive_full_files()?;
     let (announce, level) = (options.quiet == 0, options.level());
     let options = &options.serve;
     let plan = plan::of(options)?;
@@ -129,8 +130,10 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
     let server = Arc::new(server);
     let announcement = server::announcement(&plan.server, &server);
     let (options, served) = (options.clone(), Arc::clone(&server));
-    let reloads =
-        Reloader::start(Reloading { options, plan, deployer, server: served, changes }, rest)?;
+    let reloads = Reloader::start(
+        Reloading { options, plan, deployer, server: served, changes, is_blind: false },
+        rest,
+    )?;
     if announce {
         say(&announcement);
     }

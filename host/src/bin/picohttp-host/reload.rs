@@ -17,6 +17,9 @@ use crate::{loading, notify, plan, server, watch};
 /// How often those handlers are served that have come meanwhile, while others are compiled.
 const STEP: Duration = Duration::from_secs(1);
 
+/// How often it is tried again to watch what could not be watched.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// Reloads when it is asked to.
 pub struct Reloader {
     asks: Sender<()>,
@@ -31,6 +34,8 @@ pub struct Reloading {
     pub server: Arc<RunningServer>,
     /// What is watched; looked at anew after every reload, as it may name other files.
     pub changes: Option<Changes>,
+    /// Whether that could not be done the last time: changes may go unnoticed.
+    pub is_blind: bool,
 }
 
 impl Reloader {
@@ -46,7 +51,7 @@ impl Reloader {
                 if let Some(rest) = rest {
                     reloading.complete(&rest);
                 }
-                while asked.recv().is_ok() {
+                while reloading.is_needed(&asked) {
                     watch::settle(&asked);
                     reloading.reload(&again);
                 }
@@ -63,6 +68,24 @@ impl Reloader {
 }
 
 impl Reloading {
+    /// Waits until there is something to read again. False when the process is about to end.
+    fn is_needed(&self, asked: &Receiver<()>) -> bool {
+        loop {
+            if !self.is_blind {
+                return asked.recv().is_ok();
+            }
+            match asked.recv_timeout(AGAIN) {
+                Err(RecvTimeoutError::Timeout) => {
+                    // What was missing may be there again: a folder that is made anew, say.
+                    if plan::of(&self.options).is_ok_and(|plan| watch::watch(&plan).is_ok()) {
+                        return true;
+                    }
+                }
+                asked => return asked.is_ok(),
+            }
+        }
+    }
+
     fn report_to(&mut self, asks: &Sender<()>) {
         if let Some(changes) = &mut self.changes {
             changes.report_to(asks.clone());
@@ -138,10 +161,12 @@ impl Reloading {
 
     /// All that can go wrong with handlers, before any is replaced.
     fn prepare(&mut self, asks: &Sender<()>) -> Result<(Plan, Vec<Tenant>)> {
+        self.is_blind = self.changes.is_some();
         let plan = plan::of(&self.options)?;
         if self.changes.is_some() {
             // Before anything is loaded: a change from then on counts.
             self.changes = Some(watch::watch(&plan)?);
+            self.is_blind = false;
             self.report_to(asks);
         }
         let tenants = self.deployer.tenants(&plan, |_, _| {})?;
