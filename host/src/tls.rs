@@ -106,12 +106,18 @@ impl fmt::Debug for Tls {
     }
 }
 
+/// How large a file of certificates, or of a key, may be.
+const MAX_PEM: u64 = 1 << 20;
+
 /// A file's bytes, and whether everybody may read them.
 fn read(file: &Path) -> io::Result<(Vec<u8>, bool)> {
-    let mut file = regular_file::open(file)?;
+    let file = regular_file::open(file)?;
     let everybody = file.metadata()?.permissions().mode() & 0o004 != 0;
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
+    file.take(MAX_PEM + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_PEM {
+        return Err(io::Error::other(format!("more than {} MiB, and so no PEM", MAX_PEM >> 20)));
+    }
     Ok((bytes, everybody))
 }
 

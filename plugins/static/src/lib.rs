@@ -4,6 +4,7 @@
 //! such as the target of a link out of the folder, is not found.
 
 use std::fs::{self, Metadata};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -14,31 +15,39 @@ use picohttp::{Request, Response, handler};
 mod tests;
 
 #[handler]
-fn static_files(request: &Request, response: &mut Response) {
-    serve(Path::new("/"), request, response);
+fn static_files(request: &Request, response: &mut Response) -> Result<(), String> {
+    serve(Path::new("/"), request, response)
 }
 
-fn serve(root: &Path, request: &Request, response: &mut Response) {
+fn serve(root: &Path, request: &Request, response: &mut Response) -> Result<(), String> {
     response.status = match request.method.as_str() {
-        "GET" | "HEAD" => send_file(root, request, response).unwrap_or(404),
+        "GET" | "HEAD" => send_file(root, request, response)?,
         _ => 501,
     };
+    Ok(())
 }
 
-/// Fills in a response and returns its status, or nothing if there is no file.
-fn send_file(root: &Path, request: &Request, response: &mut Response) -> Option<u16> {
-    let (path, metadata) = locate(root, request)?;
-    let version = Version::new(&metadata)?;
+/// Fills in a response and returns its status. Fails if the file is too large.
+fn send_file(root: &Path, request: &Request, response: &mut Response) -> Result<u16, String> {
+    let Some((path, metadata)) = locate(root, request) else { return Ok(404) };
+    let Some(version) = Version::new(&metadata) else { return Ok(404) };
     let status = if version.is_known(request) {
         304
     } else {
-        response.data = fs::read(&path).ok()?;
+        response.data = match fs::read(&path) {
+            Ok(data) => data,
+            Err(error) if error.kind() == ErrorKind::OutOfMemory => {
+                let (path, length) = (path.display(), metadata.len());
+                return Err(format!("{path} has {length} bytes, and there is no memory for them"));
+            }
+            Err(_) => return Ok(404),
+        };
         response.set_header("Content-Type", content_type(&path));
         200
     };
     response.set_header("ETag", version.etag);
     response.set_header("Last-Modified", version.modified.to_string());
-    Some(status)
+    Ok(status)
 }
 
 /// Finds the file that was asked for.
@@ -47,8 +56,10 @@ fn send_file(root: &Path, request: &Request, response: &mut Response) -> Option<
 /// be one name still.
 fn locate(root: &Path, request: &Request) -> Option<(PathBuf, Metadata)> {
     let mut path = root.to_owned();
-    if request.path != [""] {
-        for name in request.segments() {
+    let before = origin_length(&request.path);
+    let asked = request.path.get(before..)?;
+    if !asked.is_empty() && *asked != [""] {
+        for name in request.segments().skip(before) {
             if matches!(&*name, "" | "." | "..") || name.contains(['/', '\\', '\0']) {
                 return None;
             }
@@ -61,6 +72,16 @@ fn locate(root: &Path, request: &Request) -> Option<(PathBuf, Metadata)> {
         metadata = fs::metadata(&path).ok()?;
     }
     metadata.is_file().then_some((path, metadata))
+}
+
+/// How many segments of a path are a scheme and a host, as a client says to a proxy
+/// (RFC 9112 section 3.2.2: a server has to take it, too).
+fn origin_length(path: &[String]) -> usize {
+    let is_scheme = |word: &str| ["http:", "https:"].iter().any(|it| word.eq_ignore_ascii_case(it));
+    match path {
+        [scheme, empty, _, ..] if is_scheme(scheme) && empty.is_empty() => 3,
+        _ => 0,
+    }
 }
 
 fn content_type(path: &Path) -> String {

@@ -56,6 +56,14 @@ fn files_have_their_type() {
 }
 
 #[test]
+fn a_target_may_name_its_origin() {
+    check_text("http://example.com/a%20b+c.txt", "text/plain; charset=utf-8", "spaced");
+    check_text("HTTPS://example.com/", "text/html; charset=utf-8", "<p>home");
+    check_text("http://example.com", "text/html; charset=utf-8", "<p>home");
+    check_status(testing::get("http://example.com/missing"), 404);
+}
+
+#[test]
 fn folders_have_an_index() {
     check_text("/", "text/html; charset=utf-8", "<p>home");
     check_text("/docs", "text/html; charset=utf-8", "<p>docs");

@@ -123,6 +123,17 @@ fn a_file_is_named_by_its_path() -> Result<()> {
 }
 
 #[test]
+fn a_file_without_end_is_not_read_to_its_end() -> Result<()> {
+    let file = tempfile::NamedTempFile::new()?;
+    file.as_file().set_len(1 << 40)?;
+    let error = Tls::from_files(file.path(), file.path()).err();
+    assert!(
+        error.is_some_and(|error| error.to_string().ends_with("more than 1 MiB, and so no PEM"))
+    );
+    Ok(())
+}
+
+#[test]
 fn a_key_that_everybody_may_read_is_known() -> Result<()> {
     let identity = Identity::new()?;
     let folder = tempfile::tempdir()?;
