@@ -204,7 +204,7 @@ impl Handler for Component {
             memory: state.meter.memory(),
         });
         match answer {
-            // An answer that was made without a folder would be a lie: not found, for one.
+            // An answer that was made without a file would be a lie: not found, for one.
             _ if state.is_incomplete() => Err(Fault::Overloaded),
             Ok(answer) => accept(answer, self.plan.sandbox.max_response),
             Err(error) => Err(fault::of(&error, &state.meter)),

@@ -5,21 +5,25 @@
 //! files and folders can be opened. A look comes first, as to open a device can do something
 //! already; and as something else may be there a moment later, the opening itself waits for
 //! nothing, and what it has opened is looked at again.
+//!
+//! Nor do guests open so much that the host is left without descriptors for its clients.
 
 use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
+use rustix::process::{Resource as Limited, getrlimit};
 use wasmtime::component::{Linker, Resource};
 use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::filesystem::{
     Descriptor, Dir, OpenMode, WasiFilesystemCtxView, WasiFilesystemView,
 };
-use wasmtime_wasi::p2::FsResult;
+use wasmtime_wasi::p2::FsError;
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
-    DescriptorFlags, DescriptorType, Host, HostDescriptor, OpenFlags, PathFlags,
+    DescriptorFlags, DescriptorType, ErrorCode as Told, Host, HostDescriptor, OpenFlags, PathFlags,
 };
 
 use super::state::State;
@@ -37,21 +41,39 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
         "[method]descriptor.open-at",
         |mut store: StoreContextMut<'_, State>, arguments: Open| {
             let mut files = store.data_mut().filesystem();
-            let opened = open(&mut files, arguments);
-            Ok((match opened {
+            let opened = match open(&mut files, arguments) {
                 Ok(descriptor) => Ok(descriptor),
-                Err(error) => Err(files.convert_error_code(error)?),
-            },))
+                Err(Failure::Error(error)) => Err(files.convert_error_code(error)?),
+                Err(Failure::Exhausted) => {
+                    store.data_mut().set_incomplete();
+                    Err(Told::InsufficientMemory)
+                }
+            };
+            Ok((opened,))
         },
     )?;
     linker.allow_shadowing(false);
     Ok(())
 }
 
+/// Why nothing was opened.
+enum Failure {
+    /// There are too few descriptors at this moment.
+    Exhausted,
+    /// What the guest is told.
+    Error(FsError),
+}
+
+impl<T: Into<FsError>> From<T> for Failure {
+    fn from(error: T) -> Self {
+        Failure::Error(error.into())
+    }
+}
+
 fn open(
     files: &mut WasiFilesystemCtxView<'_>,
     (folder, follow, path, how, flags): Open,
-) -> FsResult<Resource<Descriptor>> {
+) -> Result<Resource<Descriptor>, Failure> {
     let looked = Resource::new_borrow(folder.rep());
     match files.stat_at(looked, follow, path.clone()).map(|stat| stat.type_) {
         Ok(DescriptorType::RegularFile | DescriptorType::Directory) => {}
@@ -66,7 +88,7 @@ fn open(
     };
     match open_within(within, follow, &path, how, flags)? {
         Some(opened) => Ok(files.table.push(opened)?),
-        None => files.open_at(folder, follow, path, how, flags),
+        None => Ok(files.open_at(folder, follow, path, how, flags)?),
     }
 }
 
@@ -80,7 +102,7 @@ fn open_within(
     path: &str,
     how: OpenFlags,
     flags: DescriptorFlags,
-) -> FsResult<Option<Descriptor>> {
+) -> Result<Option<Descriptor>, Failure> {
     let synchronized = DescriptorFlags::FILE_INTEGRITY_SYNC
         | DescriptorFlags::DATA_INTEGRITY_SYNC
         | DescriptorFlags::REQUESTED_WRITE_SYNC;
@@ -115,10 +137,14 @@ fn open_within(
     let file = match try_open(folder, path, options, mode) {
         Ok(file) => file,
         Err(Errno::NOSYS | Errno::PERM) => return Ok(None),
+        Err(Errno::MFILE | Errno::NFILE) => return Err(Failure::Exhausted),
         // It leads out of the folder.
         Err(Errno::XDEV) => return Err(ErrorCode::NotPermitted.into()),
         Err(error) => return Err(std::io::Error::from(error).into()),
     };
+    if is_for_others(&file) {
+        return Err(Failure::Exhausted);
+    }
     let kind = file.metadata()?.file_type();
     let mut open_mode = OpenMode::empty();
     open_mode.set(OpenMode::READ, reads);
@@ -131,6 +157,16 @@ fn open_within(
     } else {
         Err(ErrorCode::NotPermitted.into())
     }
+}
+
+/// What part of all descriptors that this process may have is not for guests.
+const FOR_OTHERS: u64 = 4;
+
+/// Whether so many are in use that what are left are for clients and for the host: it is the
+/// lowest that is free that is given out.
+fn is_for_others(file: &File) -> bool {
+    let Some(limit) = getrlimit(Limited::Nofile).current else { return false };
+    u64::try_from(file.as_raw_fd()).is_ok_and(|number| number >= limit - limit / FOR_OTHERS)
 }
 
 fn try_open(folder: &Dir, path: &str, options: OFlags, mode: Mode) -> rustix::io::Result<File> {

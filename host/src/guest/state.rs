@@ -46,7 +46,7 @@ pub(super) struct State {
 
 struct Wasi {
     context: WasiCtx,
-    /// Whether there was no descriptor left for a granted folder.
+    /// Whether there was no descriptor left for a granted folder, or for what is in it.
     incomplete: bool,
     stdout: Output,
     stderr: Output,
@@ -77,7 +77,14 @@ impl State {
         self.plan.sandbox.cpu_time
     }
 
-    /// Whether the guest had to do without a folder that it was granted and that is there.
+    /// Notes that the guest has to do without something that it was granted and that is there.
+    pub(super) fn set_incomplete(&mut self) {
+        if let Some(wasi) = &mut self.wasi {
+            wasi.incomplete = true;
+        }
+    }
+
+    /// Whether the guest had to do without something that it was granted and that is there.
     pub(super) fn is_incomplete(&self) -> bool {
         self.wasi.as_ref().is_some_and(|wasi| wasi.incomplete)
     }

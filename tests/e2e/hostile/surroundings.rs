@@ -87,6 +87,21 @@ fn more_clients_than_descriptors_are_served_when_some_go() -> Result<()> {
 }
 
 #[test]
+fn guests_that_open_all_they_can_leave_descriptors_for_clients() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    fs::write(folder.path().join("file"), "")?;
+    let granted = format!("{}::/data", folder.path().display());
+    let mut program = Program::start(&guest("files")?, &["--dir", &granted])?;
+    let limit = Rlimit { current: Some(64), maximum: Some(64) };
+    prlimit(Some(program.pid()), Resource::Nofile, limit)?;
+    let clients = program.connect(16)?;
+    assert_eq!(program.get("/open?path=/data/file")?.status, 503);
+    drop(clients);
+    ensure!(!program.log()?.contains("cannot accept clients"));
+    program.check_nothing_is_left()
+}
+
+#[test]
 fn a_file_that_may_grow_no_more_costs_lines_and_not_the_process() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let log = folder.path().join("access.log");
