@@ -36,7 +36,10 @@ impl Sink {
                 let mut options = OpenOptions::new();
                 // A FIFO that nobody reads is an error then, and nothing to wait for.
                 options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-                Target::File(options.append(true).create(true).mode(0o640).open(path)?)
+                let file = options.append(true).create(true).mode(0o640).open(path);
+                Target::File(file.map_err(|error| {
+                    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+                })?)
             }
         };
         Ok(Sink { target, cut: false })

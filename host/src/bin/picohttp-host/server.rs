@@ -50,7 +50,7 @@ pub fn start(
     if let Some(address) = plan.admin_address {
         let token = token(plan)?;
         if token.is_none() && !address.ip().is_loopback() {
-            warn!(%address, "whoever can connect sees what operators see; set `admin_token_file`");
+            warn!(%address, "whoever can connect sees what operators see; set `admin_token_file` (--admin-token-file)");
         }
         server = server.admin(address, token);
     }

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum, ValueHint};
 /// Begin a handler: a folder that builds, and that can be served
 ///
 /// It says which commands are next, and which tools are missing for them. In Rust, JavaScript,
-/// TypeScript and Python it has tests, too. In Rust it needs the SDK, which is in the folder
+/// TypeScript, Python, Go and Zig it has tests, too. In Rust it needs the SDK, which is in the folder
 /// guest-sdk of this project.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\

@@ -33,8 +33,9 @@ pub struct Serve {
     #[arg(short, long, value_name = "PORT")]
     pub port: Vec<u16>,
 
-    /// Listen on this address instead, such as 0.0.0.0:80 or [::1]:8080; repeatable
-    #[arg(long, value_name = "IP:PORT", conflicts_with = "port")]
+    /// Listen on this address instead, such as 0.0.0.0:80 or [::]:8080; repeat to use the first
+    /// that is free
+    #[arg(long, value_name = "IP:PORT", value_parser = address, conflicts_with = "port")]
     pub addr: Vec<SocketAddr>,
 
     #[command(flatten)]
@@ -77,7 +78,7 @@ pub struct Serve {
 
     /// Let the operator look at this address: /metrics, /status, /healthz, /readyz, and a
     /// page that shows it all at /
-    #[arg(long, value_name = "IP:PORT", help_heading = "Watching")]
+    #[arg(long, value_name = "IP:PORT", value_parser = address, help_heading = "Watching")]
     pub admin_addr: Option<SocketAddr>,
 
     /// The operator must send what is in this file, as a bearer token
@@ -178,4 +179,8 @@ pub enum Confine {
     On,
     /// That, and all files but those that are named now; SIGHUP cannot name others
     Files,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "write IP:PORT, like 127.0.0.1:8080".to_owned())
 }
