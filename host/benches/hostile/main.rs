@@ -2,8 +2,8 @@
 //! and what they cost the others.
 //!
 //! ```sh
-//! cargo bench --bench hostile                        # all, in about twenty minutes
-//! cargo bench --bench hostile -- --quick             # all, in five: no figures to quote
+//! cargo bench --bench hostile                        # all
+//! cargo bench --bench hostile -- --quick             # all, in some five minutes: no figures to quote
 //! cargo bench --bench hostile -- --only idle --only flood --rounds 5
 //! ```
 //!

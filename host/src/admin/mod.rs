@@ -170,10 +170,10 @@ impl Office {
 
     /// Answers on a thread of its own, if there are not too many.
     fn answer_apart(self: &Arc<Self>, question: Question) -> io::Result<()> {
-        let room = Room::of(self, question.socket());
-        if self.threads.load(Ordering::Relaxed) > MAX_THREADS {
+        if self.threads.load(Ordering::Relaxed) >= MAX_THREADS {
             return Ok(());
         }
+        let room = Room::of(self, question.socket());
         let answer = move || {
             // A visitor that goes away, or is too slow, is nobody's concern.
             let _ = question.answer(&|head| room.office.answer(head));

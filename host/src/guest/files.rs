@@ -4,7 +4,8 @@
 //! long as it takes, for another process to open its other end. So nothing but regular
 //! files and folders can be opened. A look comes first, as to open a device can do something
 //! already; and as something else may be there a moment later, the opening itself waits for
-//! nothing, and what it has opened is looked at again.
+//! nothing, and what it has opened is looked at again. Only where the system cannot open
+//! so (before Linux 5.6, or where a container forbids it) is there a moment in between.
 //!
 //! Nor do guests open so much that the host is left without descriptors for its clients.
 

@@ -32,6 +32,21 @@ fn a_missing_file() -> Result<()> {
     check(&["no/such.wasm"], 1, &["error: cannot read no/such.wasm: No such file"])
 }
 
+#[test]
+fn an_address_without_its_port() -> Result<()> {
+    for flag in ["--addr", "--admin-addr"] {
+        check(&[flag, "localhost"], 2, &[flag, "write IP:PORT, like 127.0.0.1:8080"])?;
+    }
+    Ok(())
+}
+
+#[test]
+fn an_access_log_that_cannot_be_opened() -> Result<()> {
+    let hello = plugin("hello")?;
+    let args = [&*hello.to_string_lossy(), "--port", "0", "--access-log", "/no/such/log"];
+    check(&args, 1, &["cannot open the access log: /no/such/log: No such file"])
+}
+
 /// To open it would be to wait for as long as nobody writes to it.
 #[test]
 fn a_pipe_in_the_place_of_a_file() -> Result<()> {

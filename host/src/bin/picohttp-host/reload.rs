@@ -51,7 +51,7 @@ impl Reloader {
                 if let Some(rest) = rest {
                     reloading.complete(&rest);
                 }
-                while reloading.is_needed(&asked) {
+                while reloading.is_needed(&asked, &again) {
                     watch::settle(&asked);
                     reloading.reload(&again);
                 }
@@ -69,7 +69,7 @@ impl Reloader {
 
 impl Reloading {
     /// Waits until there is something to read again. False when the process is about to end.
-    fn is_needed(&self, asked: &Receiver<()>) -> bool {
+    fn is_needed(&mut self, asked: &Receiver<()>, asks: &Sender<()>) -> bool {
         loop {
             if !self.is_blind {
                 return asked.recv().is_ok();
@@ -77,13 +77,21 @@ impl Reloading {
             match asked.recv_timeout(AGAIN) {
                 Err(RecvTimeoutError::Timeout) => {
                     // What was missing may be there again: a folder that is made anew, say.
-                    if plan::of(&self.options).is_ok_and(|plan| watch::watch(&plan).is_ok()) {
+                    let plan = plan::of(&self.options);
+                    if plan.is_ok_and(|plan| self.watch(&plan, asks).is_ok()) {
                         return true;
                     }
                 }
                 asked => return asked.is_ok(),
             }
         }
+    }
+
+    fn watch(&mut self, plan: &Plan, asks: &Sender<()>) -> Result<()> {
+        self.changes = Some(watch::watch(plan)?);
+        self.is_blind = false;
+        self.report_to(asks);
+        Ok(())
     }
 
     fn report_to(&mut self, asks: &Sender<()>) {
@@ -165,9 +173,7 @@ impl Reloading {
         let plan = plan::of(&self.options)?;
         if self.changes.is_some() {
             // Before anything is loaded: a change from then on counts.
-            self.changes = Some(watch::watch(&plan)?);
-            self.is_blind = false;
-            self.report_to(asks);
+            self.watch(&plan, asks)?;
         }
         let tenants = self.deployer.tenants(&plan, |_, _| {})?;
         Ok((plan, tenants))
