@@ -70,7 +70,9 @@ impl Answer {
             Fault::Overloaded => "too busy to handle this request now\n".to_owned(),
             Fault::Unavailable => "what is served here is not ready\n".to_owned(),
             Fault::NoRoute => NOTHING_HERE.to_owned(),
-            Fault::Timeout => format!("the handler took too long (request {id})\n"),
+            Fault::Timeout | Fault::CpuTime => {
+                format!("the handler took too long (request {id})\n")
+            }
             Fault::BadResponse(_) => {
                 format!("the handler's response is unusable (request {id})\n")
             }

@@ -114,6 +114,8 @@ pub enum Fault {
     BadResponse(String),
     /// The handler was stopped at its deadline.
     Timeout,
+    /// The handler was stopped after it had kept a processor busy for as long as it may.
+    CpuTime,
     /// There was no room to run the handler.
     Overloaded,
     /// The handler is still being compiled, or could not be loaded.
@@ -130,7 +132,7 @@ impl Fault {
             Fault::Trap(_) => Reason::Trap,
             Fault::OutOfMemory(_) => Reason::OutOfMemory,
             Fault::BadResponse(_) => Reason::BadResponse,
-            Fault::Timeout => Reason::Timeout,
+            Fault::Timeout | Fault::CpuTime => Reason::Timeout,
             Fault::Overloaded => Reason::Overloaded,
             Fault::Unavailable => Reason::Unavailable,
             Fault::NoRoute => Reason::NoRoute,
@@ -142,7 +144,7 @@ impl Fault {
         match self {
             Fault::Error(_) | Fault::Trap(_) | Fault::OutOfMemory(_) => 500,
             Fault::BadResponse(_) => 502,
-            Fault::Timeout => 504,
+            Fault::Timeout | Fault::CpuTime => 504,
             Fault::Overloaded | Fault::Unavailable => 503,
             Fault::NoRoute => 404,
         }
@@ -157,6 +159,7 @@ impl fmt::Display for Fault {
             | Fault::OutOfMemory(message)
             | Fault::BadResponse(message) => f.write_str(&quote(message, MAX_MESSAGE)),
             Fault::Timeout => f.write_str("the handler did not answer in time"),
+            Fault::CpuTime => f.write_str("the handler took more CPU time than it may"),
             Fault::Overloaded => f.write_str("there was no room to run the handler"),
             Fault::Unavailable => f.write_str("the handler is not loaded"),
             Fault::NoRoute => f.write_str("nothing is served there"),

@@ -168,7 +168,10 @@ impl Service {
             .inspect_err(|_| metrics.reloads.count_failed())?;
         catalog.settle(self.journals);
         self.catalog.store(Arc::new(catalog));
-        metrics.reloads.count_done();
+        // What was not there yet at the start has come; nobody asked for others.
+        if !self.loading.load(Ordering::Relaxed) {
+            metrics.reloads.count_done();
+        }
         Ok(())
     }
 

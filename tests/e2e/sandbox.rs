@@ -24,6 +24,14 @@ fn no_guest_is_stopped_before_its_deadline() -> Result<()> {
 }
 
 #[test]
+fn time_on_a_processor_is_told_from_time_on_the_wall() -> Result<()> {
+    let cpu_time = Some(Duration::from_millis(50));
+    let sandbox = Sandbox { cpu_time, timeout: Duration::from_secs(100), ..Sandbox::default() };
+    assert_eq!(get(&load("spin", sandbox)?, "/"), Err(Fault::CpuTime));
+    Ok(())
+}
+
+#[test]
 fn a_response_of_the_limit_is_sent() -> Result<()> {
     let sandbox = Sandbox { max_response: 1 << 20, ..Sandbox::default() };
     let guest = load("huge_body", sandbox)?;

@@ -13,11 +13,16 @@ use crate::{Directory, Source};
 /// What stands for the embedded handler, in place of a path.
 const STATIC: &str = "builtin:static";
 
+/// What no path begins with.
+const BUILTIN: &str = "builtin:";
+
 /// A component's file, a folder that one can be built from, or the embedded handler.
 pub(super) fn source(value: &DeValue<'_>, folder: &Path) -> Result<Source, String> {
     let written = value::string(value)?;
     if written == STATIC {
         return Ok(Source::Static);
+    } else if written.starts_with(BUILTIN) {
+        return Err(format!("there is no {}; there is `{STATIC}`", quoted(&written)));
     }
     let path = folder.join(written);
     let metadata = path.metadata().map_err(|error| format!("{}: {error}", path.display()))?;

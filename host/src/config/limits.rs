@@ -5,14 +5,9 @@ use std::time::Duration;
 use super::plan::RoutePlan;
 use super::problem::Problems;
 use super::table::{Setting, Table};
+use super::units::MEMORY;
 use super::value;
 use crate::Rate;
-
-/// The least that an instance can have: one page.
-const MIN_MEMORY: usize = 64 << 10;
-
-/// The most that an instance can have: all that 32 bits can address.
-const MAX_MEMORY: usize = 4 << 30;
 
 /// The bounds on one request that a table sets, for itself and the tables below it.
 #[derive(Default)]
@@ -30,7 +25,7 @@ impl<'a> Limits<'a> {
         Limits {
             timeout: table.take("timeout", problems, value::duration),
             cpu_time: table.take("cpu_time", problems, value::duration),
-            max_memory: table.take("max_memory", problems, value::size_in(MIN_MEMORY..=MAX_MEMORY)),
+            max_memory: table.take("max_memory", problems, value::size_in(MEMORY)),
             max_body_size: table.take("max_body_size", problems, value::size),
             max_response_size: table.take("max_response_size", problems, value::size),
             max_output: table.take("max_output", problems, value::size),

@@ -22,6 +22,7 @@
 //! ```
 
 mod plan;
+mod position;
 mod problem;
 mod read;
 mod include;
@@ -39,6 +40,7 @@ pub mod units;
 
 pub use grants::directory;
 pub use plan::{AccessLog, Confine, LogFormat, LogTarget, Plan, RoutePlan, ServerPlan, TenantPlan};
+pub use position::Position;
 pub use problem::{Errors, Problem};
 
 #[cfg(test)]

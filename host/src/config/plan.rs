@@ -1,9 +1,10 @@
 //! What a server shall do, complete and checked.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::position::Position;
 use crate::http1::Limits;
 use crate::{CompileLimits, Directory, KeepAlive, Rate, Sandbox, Source, Timeouts};
 
@@ -201,6 +202,8 @@ pub struct RoutePlan {
     pub path: String,
     /// Where the handler comes from.
     pub source: Source,
+    /// Where that is written, if it was read from a file.
+    pub written: Option<Position>,
     /// The arguments of the handler, in order.
     pub args: Vec<String>,
     /// The environment variables that the guest sees, in the order of the file.
@@ -234,6 +237,7 @@ impl RoutePlan {
         RoutePlan {
             path: path.into(),
             source,
+            written: None,
             args: Vec::new(),
             environment: Vec::new(),
             directories: Vec::new(),
@@ -247,5 +251,15 @@ impl RoutePlan {
             max_queue: None,
             rate: None,
         }
+    }
+
+    /// The folders that the guest may write in.
+    pub fn writable(&self) -> impl Iterator<Item = &Path> {
+        self.directories.iter().filter(|folder| folder.writable).map(|folder| &*folder.host)
+    }
+
+    /// Whether it is the embedded handler, without the folder that it serves the files of.
+    pub fn has_nothing_to_serve(&self) -> bool {
+        self.source == Source::Static && !self.directories.iter().any(|folder| folder.guest == "/")
     }
 }

@@ -1,9 +1,10 @@
 //! What is wrong with a configuration, and where.
 
 use std::collections::BTreeSet;
-use std::fmt::{self, Write};
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::path::Path;
 
+use super::position::{Position, escaped};
 use super::table::Setting;
 use super::text::Place;
 
@@ -13,14 +14,8 @@ const MAX_PROBLEMS: usize = 1000;
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
-    /// The file that has it.
-    pub file: PathBuf,
-    /// Its line, from 1; `None` if it is about the file as a whole.
-    pub line: Option<usize>,
-    /// Its character in the line, from 1.
-    pub column: Option<usize>,
-    /// Which key it is about, like `tenant.acme.route[2].timeout`; indices from 0.
-    pub key: Option<String>,
+    /// Where it is.
+    pub position: Position,
     /// What is wrong.
     pub message: String,
 }
@@ -28,24 +23,9 @@ pub struct Problem {
 impl fmt::Display for Problem {
     /// One line, with control characters escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        escaped(f, &self.file.to_string_lossy())?;
-        if let (Some(line), Some(column)) = (self.line, self.column) {
-            write!(f, ":{line}:{column}")?;
-        }
-        if let Some(key) = &self.key {
-            f.write_str(": ")?;
-            escaped(f, key)?;
-        }
-        f.write_str(": ")?;
+        write!(f, "{}: ", self.position)?;
         escaped(f, &self.message)
     }
-}
-
-fn escaped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    text.chars().try_for_each(|character| match character.is_control() {
-        true => write!(f, "{}", character.escape_default()),
-        false => f.write_char(character),
-    })
 }
 
 /// All that is wrong with a configuration: at least one problem, by file and line.
@@ -97,15 +77,7 @@ impl Problems {
         if self.is_full() {
             return;
         }
-        let (line, column) = place.text.position(place.offset);
-        let key = Some(&place.key).filter(|key| !key.is_empty()).cloned();
-        self.problems.insert(Problem {
-            file: place.text.path.clone(),
-            line: Some(line),
-            column: Some(column),
-            key,
-            message: message.into(),
-        });
+        self.problems.insert(Problem { position: place.position(), message: message.into() });
     }
 
     /// Something is wrong with `file` as a whole.
@@ -113,8 +85,8 @@ impl Problems {
         if self.is_full() {
             return;
         }
-        let (file, message) = (file.to_owned(), message.into());
-        self.problems.insert(Problem { file, line: None, column: None, key: None, message });
+        let position = Position { file: file.to_owned(), line: None, column: None, key: None };
+        self.problems.insert(Problem { position, message: message.into() });
     }
 
     /// The value of `result` with its place, or a problem there.
@@ -132,10 +104,10 @@ impl Problems {
         }
     }
 
-    /// `value`, if nothing is wrong.
-    pub(super) fn finish<T>(self, value: T) -> Result<T, Errors> {
+    /// All of them, if there is any.
+    pub(super) fn finish(self) -> Result<(), Errors> {
         if self.problems.is_empty() {
-            return Ok(value);
+            return Ok(());
         }
         Err(Errors { problems: self.problems.into_iter().collect(), more: self.more })
     }

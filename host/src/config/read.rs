@@ -33,9 +33,16 @@ impl Plan {
     ///
     /// All that is wrong.
     pub fn read(path: &Path) -> Result<Plan, Errors> {
+        let (plan, result) = Plan::examine(path);
+        result.map(|()| plan)
+    }
+
+    /// What [`read`](Plan::read) would return, and with errors, too, as much of the plan as
+    /// can be read: what is wrong has its default there, or is missing.
+    pub fn examine(path: &Path) -> (Plan, Result<(), Errors>) {
         let mut problems = Problems::default();
         let plan = read_plan(path, &mut problems);
-        problems.finish(plan)
+        (plan, problems.finish())
     }
 }
 

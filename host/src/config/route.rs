@@ -11,7 +11,8 @@ use super::problem::Problems;
 use super::read::Defaults;
 use super::table::{Setting, Table};
 use super::text::Place;
-use super::value::{self, shown_size};
+use super::units::shown_size;
+use super::value;
 use crate::Source;
 use crate::paths::Paths;
 
@@ -45,12 +46,10 @@ pub(super) fn read<'a>(
     let share = Share::read(&mut table, problems);
 
     let written = path.as_ref().map(|path| path.value.as_str()).unwrap_or_default();
-    let source = source.map(|source| source.value);
     let is_complete = path.is_some() && source.is_some();
-    let mut plan = plan(written, source.unwrap_or(Source::Static), above);
+    let mut plan = plan(written, source, above, &mut table, problems);
     limits.apply(&mut plan);
     above.check_memory(&plan, limits.max_memory.as_ref(), problems);
-    read_grants(&mut table, &mut plan, problems);
     let tenant = above.tenant;
     plan.max_concurrent_requests =
         at_most(&share.max_concurrent_requests, tenant.max_concurrent_requests, problems);
@@ -76,21 +75,29 @@ fn read_path(value: &DeValue<'_>) -> Result<String, String> {
     Ok(path)
 }
 
-/// A route with the limits of what stands above it.
-pub(super) fn plan(path: &str, source: Source, above: &Above<'_>) -> RoutePlan {
-    let mut plan = RoutePlan::new(path, source);
+/// The handler that a table describes, with the limits of what stands above it.
+pub(super) fn plan(
+    path: &str,
+    source: Option<Setting<'_, Source>>,
+    above: &Above<'_>,
+    table: &mut Table<'_>,
+    problems: &mut Problems,
+) -> RoutePlan {
+    let mut plan = RoutePlan::new(path, Source::Static);
     above.defaults.limits.apply(&mut plan);
     above.limits.apply(&mut plan);
-    plan
-}
-
-/// Reads what the handler may use.
-pub(super) fn read_grants(table: &mut Table<'_>, plan: &mut RoutePlan, problems: &mut Problems) {
-    let folder = table.place.text.folder();
     let args = table.take_list("args", problems, value::string);
     plan.args = args.into_iter().flat_map(|list| list.value).map(|arg| arg.value).collect();
     plan.environment = grants::environment(table, problems);
-    plan.directories = grants::directories(table, folder, problems);
+    plan.directories = grants::directories(table, above.folder(), problems);
+    if let Some(Setting { value, place }) = source {
+        plan.source = value;
+        plan.written = Some(place.position());
+        if plan.has_nothing_to_serve() {
+            problems.add(&place, "has no files to serve; say which: `dirs = [\"public::/\"]`");
+        }
+    }
+    plan
 }
 
 /// The value of `setting`, which may not be over the tenant's.

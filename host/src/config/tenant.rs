@@ -12,7 +12,6 @@ use super::route::{self, Above, Route};
 use super::table::{Setting, Table};
 use super::text::{Place, quoted};
 use super::value;
-use crate::Source;
 use crate::paths::Paths;
 
 /// A tenant, and where it says what no other tenant may say.
@@ -104,8 +103,7 @@ fn routes<'a>(table: &mut Table<'a>, above: &Above<'_>, problems: &mut Problems)
     table.know(&["route"]);
     let source = table.require("source", problems, |value| grants::source(value, above.folder()));
     let path = source.as_ref().map(|source| source.place.clone());
-    let mut plan = route::plan("/...", source.map_or(Source::Static, |it| it.value), above);
-    route::read_grants(table, &mut plan, problems);
+    let plan = route::plan("/...", source, above, table, problems);
     above.check_memory(&plan, None, problems);
     path.map(|path| Route { plan, path }).into_iter().collect()
 }

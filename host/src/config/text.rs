@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::position::Position;
 use crate::regular_file;
 
 /// How many bytes a file may have.
@@ -70,6 +71,18 @@ pub(super) struct Place<'a> {
     pub(super) offset: usize,
     /// The dotted name of what is there; empty for the file's own table.
     pub(super) key: String,
+}
+
+impl Place<'_> {
+    pub(super) fn position(&self) -> Position {
+        let (line, column) = self.text.position(self.offset);
+        Position {
+            file: self.text.path.clone(),
+            line: Some(line),
+            column: Some(column),
+            key: Some(&self.key).filter(|key| !key.is_empty()).cloned(),
+        }
+    }
 }
 
 impl fmt::Display for Place<'_> {

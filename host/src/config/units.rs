@@ -1,11 +1,15 @@
 //! Durations and sizes as people write them, on the command line and in a file.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 
 /// The longest duration. Beyond it there is nothing to wait for, and clocks overflow.
 const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// How much memory an instance can have: from one page, to all that 32 bits can address.
+pub const MEMORY: RangeInclusive<usize> = 64 << 10..=4 << 30;
 
 /// Reads seconds, or a number with a unit, like `500ms`, `10s`, `1m`. More than nothing,
 /// and at most 365 days.
@@ -35,6 +39,24 @@ pub fn size(text: &str) -> Result<usize, String> {
     let size = text.parse::<ByteSize>().ok();
     size.and_then(|size| usize::try_from(size.as_u64()).ok())
         .ok_or_else(|| "not a size; write bytes, or like 64KiB, 16MiB, 10MB".to_owned())
+}
+
+/// Reads a size that is within a range.
+///
+/// # Errors
+///
+/// A sentence for whoever wrote it.
+pub fn size_within(text: &str, range: &RangeInclusive<usize>) -> Result<usize, String> {
+    let bytes = size(text)?;
+    if range.contains(&bytes) {
+        return Ok(bytes);
+    }
+    Err(format!("it must be from {} to {}", shown_size(*range.start()), shown_size(*range.end())))
+}
+
+/// A size as people write it.
+pub fn shown_size(bytes: usize) -> String {
+    ByteSize(bytes as u64).display().iec().to_string().replace(".0 ", " ")
 }
 
 #[cfg(test)]

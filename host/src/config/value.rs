@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use toml::de::{DeInteger, DeValue};
 
 use super::text::quoted;
@@ -42,18 +41,18 @@ pub(super) fn duration(value: &DeValue<'_>) -> Result<Duration, String> {
 }
 
 pub(super) fn size(value: &DeValue<'_>) -> Result<usize, String> {
-    match value {
-        DeValue::String(text) => units::size(text),
-        DeValue::Integer(bytes) => units::size(&integer(bytes)?.to_string()),
-        other => Err(not_a("a size", other)),
-    }
+    size_in(0..=usize::MAX)(value)
 }
 
 /// A size within `range`.
 pub(super) fn size_in(
     range: RangeInclusive<usize>,
 ) -> impl Fn(&DeValue<'_>) -> Result<usize, String> {
-    move |value| within(size(value)?, &range, |bytes| shown_size(*bytes))
+    move |value| match value {
+        DeValue::String(text) => units::size_within(text, &range),
+        DeValue::Integer(bytes) => units::size_within(&integer(bytes)?.to_string(), &range),
+        other => Err(not_a("a size", other)),
+    }
 }
 
 /// A whole number within `range`.
@@ -63,8 +62,8 @@ where
 {
     move |value| match value {
         DeValue::Integer(number) => match T::try_from(integer(number)?) {
-            Ok(number) => within(number, &range, T::to_string),
-            Err(_) => Err(out_of(&range, T::to_string)),
+            Ok(number) => within(number, &range),
+            Err(_) => Err(out_of(&range)),
         },
         other => Err(not_a("a whole number", other)),
     }
@@ -77,12 +76,7 @@ pub(super) fn per_second(value: &DeValue<'_>) -> Result<f64, String> {
         DeValue::Float(number) => number.as_str().parse().unwrap_or(f64::NAN),
         other => return Err(not_a("a number", other)),
     };
-    within(number, &(0.001..=1e6), f64::to_string)
-}
-
-/// A size as people write it.
-pub(super) fn shown_size(bytes: usize) -> String {
-    ByteSize(bytes as u64).display().iec().to_string().replace(".0 ", " ")
+    within(number, &(0.001..=1e6))
 }
 
 fn integer(number: &DeInteger<'_>) -> Result<i128, String> {
@@ -90,16 +84,12 @@ fn integer(number: &DeInteger<'_>) -> Result<i128, String> {
         .map_err(|_| "the number is too large".to_owned())
 }
 
-fn within<T: PartialOrd>(
-    value: T,
-    range: &RangeInclusive<T>,
-    human: impl Fn(&T) -> String,
-) -> Result<T, String> {
-    if range.contains(&value) { Ok(value) } else { Err(out_of(range, human)) }
+fn within<T: PartialOrd + Display>(value: T, range: &RangeInclusive<T>) -> Result<T, String> {
+    if range.contains(&value) { Ok(value) } else { Err(out_of(range)) }
 }
 
-fn out_of<T>(range: &RangeInclusive<T>, human: impl Fn(&T) -> String) -> String {
-    format!("it must be from {} to {}", human(range.start()), human(range.end()))
+fn out_of<T: Display>(range: &RangeInclusive<T>) -> String {
+    format!("it must be from {} to {}", range.start(), range.end())
 }
 
 /// The message for a value that is not `wanted`.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::config::Position;
 use crate::source::SourceError;
 
 /// What is wrong with the components of a plan, in its order.
@@ -15,6 +16,8 @@ pub struct DeployError {
     pub tenant: String,
     /// The path of the route; of the first, if several have the same source.
     pub route: String,
+    /// Where the source of that route is written, if it was read from a file.
+    pub written: Option<Position>,
     /// What is wrong.
     pub cause: SourceError,
 }
@@ -39,8 +42,11 @@ impl fmt::Display for DeployErrors {
 
 impl fmt::Display for DeployError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let DeployError { tenant, route, cause } = self;
-        write!(f, "tenant {tenant}, route {route}: {cause}")
+        let DeployError { tenant, route, written, cause } = self;
+        match written {
+            Some(position) => write!(f, "{position}: {cause}"),
+            None => write!(f, "tenant {tenant}, route {route}: {cause}"),
+        }
     }
 }
 

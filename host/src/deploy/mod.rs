@@ -64,8 +64,8 @@ impl Deployer {
         self.deployment(plan, Effort::Load, |_, _| {})
     }
 
-    /// What of a plan can be served after all is compiled. `progress` is told, after each
-    /// component that was loaded, how many there are by now, and of how many.
+    /// What of a plan can be served after all is compiled. `progress` is told, at
+    /// first and after each component, how many are loaded by now, and of how many.
     pub fn complete(&self, plan: &Plan, progress: impl Fn(usize, usize) + Sync) -> Deployment {
         self.deployment(plan, Effort::Compile, progress)
     }
@@ -133,8 +133,12 @@ impl Deployer {
             for route in &tenant.routes {
                 let handler = self.handler(route, sources.get_mut(&route.source));
                 handlers.push(handler.unwrap_or_else(|cause| {
-                    let (tenant, route) = (tenant.name.clone(), route.path.clone());
-                    errors.push(DeployError { tenant, route, cause });
+                    errors.push(DeployError {
+                        tenant: tenant.name.clone(),
+                        route: route.path.clone(),
+                        written: route.written.clone(),
+                        cause,
+                    });
                     None
                 }));
             }

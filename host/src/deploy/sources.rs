@@ -52,8 +52,8 @@ fn in_turn(plan: &Plan) -> Vec<&Source> {
 }
 
 impl Deployer {
-    /// Loads all sources of a plan. `progress` is told, after each, how many there are by
-    /// now, and of how many.
+    /// Loads all sources of a plan. `progress` is told, at first and after each, how many
+    /// there are by now, and of how many.
     pub(super) fn load_all<'a>(
         &self,
         plan: &'a Plan,
@@ -64,6 +64,7 @@ impl Deployer {
         let cache = self.cache_for(plan);
         let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let results = Mutex::new(HashMap::with_capacity(sources.len()));
+        progress(0, sources.len());
         let load = || {
             while let Some(&source) = sources.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let loaded = self.load(source, effort, &cache);
@@ -99,13 +100,13 @@ impl Deployer {
         }
         let bytes = source.read()?;
         let digest: Digest = Sha256::digest(&bytes).into();
+        let name = source.name();
         if let Some(component) = self.loaded().get(&digest) {
-            return Ok(Loaded::Ready(digest, component.clone()));
+            return Ok(Loaded::Ready(digest, component.named(&name)));
         }
         let engine = self.engine();
         // Its own limits are checked route by route.
         let widest = Sandbox { max_memory: engine.max_memory(), ..Sandbox::default() };
-        let name = source.name();
         let component = match effort {
             Effort::Load => Component::from_cache(&engine, &name, &bytes, widest, cache),
             Effort::Compile => {

@@ -139,6 +139,13 @@ impl Component {
         Ok(Component { engine: self.engine.clone(), plan, pre: self.pre.clone() })
     }
 
+    /// The same component under another name.
+    pub fn named(&self, name: &str) -> Component {
+        let Plan { sandbox, clock, .. } = self.plan.as_ref();
+        let (name, sandbox, clock) = (name.to_owned(), sandbox.clone(), clock.clone());
+        Component { plan: Arc::new(Plan { name, sandbox, clock }), ..self.clone() }
+    }
+
     /// The names of the interfaces that the component imports.
     pub fn imports(&self) -> Vec<String> {
         let component = self.pre.instance_pre().component();

@@ -27,7 +27,7 @@ pub(super) fn of(error: &Error, meter: &Meter) -> Fault {
         return Fault::Trap(format!("exited with code {} instead of answering", exit.0));
     }
     if error.is::<OutOfTime>() {
-        return Fault::Timeout;
+        return Fault::CpuTime;
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::Interrupt) => return Fault::Timeout,

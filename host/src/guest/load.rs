@@ -71,6 +71,7 @@ pub(super) fn compile(
         return Ok(component);
     }
     let entry = cache.entry(engine.inner(), bytes);
+    cache.count_miss(entry.as_ref());
     let compiled = engine.compile(bytes)?;
     let component = deserialize(engine.inner(), &compiled).map_err(LoadError::invalid)?;
     cache.store(entry.as_ref(), &compiled);

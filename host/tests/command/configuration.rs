@@ -160,6 +160,23 @@ fn check_says_all_that_is_wrong_at_once_and_where() -> Result<()> {
 }
 
 #[test]
+fn check_opens_what_it_can_read_of_a_file_with_errors() -> Result<()> {
+    let folder = Folder::new("user = 'root'\n[[tenant]]\nname = 'a'\nsource = 'a.wasm'\nx = 1\n")?;
+    folder.write("a.wasm", "#!/bin/sh")?;
+    let (code, stdout, stderr) = folder.check()?;
+    for told in [
+        "picohttp.toml:8:1: tenant.a.x: unknown key",
+        "cannot become root: that would give up nothing",
+        "picohttp.toml:7:10: tenant.a.source: a.wasm: this is not WebAssembly",
+        "\n3 errors\n",
+    ] {
+        assert!(stderr.contains(told), "not told: {told}\n{stderr}");
+    }
+    assert_eq!((code, stdout.as_str()), (1, ""));
+    Ok(())
+}
+
+#[test]
 fn check_opens_every_component() -> Result<()> {
     let folder = Folder::new("[[tenant]]\nname = 'a'\nsource = 'a.wasm'\n")?;
     folder.write("a.wasm", "#!/bin/sh")?;
@@ -168,8 +185,8 @@ fn check_opens_every_component() -> Result<()> {
     folder.write("tenants.d/b.toml", other)?;
     let (code, stdout, stderr) = folder.check()?;
     for told in [
-        "tenant a, route /...: a.wasm: this is not WebAssembly",
-        "tenant b, route /...: tenants.d/b.wasm: this is a core module",
+        "picohttp.toml:6:10: tenant.a.source: a.wasm: this is not WebAssembly",
+        "tenants.d/b.toml:4:10: tenant.b.source: tenants.d/b.wasm: this is a core module",
         "\n2 errors\n",
     ] {
         assert!(stderr.contains(told), "not told: {told}\n{stderr}");
@@ -252,8 +269,9 @@ fn no_handler_may_change_anothers() -> Result<()> {
     let writes = granted("a", "x")? + "dirs = ['sub::/sub::rw']\n";
     folder.configure(&(writes + "[[tenant]]\nname = 'b'\nsource = 'sub/b.wasm'\n"))?;
     let (code, said) = fails(&["--config", &folder.path("picohttp.toml").to_string_lossy()])?;
-    assert!(code == 1 && said.contains("a handler may write in "), "{said}");
+    assert!(code == 1 && said.contains("the handler may write in "), "{said}");
     let (code, _, said) = folder.check()?;
-    assert!(code == 1 && said.contains("a handler may write in "), "{said}");
+    let told = "picohttp.toml:7:10: tenant.a.source: the handler may write in ";
+    assert!(code == 1 && said.contains(told), "{said}");
     Ok(())
 }

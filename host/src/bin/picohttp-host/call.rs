@@ -1,7 +1,7 @@
 //! One request to a handler, without a server.
 
 use std::fs::File;
-use std::io::{Read, stdin};
+use std::io::{IsTerminal, Read, stdin, stdout};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -24,8 +24,13 @@ pub fn call(options: &Call, log: Log, announce: bool) -> Result<ExitCode> {
     // What the handler logged comes first.
     drop(log);
     print(&[answered.head.as_slice(), &answered.data].concat())?;
-    if let Some(fault) = &answered.fault {
-        say(&format!("{}: {fault}", answered.reason));
+    if stdout().is_terminal() && !answered.data.ends_with(b"\n") {
+        say("");
+    }
+    match &answered.fault {
+        Some(fault) => say(&format!("{}: {fault}", answered.reason)),
+        None if answered.reason == Reason::Answered => {}
+        None => say(&format!("{}: the request did not come to the handler", answered.reason)),
     }
     if announce && answered.cost != Cost::default() {
         say(&cost(&answered.cost));

@@ -12,6 +12,7 @@ use picohttp_host::{Compiled, Component, Sandbox, Source};
 
 use crate::cli::Compile;
 use crate::engine::engine;
+use crate::progress::Line;
 use crate::{plan, say};
 
 /// Writes a handler as machine code, once it is known to be one.
@@ -25,7 +26,9 @@ pub fn compile(options: &Compile, announce: bool) -> Result<ExitCode> {
     let in_file = |error| anyhow!("{}: {error}", handler.display());
     let bytes = source.read()?;
     let began = Instant::now();
+    let line = Line::begin(announce, || "compiling".to_owned());
     let compiled = Compiled::new(&engine, &bytes).map_err(in_file)?;
+    drop(line);
     let time = began.elapsed();
     Component::from_compiled(&engine, &source.name(), &compiled, Sandbox::default())
         .map_err(in_file)?;

@@ -4,13 +4,11 @@ use std::collections::HashSet;
 
 use anyhow::{Result, anyhow};
 use picohttp_host::config::Plan;
+use picohttp_host::config::units::MEMORY;
 use picohttp_host::{Cache, CompileLimits, Compiler, Engine, EngineOptions};
 
 use crate::cli::Keeping;
 use crate::confine::User;
-
-/// The most that any instance can have: memories are 32-bit.
-const MAX_MEMORY: usize = 4 << 30;
 
 /// The program that runs, even if another is where it was started from. It compiles each
 /// component in a process of its own.
@@ -25,7 +23,7 @@ pub fn engine(plan: &Plan) -> Result<Engine> {
         instances: u32::try_from(plan.server.max_concurrent_requests).unwrap_or(u32::MAX),
         components: u32::try_from(sources(plan)).unwrap_or(u32::MAX),
         // Each route has a bound of its own, and room that is only reserved costs nothing.
-        max_memory: MAX_MEMORY,
+        max_memory: *MEMORY.end(),
         ..EngineOptions::default()
     };
     let engine = Engine::new(&options);

@@ -50,6 +50,11 @@ fn single(options: &Serve) -> Result<Plan> {
         let host = current_dir().context("cannot tell the current folder")?;
         route.directories.push(Directory { host, guest: "/".to_owned(), writable: false });
     }
+    ensure!(
+        !route.has_nothing_to_serve(),
+        "without a handler, the files of the folder that is called `/` are served; write \
+         --dir HOST::/"
+    );
     let tenant = TenantPlan {
         max_concurrent_requests: server.max_concurrent_requests,
         max_queue: server.max_queue,
@@ -147,8 +152,8 @@ fn access_log(options: &Serve) -> Option<AccessLog> {
 pub fn refuse_writable(plan: &Plan, components_count: bool) -> Result<()> {
     let routes = || plan.tenants.iter().flat_map(|tenant| &tenant.routes);
     let writable = || {
-        let folders = routes().flat_map(|route| &route.directories);
-        folders.filter(|folder| folder.writable).map(|folder| &folder.host)
+        let folders = |route| RoutePlan::writable(route).map(move |folder| (route, folder));
+        routes().flat_map(folders)
     };
     if writable().next().is_none() {
         return Ok(());
@@ -166,13 +171,15 @@ pub fn refuse_writable(plan: &Plan, components_count: bool) -> Result<()> {
         let within =
             |folder: &Path| project.as_ref().is_some_and(|project| folder.starts_with(project));
         let places = places(path);
-        let reaches = |folder: &&PathBuf| {
+        let reaches = |(_, folder): &(&RoutePlan, &Path)| {
             places.iter().any(|place| place.starts_with(folder)) || within(folder)
         };
-        if let Some(folder) = writable().find(reaches) {
+        if let Some((route, folder)) = writable().find(reaches) {
+            let position = route.written.iter().map(|position| format!("{position}: "));
             bail!(
-                "a handler may write in {}, and so change {}, which the host goes by; grant it \
-                 another folder",
+                "{}the handler may write in {}, and so change {}, which the host goes by; grant \
+                 it another folder",
+                position.collect::<String>(),
                 folder.display(),
                 places.last().map_or(path, PathBuf::as_path).display()
             );

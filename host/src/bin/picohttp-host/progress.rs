@@ -1,28 +1,67 @@
 //! Progress on the terminal, for what takes seconds.
 
 use std::io::{IsTerminal, Write, stderr};
-use std::sync::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// How long nothing is said, and how often something is said then.
 const QUIET: Duration = Duration::from_millis(500);
 const OFTEN: Duration = Duration::from_millis(100);
 
-/// Shows how many handlers are loaded of how many, on a line that is written over. Says
-/// nothing where nobody looks, or where it is soon over.
-pub fn show(wanted: bool) -> impl Fn(usize, usize) + Sync {
-    let wanted = wanted && stderr().is_terminal();
-    let began = Instant::now();
-    let next = Mutex::new(began + QUIET);
-    move |done, all| {
-        let now = Instant::now();
-        let Ok(mut next) = next.lock() else { return };
-        let shown = *next > began + QUIET;
-        if !wanted || (now < *next && !(shown && done == all)) {
-            return;
+/// A line that is written over until this is dropped. Nothing is written where nobody looks,
+/// or where it is soon over.
+pub struct Line {
+    ends: Option<Sender<()>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Line {
+    /// A line that says this, and for how long already.
+    pub fn begin(wanted: bool, text: impl Fn() -> String + Send + 'static) -> Line {
+        if !wanted || !stderr().is_terminal() {
+            return Line { ends: None, writer: None };
         }
-        *next = now + OFTEN;
-        let end = if done == all { "\n" } else { "" };
-        let _ = write!(stderr(), "\rloading handlers: {done} of {all}{end}");
+        let (ends, ended) = mpsc::channel();
+        let write = move || {
+            let began = Instant::now();
+            let mut pause = QUIET;
+            while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                pause = OFTEN;
+                let _ = write!(stderr(), "\r{}, {:.1?}", text(), began.elapsed());
+            }
+            if pause == OFTEN {
+                let _ = writeln!(stderr(), "\r{}, {:.1?}", text(), began.elapsed());
+            }
+        };
+        // Without a thread, it is done without a word.
+        Line { ends: Some(ends), writer: thread::Builder::new().spawn(write).ok() }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.ends = None;
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+/// Shows how many handlers are loaded of how many.
+pub fn show(wanted: bool) -> impl Fn(usize, usize) + Sync {
+    let counts = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+    let shown = Arc::clone(&counts);
+    let line = Line::begin(wanted, move || {
+        let [done, all] = shown.each_ref().map(|count| count.load(Ordering::Relaxed));
+        format!("loading handlers: {done} of {all}")
+    });
+    move |done, all| {
+        let _until_dropped = &line;
+        let [loaded, of] = counts.as_ref();
+        loaded.fetch_max(done, Ordering::Relaxed);
+        of.store(all, Ordering::Relaxed);
     }
 }

@@ -31,8 +31,8 @@ fn a_file_that_cannot_be_read_is_an_error() {
         |name: &str| error(name).to_string().replace(&folder.path("").display().to_string(), "");
     assert_eq!(said("missing.toml"), "missing.toml: No such file or directory (os error 2)");
     assert_eq!(said("data"), "data: a folder, not a file");
-    let problem = error("data").problems()[0].clone();
-    assert_eq!((problem.line, problem.column, problem.key), (None, None, None));
+    let position = error("data").problems()[0].position.clone();
+    assert_eq!((position.line, position.column, position.key), (None, None, None));
 
     rustix::fs::mkfifoat(rustix::fs::CWD, folder.path("fifo"), 0o600.into()).unwrap();
     assert_eq!(said("fifo"), "fifo: not a regular file; save what it gives as one");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::config::Position;
 use crate::{Directory, Rate, Source};
 
 #[test]
@@ -37,6 +38,12 @@ fn every_key_is_read() {
         [RoutePlan {
             path: "/api/:id/...".to_owned(),
             source: Source::Folder(folder.path("project")),
+            written: Some(Position {
+                file: folder.path("picohttp.toml"),
+                line: Some(5),
+                column: Some(20),
+                key: Some("tenant.a.route[0].source".to_owned()),
+            }),
             args: vec!["a".to_owned(), "b".to_owned()],
             environment: vec![("MODE".to_owned(), "production".to_owned())],
             directories: vec![
@@ -54,6 +61,30 @@ fn every_key_is_read() {
             rate: Some(Rate { per_second: 6.0, burst: 7 }),
         }]
     );
+}
+
+#[test]
+fn files_are_served_from_a_folder_that_is_named() {
+    let with = |dirs: &str| format!("[[tenant]]\nname = 'a'\nsource = 'builtin:static'\n{dirs}");
+    assert_eq!(
+        errors(&with("dirs = ['data']")),
+        "picohttp.toml:3:10: tenant.a.source: has no files to serve; say which: \
+         `dirs = [\"public::/\"]`"
+    );
+    assert_eq!(plan(&with("dirs = ['data::/']")).tenants[0].routes[0].source, Source::Static);
+    assert_eq!(
+        errors("[[tenant]]\nname = 'a'\nsource = 'builtin:statik'\n"),
+        "picohttp.toml:3:10: tenant.a.source: there is no `builtin:statik`; there is \
+         `builtin:static`"
+    );
+}
+
+#[test]
+fn what_is_wrong_keeps_nothing_else_from_being_read() {
+    let folder = Folder::new(&format!("nothing = 1\n{GOOD}timeout = 'x'\n"));
+    let (plan, result) = Plan::examine(&folder.path("picohttp.toml"));
+    assert_eq!(result.map_err(|errors| errors.problems().len()), Err(2));
+    assert_eq!(plan.tenants[0].routes[0].source, Source::File(folder.path("api.wasm")));
 }
 
 #[test]

@@ -100,11 +100,16 @@ impl Cache {
         engine: &wasmtime::Engine,
         entry: Option<&Entry>,
     ) -> Option<Component> {
-        let component = load(engine, entry?);
-        let CacheUse { hits, misses, .. } = self.uses.as_ref();
-        let counter = if component.is_some() { hits } else { misses };
-        counter.fetch_add(1, Ordering::Relaxed);
-        component
+        let component = load(engine, entry?)?;
+        self.uses.hits.fetch_add(1, Ordering::Relaxed);
+        Some(component)
+    }
+
+    /// Counts a component that must be compiled, as it was not there.
+    pub(super) fn count_miss(&self, entry: Option<&Entry>) {
+        if entry.is_some() {
+            self.uses.misses.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Keeps a compiled component. That it cannot be kept is no reason not to serve.

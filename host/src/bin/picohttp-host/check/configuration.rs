@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use anyhow::Result;
-use picohttp_host::config::{self, Plan, RoutePlan, TenantPlan};
+use picohttp_host::config::{self, Plan, Position, RoutePlan, TenantPlan};
 use picohttp_host::{Component, DeployError, Deployer};
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use super::imports::{ENVIRONMENT, FILESYSTEM, given, imports};
 use super::{Findings, Place, Problem};
 use crate::cli::Check;
 use crate::engine::{cache_of, engine};
-use crate::{plan, progress, server};
+use crate::{confine, plan, progress, server};
 
 /// A configuration in which nothing is wrong.
 #[derive(Serialize)]
@@ -41,20 +41,20 @@ struct Import {
     granted: String,
 }
 
-/// Checks a configuration as if it were served.
+/// Checks a configuration as if it were served: its keys, the files that they name, and the
+/// handlers of those routes that can be read.
 pub fn check(file: &Path, options: &Check) -> Result<Findings<Configuration>> {
-    let served = match Plan::read(file) {
-        Ok(plan) => plan,
-        Err(errors) => return Ok(Err(wrong_keys(&errors))),
-    };
+    let (served, keys) = Plan::examine(file);
     let engine = engine(&served)?.allow_precompiled(options.allow_precompiled);
     let deployer = Deployer::new(engine, cache_of(&served, None));
+    let mut errors: Vec<Problem> = keys.err().iter().flat_map(wrong_keys).collect();
     let files = [
         server::tls(&served.server).err(),
         server::token(&served.server).err(),
+        confine::find_user(&served).err(),
         plan::refuse_writable(&served, options.allow_precompiled).err(),
     ];
-    let mut errors: Vec<Problem> = files.into_iter().flatten().map(wrong_file).collect();
+    errors.extend(files.into_iter().flatten().map(wrong_file));
     match deployer.handlers(&served, progress::show(true)) {
         Ok(handlers) if errors.is_empty() => {
             let mut handlers = handlers.iter();
@@ -71,13 +71,7 @@ pub fn check(file: &Path, options: &Check) -> Result<Findings<Configuration>> {
 
 fn wrong_keys(errors: &config::Errors) -> Vec<Problem> {
     let problems = errors.problems().iter().map(|problem| Problem {
-        place: Place {
-            file: Some(problem.file.display().to_string()),
-            line: problem.line,
-            column: problem.column,
-            key: problem.key.clone(),
-            ..Place::default()
-        },
+        place: place(&problem.position),
         message: problem.message.clone(),
         line: problem.to_string(),
     });
@@ -90,16 +84,27 @@ fn wrong_keys(errors: &config::Errors) -> Vec<Problem> {
 
 fn wrong_file(error: anyhow::Error) -> Problem {
     let message = format!("{error:#}");
-    Problem { place: Place::default(), line: format!("server: {message}"), message }
+    Problem { place: Place::default(), line: message.clone(), message }
 }
 
 fn wrong_handler(error: &DeployError) -> Problem {
-    let DeployError { tenant, route, cause } = error;
+    let DeployError { tenant, route, written, cause } = error;
     let (tenant, route) = (Some(tenant.clone()), Some(route.clone()));
+    let written = written.as_ref().map(place).unwrap_or_default();
     Problem {
-        place: Place { tenant, route, ..Place::default() },
+        place: Place { tenant, route, ..written },
         message: cause.to_string(),
         line: error.to_string(),
+    }
+}
+
+fn place(position: &Position) -> Place {
+    Place {
+        file: Some(position.file.display().to_string()),
+        line: position.line,
+        column: position.column,
+        key: position.key.clone(),
+        ..Place::default()
     }
 }
 
@@ -153,7 +158,13 @@ impl fmt::Display for Configuration {
             }
             count += routes.len();
         }
-        let tenants = self.tenants.len();
-        writeln!(f, "{}: {tenants} tenants, {count} routes, no error", self.file)
+        let (tenants, routes) = (counted(self.tenants.len(), "tenant"), counted(count, "route"));
+        writeln!(f, "{}: {tenants}, {routes}, no error", self.file)
     }
+}
+
+/// A number of things.
+fn counted(number: usize, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
 }

@@ -14,6 +14,7 @@ use super::{Findings, Place, Problem};
 use crate::cli::Check;
 use crate::engine::engine;
 use crate::plan;
+use crate::progress::Line;
 
 /// The world that every handler is of.
 const WORLD: &str = "picohttp:handler/plugin@0.1.0";
@@ -61,7 +62,9 @@ fn measure(engine: &Engine, source: &Source) -> Result<Handler, String> {
     let in_file = |error: String| format!("{file}: {error}");
     let bytes = source.read().map_err(|error| error.to_string())?;
     let began = Instant::now();
+    let line = Line::begin(true, || "compiling".to_owned());
     let compiled = Compiled::new(engine, &bytes).map_err(|error| in_file(error.to_string()))?;
+    drop(line);
     let compile = began.elapsed();
     let handler = Component::from_compiled(engine, &source.name(), &compiled, Sandbox::default())
         .map_err(|error| in_file(error.to_string()))?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{ArgGroup, Args, ValueEnum, ValueHint};
 
 use super::CompileLimits;
 
@@ -18,19 +18,20 @@ Examples:
   picohttp-host check --config picohttp.toml --format json
 
 Exit codes: 0 if nothing is wrong, 1 if something is, 2 for a wrong command line.")]
+#[command(group(ArgGroup::new("checked").args(["handler", "config"]).required(true)))]
 pub struct Check {
     /// The handler: a .wasm file, or a folder with a Cargo.toml
-    #[arg(value_name = "FILE", value_hint = ValueHint::AnyPath, required_unless_present = "config")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::AnyPath, conflicts_with = "allow_precompiled")]
     pub handler: Option<PathBuf>,
 
     /// Check what this file says
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath,
-          conflicts_with_all = ["handler", "compile_timeout", "compile_memory"])]
+          conflicts_with_all = ["compile_timeout", "compile_memory"])]
     pub config: Option<PathBuf>,
 
     /// Take the handlers of the configuration that are compiled already; see the help of
     /// serving
-    #[arg(long, requires = "config")]
+    #[arg(long)]
     pub allow_precompiled: bool,
 
     /// How the result is written

@@ -9,7 +9,7 @@ use picohttp_host::Directory;
 #[derive(Args, Clone, Debug)]
 pub struct Grants {
     /// Pass an argument to the handler; repeatable, in order
-    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true, requires = "handler")]
     pub arg: Vec<String>,
 
     /// Let the handler open a folder, read-only unless `rw`; GUEST is what the handler

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use picohttp_host::config::units::{duration, size};
+use picohttp_host::config::units::{MEMORY, duration, size, size_within};
 
 /// What a handler may take for a request.
 #[derive(Args, Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct Limits {
     pub cpu_time: Option<Duration>,
 
     /// How much memory an instance may have, all its memories together
-    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = size,
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = memory,
           help_heading = "Limits")]
     pub max_memory: usize,
 
@@ -31,6 +31,10 @@ pub struct Limits {
     #[arg(long, value_name = "SIZE", default_value = "16MiB", value_parser = size,
           help_heading = "Limits")]
     pub max_response_size: usize,
+}
+
+fn memory(text: &str) -> Result<usize, String> {
+    size_within(text, &MEMORY)
 }
 
 /// What compiling a handler may take.

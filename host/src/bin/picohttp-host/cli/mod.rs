@@ -10,6 +10,10 @@ mod new;
 mod pages;
 mod serve;
 
+use std::env;
+use std::ffi::OsString;
+use std::path::Path;
+
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -24,6 +28,9 @@ pub use limits::{CompileLimits, Limits};
 pub use new::{Language, New};
 pub use pages::{Completions, Manual};
 pub use serve::{Confine, Format, Serve};
+
+/// What may come before a command.
+const GLOBAL_FLAGS: [&str; 7] = ["-v", "-vv", "--verbose", "-q", "-qq", "--quiet", "--"];
 
 /// Serves HTTP from sandboxed WebAssembly handlers, a fresh instance for each request.
 ///
@@ -102,6 +109,9 @@ impl Options {
     /// Those of this process. A wrong command line ends it.
     pub fn of_process() -> Options {
         let mut command = Options::command();
+        if let Some(message) = mistyped_command(&command, env::args_os().skip(1)) {
+            command.error(ErrorKind::InvalidSubcommand, message).exit();
+        }
         let matches = command.get_matches_mut();
         if let Some((subcommand, stray)) = stray_argument(&command, &matches) {
             let message = format!("the argument '{stray}' cannot be used with '{subcommand}'");
@@ -122,6 +132,26 @@ impl Options {
     }
 }
 
+/// What is wrong if the first word is no command and no handler, but much like a command.
+fn mistyped_command(
+    command: &clap::Command,
+    args: impl Iterator<Item = OsString>,
+) -> Option<String> {
+    let words = args.filter_map(|arg| arg.into_string().ok());
+    let mut words = words.skip_while(|word| GLOBAL_FLAGS.contains(&word.as_str()));
+    let word = words.next().filter(|word| !Path::new(word).exists())?;
+    if command.find_subcommand(&word).is_some() {
+        return None;
+    } else if ["serve", "run", "start"].contains(&word.as_str()) {
+        return Some(format!("there is no command '{word}'; to serve a handler, leave it out"));
+    }
+    let commands = command.get_subcommands().filter(|command| !command.is_hide_set());
+    let likeness = |name: &&str| strsim::damerau_levenshtein(&word, name);
+    let nearest = commands.map(clap::Command::get_name).min_by_key(likeness)?;
+    (likeness(&nearest) * 3 <= word.len())
+        .then(|| format!("there is no command '{word}'; did you mean '{nearest}'?"))
+}
+
 /// A command, and what was said before it that only serving has use for.
 fn stray_argument(command: &clap::Command, matches: &ArgMatches) -> Option<(String, String)> {
     let subcommand = matches.subcommand_name()?;
@@ -139,6 +169,30 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Options::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_much_like_a_command_is_taken_for_one() {
+        for (line, nearest) in [
+            ("chek a.wasm", Some("did you mean 'check'?")),
+            ("-q chekc", Some("did you mean 'check'?")),
+            ("complie a.wasm", Some("did you mean 'compile'?")),
+            ("serve a.wasm", Some("leave it out")),
+            ("check a.wasm", None),
+            ("help", None),
+            ("--port 80", None),
+            ("a.wasm", None),
+            ("src", None),
+            ("", None),
+        ] {
+            let args = line.split(' ').map(OsString::from);
+            let said = mistyped_command(&Options::command(), args);
+            let matches = match nearest {
+                Some(nearest) => said.as_ref().is_some_and(|said| said.ends_with(nearest)),
+                None => said.is_none(),
+            };
+            assert!(matches, "{line}: {said:?}");
+        }
     }
 
     #[test]

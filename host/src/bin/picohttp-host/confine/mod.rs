@@ -175,17 +175,27 @@ impl fmt::Display for Confinement {
     }
 }
 
+/// The user that the plan names, if it does.
+///
+/// # Errors
+///
+/// There is no such user, or it is root.
+pub fn find_user(plan: &Plan) -> Result<Option<User>> {
+    let Some(name) = &plan.server.user else { return Ok(None) };
+    User::find(name).with_context(|| format!("cannot become {name}")).map(Some)
+}
+
 /// Becomes the plan's user, if it names one, while there is no other thread.
 ///
 /// # Errors
 ///
 /// That cannot be done; or it could not read the configuration again.
 pub fn become_user(plan: &Plan) -> Result<Option<User>> {
-    let Some(name) = &plan.server.user else { return Ok(None) };
-    let user = User::switch_to(name).with_context(|| format!("cannot become {name}"))?;
+    let Some(user) = find_user(plan)? else { return Ok(None) };
+    user.switch().with_context(|| format!("cannot become {}", user.name))?;
     for file in &plan.files {
         let readable = access(file, Access::READ_OK).is_ok();
-        ensure!(readable, "{name} may not read {}, and must at SIGHUP", file.display());
+        ensure!(readable, "{} may not read {}, and must at SIGHUP", user.name, file.display());
     }
     Ok(Some(user))
 }

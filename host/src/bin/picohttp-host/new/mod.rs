@@ -5,6 +5,7 @@ mod template;
 #[path = "../../../../../plugins/languages/src/tools.rs"]
 mod tools; // the list that the examples themselves are built with
 
+use std::env;
 use std::fs::{self, DirBuilder};
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,6 +16,9 @@ use crate::cli::{Language, New};
 use crate::print;
 use template::{GO, GO_TEST, JS_TEST, MEMORY, PYTHON_TEST, Template, ZIG_TEST, example, file};
 use tools::Tool;
+
+/// What makes a place for tools that are Python packages.
+const ENVIRONMENT: [&str; 2] = ["python3 -m venv ~/python-tools", ". ~/python-tools/bin/activate"];
 
 /// Makes the folder, and says what is next.
 pub fn new(options: &New) -> Result<ExitCode> {
@@ -71,6 +75,11 @@ fn next(folder: &Path, template: &Template) -> String {
         lines.iter().for_each(|line| text.extend(["    ", line, "\n"]));
         text.push('\n');
     };
+    let is_python = |line: &&str| line.starts_with("pip ");
+    if missing.iter().any(is_python) && env::var_os("VIRTUAL_ENV").is_none() {
+        // Many systems let nobody install Python packages elsewhere.
+        missing.splice(0..0, ENVIRONMENT);
+    }
     if !missing.is_empty() {
         block(
             "Tools that are not here yet are installed so (docs/languages.md has more):",

@@ -1,0 +1,39 @@
+//! Where something is written in a configuration.
+
+use std::fmt::{self, Write};
+use std::path::PathBuf;
+
+/// Where something is written in a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The file that has it.
+    pub file: PathBuf,
+    /// Its line, from 1; `None` if it is about the file as a whole.
+    pub line: Option<usize>,
+    /// Its character in the line, from 1.
+    pub column: Option<usize>,
+    /// Which key it is about, like `tenant.acme.route[2].timeout`; indices from 0.
+    pub key: Option<String>,
+}
+
+impl fmt::Display for Position {
+    /// Like `picohttp.toml:7:10: tenant.acme.source`, with control characters escaped.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        escaped(f, &self.file.to_string_lossy())?;
+        if let (Some(line), Some(column)) = (self.line, self.column) {
+            write!(f, ":{line}:{column}")?;
+        }
+        if let Some(key) = &self.key {
+            f.write_str(": ")?;
+            escaped(f, key)?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn escaped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    text.chars().try_for_each(|character| match character.is_control() {
+        true => write!(f, "{}", character.escape_default()),
+        false => f.write_char(character),
+    })
+}
