@@ -5,6 +5,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::journal::Journal;
+use crate::rate::Seldom;
 
 /// How much of a processor's time a tenant's long handlers have like anyone's, in
 /// nanoseconds for each second, and at most at once. What they take beyond that they
@@ -32,7 +33,7 @@ pub(crate) struct Account {
     /// The last that it had to do with, if somebody may want to see it.
     journal: OnceLock<Journal>,
     /// When it was last said that something of the two streams did not reach the log.
-    told: [Mutex<Option<Instant>>; 2],
+    told: [Seldom; 2],
     credit: Mutex<Allowance>,
     /// Whether the credit has been used up, and may still be.
     owed: AtomicBool,
@@ -97,12 +98,10 @@ impl Account {
         self.buffered.fetch_sub(before, Ordering::Relaxed);
     }
 
-    /// Whether its connections may hold so many bytes more, where so many are free: no more
-    /// than are then left for others, if there are any.
-    pub(crate) fn may_buffer(&self, bytes: usize, free: usize) -> bool {
-        let left = free.checked_sub(bytes);
-        let held = self.buffered.load(Ordering::Relaxed).saturating_add(bytes);
-        left.is_some_and(|left| self.alone.load(Ordering::Relaxed) || held <= left)
+    /// Whether its connections may hold what they do, where so many bytes are free: no more
+    /// than are left for others, if there are any.
+    pub(crate) fn may_buffer(&self, free: usize) -> bool {
+        self.alone.load(Ordering::Relaxed) || self.buffered.load(Ordering::Relaxed) <= free
     }
 
     /// Whether it may be said that something of a stream did not reach the log: once a
@@ -110,12 +109,7 @@ impl Account {
     pub(crate) fn may_tell_dropped(&self, stream: &str) -> bool {
         let [out, err] = &self.told;
         let told = if stream == "stderr" { err } else { out };
-        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-        let may = told.is_none_or(|told| told.elapsed() >= Duration::from_secs(1));
-        if may {
-            *told = Some(Instant::now());
-        }
-        may
+        told.may(Duration::from_secs(1))
     }
 
     /// Whether so many bytes more may reach the log.
@@ -124,7 +118,7 @@ impl Account {
         rate == usize::MAX || take(&self.log, bytes as f64, rate as f64, rate as f64)
     }
 
-    /// Whether what is said of a fault, of so many bytes as a rule, may reach the log; counts it
+    /// Whether what is said of a fault, in so many bytes, may reach the log; counts it
     /// otherwise. What guests print takes nothing from this.
     pub(crate) fn may_log_fault(&self, bytes: usize) -> bool {
         let rate = self.log_rate.load(Ordering::Relaxed);
@@ -228,16 +222,13 @@ mod tests {
     #[test]
     fn a_tenant_holds_no_more_than_it_leaves_to_others() {
         let account = Account::new("a");
-        assert!(account.may_buffer(100, 100));
-        assert!(!account.may_buffer(101, 100));
+        account.exchange_buffered(0, 60);
+        assert!(account.may_buffer(40));
         account.set_bounds(None, None, false);
-        assert!(account.may_buffer(50, 100));
-        assert!(!account.may_buffer(51, 100));
-        account.exchange_buffered(0, 40);
-        assert!(account.may_buffer(10, 60));
-        assert!(!account.may_buffer(11, 60));
-        account.exchange_buffered(40, 0);
-        assert!(account.may_buffer(50, 100));
+        assert!(!account.may_buffer(40));
+        account.exchange_buffered(60, 50);
+        assert!(account.may_buffer(50));
+        assert!(!account.may_buffer(49));
     }
 
     #[test]

@@ -34,6 +34,15 @@ pub(crate) struct Asked {
 }
 
 impl Answer {
+    /// What is said when a handler gave this response, or none for the reason that is returned
+    /// with it.
+    pub(crate) fn of(response: Result<Response, Fault>, asked: Asked) -> (Answer, Option<Fault>) {
+        match response.and_then(|response| Answer::response(response, asked)) {
+            Ok(answer) => (answer, None),
+            Err(fault) => (Answer::fault(&fault, asked), Some(fault)),
+        }
+    }
+
     /// A handler's response. Its data stays behind if the request's method is HEAD or
     /// the status has none.
     ///
@@ -43,7 +52,7 @@ impl Answer {
     /// # Errors
     ///
     /// [`Fault::BadResponse`] if the response cannot be sent.
-    pub(crate) fn response(response: Response, asked: Asked) -> Result<Answer, Fault> {
+    fn response(response: Response, asked: Asked) -> Result<Answer, Fault> {
         let Response { protocol, status, headers, data } = response;
         let data = data.unwrap_or_default();
         let (protocol, close) = match (protocol.as_str(), asked.close) {

@@ -1,18 +1,18 @@
 //! One client's connection, and how far its request has come.
 
 use std::io;
+use std::mem;
 use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::io::ioctl_fionread;
 
 use crate::RequestId;
-use crate::account::Account;
 use crate::catalog::Endpoint;
 use crate::exchange::Handled;
 use crate::http1::{self, CloseReason, Message, Receiver};
+use crate::load::{Held, Share};
 use crate::transport::{Moved, Transport};
 
 /// How much room is made for a read, at least and at most.
@@ -36,6 +36,8 @@ pub(crate) struct Connection {
     pub(crate) id: RequestId,
     /// What has been received and not yet used.
     pub(crate) input: Vec<u8>,
+    /// What is left of an interim response that has been sent in part.
+    owed: &'static [u8],
     /// Where in its life the connection is.
     pub(crate) stage: Stage,
     /// When the present stage must be over.
@@ -62,6 +64,8 @@ pub(crate) struct Connection {
 pub(crate) enum Stage {
     /// Its request is being received.
     Receive(Receiver),
+    /// It has begun another request, and others have their turn first.
+    GiveWay,
     /// Its request is complete and asks for room to run.
     Admit(Message),
     /// Its request may run.
@@ -72,8 +76,8 @@ pub(crate) enum Stage {
     Send(Output),
     /// Its response is sent; what the client still sends is read and dropped. To close
     /// on unread bytes resets the connection, and the client may never see its answer
-    /// (RFC 9112 section 9.6).
-    Drain,
+    /// (RFC 9112 section 9.6). Then it is closed, for this reason.
+    Drain(CloseReason),
 }
 
 /// A response on its way out.
@@ -115,6 +119,7 @@ impl Connection {
             client,
             id,
             input: Vec::new(),
+            owed: &[],
             stage: Stage::Receive(Receiver::default()),
             deadline,
             timeout: deadline.saturating_duration_since(began),
@@ -164,6 +169,16 @@ impl Connection {
         self.share.hold(bytes, self.endpoint.as_ref().map(|endpoint| &endpoint.origin.account));
     }
 
+    /// Holds a response that is counted already, in the place of what it held before.
+    pub(crate) fn take_over(&mut self, held: Option<Held>) {
+        self.share.take_over(held);
+    }
+
+    /// What the connection was at; the caller sets what it is at now.
+    pub(crate) fn take_stage(&mut self) -> Stage {
+        mem::replace(&mut self.stage, Stage::Drain(CloseReason::Failed))
+    }
+
     /// Reads what has arrived to the end of `input`.
     pub(crate) fn read(&mut self) -> io::Result<Moved> {
         // What an earlier request needed would be filled to the brim.
@@ -174,9 +189,21 @@ impl Connection {
     }
 
     /// Sends an interim response. If there is no room for it, then the client has
-    /// stopped reading and will not see it anyway.
-    pub(crate) fn send_interim(&mut self, bytes: &[u8]) {
-        self.transport.offer(bytes);
+    /// stopped reading and will not see it anyway; if there is room for a part of it, the
+    /// rest goes before the response.
+    pub(crate) fn send_interim(&mut self, bytes: &'static [u8]) {
+        if self.owed.is_empty() {
+            let sent = self.transport.offer(bytes);
+            self.owed = bytes.get(sent..).filter(|_| sent > 0).unwrap_or_default();
+        }
+    }
+
+    /// The head of a response, with what must go before it.
+    pub(crate) fn behind_owed(&mut self, head: Vec<u8>) -> Vec<u8> {
+        match mem::take(&mut self.owed) {
+            [] => head,
+            owed => [owed, &head].concat(),
+        }
     }
 
     /// Sends all of `output`, or as much as there is room for.
@@ -237,68 +264,6 @@ impl Connection {
     /// not read.
     pub(crate) fn head_only(&self) -> bool {
         self.input.trim_ascii_start().starts_with(b"HEAD ")
-    }
-}
-
-/// How many connections there are, and how many bytes of requests and responses they
-/// hold beyond a little each. Every connection has a clone of the same.
-#[derive(Default)]
-pub(crate) struct Load {
-    connections: AtomicUsize,
-    bytes: AtomicUsize,
-}
-
-/// How many bytes a connection may hold that nobody counts.
-pub(crate) const UNCOUNTED: usize = 64 << 10;
-
-impl Load {
-    pub(crate) fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed)
-    }
-}
-
-/// What one connection adds to the load while it lives.
-pub(crate) struct Share {
-    load: Arc<Load>,
-    /// Whose bytes they are, if there are any.
-    account: Option<Arc<Account>>,
-    bytes: usize,
-}
-
-impl Share {
-    pub(crate) fn of(load: &Arc<Load>) -> Share {
-        load.connections.fetch_add(1, Ordering::Relaxed);
-        Share { load: Arc::clone(load), account: None, bytes: 0 }
-    }
-
-    fn hold(&mut self, bytes: usize, account: Option<&Arc<Account>>) {
-        let bytes = if bytes > UNCOUNTED { bytes } else { 0 };
-        if bytes == self.bytes {
-            return;
-        }
-        self.load.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.load.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-        if self.account.is_none() {
-            self.account = account.cloned();
-        }
-        if let Some(account) = &self.account {
-            account.exchange_buffered(self.bytes, bytes);
-        }
-        if bytes == 0 {
-            self.account = None;
-        }
-        self.bytes = bytes;
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.hold(0, None);
-        self.load.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

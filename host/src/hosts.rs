@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::net::Ipv6Addr;
 
 /// How long a host's name can be (RFC 1035 section 2.3.4).
 const MAX_NAME: usize = 253;
@@ -58,8 +59,8 @@ impl<T: Copy> Hosts<T> {
             return Some(owner);
         }
         let mut rest = &*host;
-        while let Some((label, parent)) = rest.split_once('.') {
-            if let Some(&owner) = self.below.get(parent).filter(|_| !label.is_empty()) {
+        while let Some((_, parent)) = rest.split_once('.').filter(|(label, _)| is_label(label)) {
+            if let Some(&owner) = self.below.get(parent) {
                 return Some(owner);
             }
             rest = parent;
@@ -68,8 +69,14 @@ impl<T: Copy> Hosts<T> {
     }
 }
 
+/// Whether this can stand between two dots of a host's name.
+pub(crate) fn is_label(label: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    (1..=63).contains(&label.len()) && label.bytes().all(good)
+}
+
 /// The form in which hosts are compared: lower case, without port and without the dot
-/// of the root.
+/// of the root; an IPv6 address in its shortest form.
 fn normal_form(host: &str) -> Cow<'_, str> {
     let name = match host.rsplit_once(':') {
         // Not the last part of an IPv6 address, which stands in brackets.
@@ -77,6 +84,10 @@ fn normal_form(host: &str) -> Cow<'_, str> {
         _ => host,
     };
     let name = name.strip_suffix('.').unwrap_or(name);
+    let address = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    if let Some(Ok(address)) = address.map(str::parse::<Ipv6Addr>) {
+        return Cow::Owned(format!("[{address}]"));
+    }
     if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
         Cow::Owned(name.to_ascii_lowercase())
     } else {
@@ -110,6 +121,7 @@ mod tests {
             ("d.c.b.example", Some(3)),
             ("example", None),
             ("[::1]:80", Some(4)),
+            ("[0:0:0:0:0:0:0:1]:80", Some(4)),
             ("127.0.0.1:8080", Some(5)),
         ] {
             assert_eq!(hosts.find(host), owner, "{host}");
@@ -136,6 +148,11 @@ mod tests {
             "a.example:80:80",
             "a.example@evil",
             "a.example/",
+            "user@b.example",
+            "a/b.example",
+            "a b.example",
+            "%61.example",
+            "*.example",
             " a.example",
             "a.example\t",
             "xa.example.evil",

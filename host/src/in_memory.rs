@@ -73,10 +73,8 @@ pub fn answer_in_memory(
         &call,
     );
     let cost = call.cost.get();
-    match response.and_then(|response| Answer::response(response, asked)) {
-        Ok(answer) => answered(answer, None, cost),
-        Err(fault) => answered(Answer::fault(&fault, asked), Some(fault), cost),
-    }
+    let (answer, fault) = Answer::of(response, asked);
+    answered(answer, fault, cost)
 }
 
 fn refused(error: Error) -> Answered {

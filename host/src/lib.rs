@@ -85,6 +85,7 @@ mod listener;
 mod turns;
 mod poller;
 mod connection;
+mod load;
 mod transport;
 mod session;
 mod tls;

@@ -32,9 +32,9 @@ pub(crate) struct Accepting<'a>(&'a Listener);
 pub(crate) enum AcceptError {
     /// Nobody waits.
     Empty,
-    /// No descriptor or memory is left for a client (EMFILE, ENFILE, ENOBUFS, ENOMEM).
-    /// Trying again at once would fail at once.
-    Exhausted(Errno),
+    /// No descriptor or memory is left for a client (EMFILE, ENFILE, ENOBUFS, ENOMEM), or
+    /// something else that may last. Trying again at once would fail at once.
+    Failed(Errno),
     /// The listener was shut down, or is left to others.
     Stopped,
 }
@@ -114,12 +114,20 @@ impl Listener {
                 }
                 Err(Errno::AGAIN) => return Err(AcceptError::Empty),
                 Err(Errno::INVAL | Errno::BADF) => return Err(AcceptError::Stopped),
-                Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {
-                    return Err(AcceptError::Exhausted(error));
-                }
-                // Whatever else happened to that client (ECONNABORTED, EPROTO, a
-                // network error): there may be a next one.
-                Err(_) => {}
+                // What happened to that client (accept(2)): there may be a next one.
+                Err(
+                    Errno::CONNABORTED
+                    | Errno::INTR
+                    | Errno::PERM
+                    | Errno::PROTO
+                    | Errno::NETDOWN
+                    | Errno::NOPROTOOPT
+                    | Errno::HOSTDOWN
+                    | Errno::NONET
+                    | Errno::HOSTUNREACH
+                    | Errno::NETUNREACH,
+                ) => {}
+                Err(error) => return Err(AcceptError::Failed(error)),
             }
         }
     }

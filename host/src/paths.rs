@@ -8,6 +8,10 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
+/// How long a route's path may be.
+const MAX_BYTES: usize = 4096;
+const MAX_SEGMENTS: usize = 128;
+
 /// What belongs to paths, found by segments.
 #[derive(Debug)]
 pub(crate) struct Paths<T> {
@@ -32,6 +36,8 @@ pub enum PathError {
     Character(char),
     /// Its segment is spelt with `%` where this would do.
     Spelling(String),
+    /// It has more than 4096 bytes, or more than 128 segments.
+    TooLong,
 }
 
 impl fmt::Display for PathError {
@@ -49,6 +55,9 @@ impl fmt::Display for PathError {
             PathError::Spelling(plain) => {
                 write!(f, "segments are compared as they are meant; write `{plain}`")
             }
+            PathError::TooLong => {
+                write!(f, "a path has at most {MAX_BYTES} bytes and {MAX_SEGMENTS} segments")
+            }
         }
     }
 }
@@ -64,6 +73,10 @@ impl<T> Default for Paths<T> {
 impl<T> Paths<T> {
     /// The place of a route's path, where there may be something already.
     pub(crate) fn place(&mut self, path: &str) -> Result<&mut Option<T>, PathError> {
+        // The tree is as deep as the longest path, and who looks in it goes down by recursion.
+        if path.len() > MAX_BYTES || path.matches('/').count() > MAX_SEGMENTS {
+            return Err(PathError::TooLong);
+        }
         let character = |character: &char| character.is_control() || matches!(character, '?' | '#');
         if let Some(character) = path.chars().find(character) {
             return Err(PathError::Character(character));
@@ -119,16 +132,20 @@ impl<T> Paths<T> {
 /// The segments of a target's path: without the query, without scheme and authority if
 /// it has them, and without leading and trailing `/`.
 pub(crate) fn segments(target: &str) -> impl Iterator<Item = &str> + Clone {
+    let path = path(target).trim_matches('/');
+    // The root has no segment, where `split` would give an empty one.
+    path.split('/').skip(usize::from(path.is_empty()))
+}
+
+/// A target's path: without the query, and without scheme and authority if it has them.
+pub(crate) fn path(target: &str) -> &str {
     let path = target.split('?').next().unwrap_or_default();
-    let path = match authority(target) {
+    match authority(target) {
         Some(authority) => {
             path.split_once("://").and_then(|(_, rest)| rest.get(authority.len()..)).unwrap_or("")
         }
         None => path,
-    };
-    let path = path.trim_matches('/');
-    // The root has no segment, where `split` would give an empty one.
-    path.split('/').skip(usize::from(path.is_empty()))
+    }
 }
 
 /// The authority of a target in absolute form, such as `http://host:80/path`.
@@ -256,6 +273,19 @@ mod tests {
         ] {
             assert_eq!(paths.place(path).err(), Some(error), "{path}");
         }
+    }
+
+    #[test]
+    fn the_deepest_route_is_found_by_a_request_of_any_depth() {
+        let deepest = "/a".repeat(MAX_SEGMENTS);
+        let mut paths = Paths::default();
+        *paths.place(&deepest).unwrap() = Some("deepest");
+        *paths.place("/...").unwrap() = Some("all");
+        assert_eq!(paths.place(&"/a".repeat(MAX_SEGMENTS + 1)).err(), Some(PathError::TooLong));
+        assert_eq!(paths.place(&"/".repeat(100_000)).err(), Some(PathError::TooLong));
+        assert_eq!(paths.place(&format!("/{}", "a".repeat(4096))).err(), Some(PathError::TooLong));
+        assert_eq!(paths.find(segments(&deepest)), Some(&"deepest"));
+        assert_eq!(paths.find(segments(&"/a".repeat(100_000))), Some(&"all"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A rate: how often something may happen, with a burst.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How many requests may come in a second, on average, and how many at once.
@@ -31,6 +32,22 @@ impl Bucket {
         let Some(rate) = rate else { return };
         let full_at = self.full_at.map_or(now, |full_at| full_at.max(now));
         self.full_at = full_at.checked_add(interval(rate)).or(self.full_at);
+    }
+}
+
+/// Something that may be said once in a while, however often it happens.
+#[derive(Debug, Default)]
+pub(crate) struct Seldom(Mutex<Option<Instant>>);
+
+impl Seldom {
+    /// Whether it may be said now, if not within `pause` after the last time.
+    pub(crate) fn may(&self, pause: Duration) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = last.is_none_or(|last| last.elapsed() >= pause);
+        if may {
+            *last = Some(Instant::now());
+        }
+        may
     }
 }
 

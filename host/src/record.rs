@@ -7,7 +7,7 @@ use tracing::debug;
 
 use crate::answer::Answer;
 use crate::catalog::Endpoint;
-use crate::connection::{Connection, Stage};
+use crate::connection::Connection;
 use crate::http1::{self, Head, Limits};
 use crate::{Cost, Reason};
 
@@ -19,14 +19,14 @@ pub(crate) struct Record<'a> {
     pub(crate) head: Option<Words<'a>>,
     /// What it was for, if that is known and there is something.
     pub(crate) endpoint: Option<&'a Endpoint>,
-    /// How many bytes of body were received.
+    /// How many bytes of body there were to handle.
     pub(crate) received: usize,
     pub(crate) status: u16,
     pub(crate) reason: Reason,
-    /// How many bytes of body are sent.
+    /// How many bytes of body the answer has.
     pub(crate) sent: usize,
-    /// How long it waited in line.
-    pub(crate) queued: Duration,
+    /// How long it waited in line, if it had a place there.
+    pub(crate) queued: Option<Duration>,
     /// How long it took from its first byte, or from when its client was accepted, until
     /// its answer was ready.
     pub(crate) total: Duration,
@@ -76,10 +76,6 @@ impl<'a> Record<'a> {
         answer: &Answer,
     ) -> Record<'a> {
         let now = Instant::now();
-        let queued = match connection.stage {
-            Stage::Handle(_) => now.saturating_duration_since(connection.complete),
-            _ => Duration::ZERO,
-        };
         Record {
             connection,
             head,
@@ -88,7 +84,7 @@ impl<'a> Record<'a> {
             reason: answer.reason,
             sent: answer.data.len(),
             endpoint: connection.endpoint.as_deref(),
-            queued,
+            queued: None,
             total: now.saturating_duration_since(connection.began),
             cost: Cost::default(),
         }

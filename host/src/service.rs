@@ -9,11 +9,11 @@ use arc_swap::ArcSwap;
 use crate::access_log::{Facts, Log};
 use crate::admission::{Admission, Lane};
 use crate::catalog::{Catalog, CatalogError, Endpoint};
-use crate::connection::{Load, UNCOUNTED};
 use crate::http1::{self, CloseReason, Head};
+use crate::load::{Held, Load, UNCOUNTED};
 use crate::metrics::Metrics;
 use crate::record::Record;
-use crate::{Quota, RequestId, Tenant};
+use crate::{Fault, Quota, RequestId, Tenant};
 
 /// The deadlines of a connection. Each counts from when its stage began: one byte now
 /// and then keeps nothing alive. Only bodies and responses get more time as they move, and
@@ -224,13 +224,26 @@ impl Service {
     /// Whether all connections may hold what they do, and those for an endpoint.
     pub(crate) fn is_within_buffers(&self, endpoint: Option<&Endpoint>) -> bool {
         let free = self.bounds.max_buffered.checked_sub(self.load.bytes());
-        free.is_some_and(|free| endpoint.is_none_or(|it| it.origin.account.may_buffer(0, free)))
+        free.is_some_and(|free| endpoint.is_none_or(|it| it.origin.account.may_buffer(free)))
     }
 
-    /// Whether a connection for an endpoint may hold so many bytes more.
-    pub(crate) fn has_room_for(&self, bytes: usize, endpoint: Option<&Endpoint>) -> bool {
-        let free = || self.bounds.max_buffered.saturating_sub(self.load.bytes());
-        bytes <= UNCOUNTED || endpoint.is_none_or(|it| it.origin.account.may_buffer(bytes, free()))
+    /// Counts so many bytes more for an endpoint, if they are so many that they are counted.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Overloaded`] if there is no room for them.
+    pub(crate) fn reserve(
+        &self,
+        bytes: usize,
+        endpoint: Option<&Endpoint>,
+    ) -> Result<Option<Held>, Fault> {
+        if bytes <= UNCOUNTED {
+            return Ok(None);
+        }
+        let account = endpoint.map(|endpoint| Arc::clone(&endpoint.origin.account));
+        // Counted first: of two who ask at once, both cannot have the same room.
+        let held = Held::new(&self.load, account, bytes);
+        if self.is_within_buffers(endpoint) { Ok(Some(held)) } else { Err(Fault::Overloaded) }
     }
 
     /// Why a connection on which `answered` requests went before must be closed after

@@ -101,13 +101,14 @@ impl Transport {
         Ok(moved)
     }
 
-    /// Sends these few bytes if there is room for them.
-    pub(crate) fn offer(&mut self, bytes: &[u8]) {
+    /// Sends as many of these few bytes as there is room for. Returns how many.
+    pub(crate) fn offer(&mut self, bytes: &[u8]) -> usize {
         let mut sent = 0;
         if let Ok(Moved::Bytes) = self.write(bytes, &[], &mut sent) {
             // What stays in a session goes with what comes next.
             let _ = self.flush(false);
         }
+        sent
     }
 
     /// Says that nothing more will be sent.

@@ -20,6 +20,23 @@ fn connections_over_the_limit_are_closed_as_they_come() -> Result<()> {
 }
 
 #[test]
+fn errors_that_nobody_reads_are_held_within_the_same_bound() -> Result<()> {
+    const ERROR: usize = 4 << 20;
+    let fail = |_: &Request<'_>, _: &mut Response| Err("x".repeat(ERROR));
+    let host = Host::serve(HttpServer::new(fail).max_buffered(2 * ERROR + ERROR / 2))?;
+    let mut clients = Vec::new();
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        let mut client = Client::connect(host.address())?;
+        client.send("GET / HTTP/1.0\r\n\r\n")?;
+        statuses.push(String::from_utf8(client.read("HTTP/1.0 500".len())?)?);
+        clients.push(client);
+    }
+    assert_eq!(statuses, ["HTTP/1.0 500", "HTTP/1.0 500", "HTTP/1.0 503"]);
+    Ok(())
+}
+
+#[test]
 fn bodies_over_what_all_may_hold_together_are_refused() -> Result<()> {
     let host = Host::serve(HttpServer::new(hello).max_buffered(1 << 20))?;
     let post = |length: usize| {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,8 +64,13 @@ fn folders() -> Result<TempDir> {
 }
 
 fn guest(top: &Path, writable: bool) -> Result<Component> {
+    named("files", top, writable)
+}
+
+/// A guest of this name that was granted the same.
+fn named(name: &str, top: &Path, writable: bool) -> Result<Component> {
     let directory = Directory { host: top.join("granted"), guest: "/data".to_owned(), writable };
-    load("files", Sandbox { directories: vec![directory], ..Sandbox::default() })
+    load(name, Sandbox { directories: vec![directory], ..Sandbox::default() })
 }
 
 /// What a guest read, or nothing if it was refused.
@@ -176,7 +181,79 @@ fn what_can_block_is_not_opened() -> Result<()> {
             assert_eq!(told(&guest, &format!("/read?path={path}"))?, None, "{path}");
             assert_eq!(told(&guest, &format!("/write?path={path}"))?, None, "{path}");
         }
+        let guest = named("streams", top.path(), writable)?;
+        for path in ["fifo", "to_fifo", "sub/../fifo"] {
+            assert_eq!(told(&guest, &format!("/touch?path={path}"))?, None, "{path}");
+        }
     }
+    Ok(())
+}
+
+#[test]
+fn streams_read_and_write_at_once() -> Result<()> {
+    let top = folders()?;
+    let [reader, writer] = [false, true].map(|writable| named("streams", top.path(), writable));
+    let (reader, writer) = (reader?, writer?);
+    let read = told(&reader, "/read?path=file")?;
+    assert_eq!(read.as_deref(), Some("|ra|nted|StreamError::Closed"));
+    assert_eq!(told(&reader, "/write?path=file")?, None);
+    assert_eq!(told(&writer, "/write?path=file")?.as_deref(), Some("65536"));
+    let file = top.path().join("granted/file");
+    assert_eq!(fs::read_to_string(&file)?, "g123tedend");
+    ensure!(matches!(get(&writer, "/flood?path=file"), Err(Fault::Trap(_))));
+    assert_eq!(fs::read_to_string(file)?, "g123tedend");
+    Ok(())
+}
+
+#[test]
+fn a_folder_says_what_is_in_it() -> Result<()> {
+    let top = folders()?;
+    let many = top.path().join("granted/many");
+    fs::create_dir(&many)?;
+    ensure!(Command::new("mkfifo").arg(many.join("fifo")).status()?.success());
+    symlink("nowhere", many.join("link"))?;
+    fs::create_dir(many.join("folder"))?;
+    for number in 1000..2000 {
+        fs::write(many.join(number.to_string()), "")?;
+    }
+    let guest = named("streams", top.path(), false)?;
+    let told = told(&guest, "/types?path=many")?.unwrap_or_default();
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 1003);
+    ensure!(lines.iter().take(1000).all(|line| line.ends_with("RegularFile")), "{told}");
+    let others = ["fifo: Fifo", "folder: Directory", "link: SymbolicLink"];
+    ensure!(
+        lines.iter().skip(1000).zip(others).all(|(line, end)| {
+            let (name, kind) = end.split_once(": ").unwrap_or_default();
+            line.starts_with(name) && line.ends_with(kind)
+        }),
+        "{told}"
+    );
+    Ok(())
+}
+
+#[test]
+fn times_are_set_of_what_is_in_the_folder() -> Result<()> {
+    let top = folders()?;
+    let set = |path: &Path| {
+        Ok::<_, std::io::Error>((
+            path.symlink_metadata()?.mtime(),
+            path.symlink_metadata()?.mtime_nsec(),
+        ))
+    };
+    let granted = top.path().join("granted");
+    let guest = named("streams", top.path(), true)?;
+    assert_eq!(told(&guest, "/touch?path=within&link=1")?.as_deref(), Some(""));
+    assert_eq!(set(&granted.join("within"))?, (1_000_000_000, 7));
+    assert_ne!(set(&granted.join("file"))?, (1_000_000_000, 7));
+    assert_eq!(told(&guest, "/touch?path=within")?.as_deref(), Some(""));
+    assert_eq!(set(&granted.join("file"))?, (1_000_000_000, 7));
+    for path in ["relative", "absolute", "../other/secret", "missing"] {
+        assert_eq!(told(&guest, &format!("/touch?path={path}"))?, None, "{path}");
+    }
+    assert_ne!(set(&top.path().join("other/secret"))?, (1_000_000_000, 7));
+    let reader = named("streams", top.path(), false)?;
+    assert_eq!(told(&reader, "/touch?path=sub")?, None);
     Ok(())
 }
 

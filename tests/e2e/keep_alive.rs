@@ -1,5 +1,6 @@
 //! Connections that persist over several requests.
 
+use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -253,5 +254,41 @@ fn clients_that_pipeline_share_the_only_turn_with_those_in_line() -> Result<()> 
         }
     }
     assert_eq!(host.get("/last")?.text(), "last");
+    Ok(())
+}
+
+/// A server whose handler takes long enough for others to have their turn after it, and whose
+/// clients have next to no time for their heads and all the time to read.
+fn leisurely(answer: usize) -> Result<Host> {
+    let handler = move |_: &Request<'_>, response: &mut Response| {
+        thread::sleep(Duration::from_millis(1));
+        response.data = Some(vec![b'a'; answer]);
+    };
+    let (head, write) = (Duration::from_millis(200), Duration::from_secs(1000));
+    let timeouts = Timeouts { head, write, ..Timeouts::default() };
+    Host::serve(HttpServer::new(handler).timeouts(timeouts).keep_alive(KeepAlive::default()))
+}
+
+#[test]
+fn a_request_that_is_begun_behind_another_has_the_time_for_heads() -> Result<()> {
+    let host = leisurely(1)?;
+    let mut client = Client::connect(host.address())?;
+    client.send("GET / HTTP/1.1\r\n\r\nGET /unfini")?;
+    assert_eq!(answer(&mut client)?.status, 200);
+    assert_eq!(answer(&mut client)?.status, 408);
+    Ok(())
+}
+
+#[test]
+fn who_is_slow_to_read_is_not_taken_for_slow_to_send() -> Result<()> {
+    const REQUESTS: usize = 500;
+    let host = leisurely(16 << 10)?;
+    let mut client = Client::connect(host.address())?;
+    client.send("GET / HTTP/1.1\r\n\r\n".repeat(REQUESTS))?;
+    // More than heads may take, and nothing is read meanwhile.
+    thread::sleep(Duration::from_secs(1));
+    for _ in 0..REQUESTS {
+        assert_eq!(answer(&mut client)?.status, 200);
+    }
     Ok(())
 }

@@ -81,7 +81,7 @@ impl Figures {
             received: record.received,
             sent: record.sent,
             total_us: microseconds(record.total),
-            queue_us: microseconds(record.queued),
+            queue_us: microseconds(record.queued.unwrap_or_default()),
             instantiate_us: microseconds(instantiate),
             guest_us: microseconds(guest),
             cpu_us: microseconds(cpu),

@@ -146,14 +146,14 @@ impl Office {
     fn attend(self: &Arc<Self>, lobby: &mut Lobby, due: Instant) -> io::Result<()> {
         let is_awaited = lobby.wait(&self.listener, due)?;
         let now = Instant::now();
-        for question in lobby.take_asked(now) {
-            self.answer_apart(question)?;
-        }
+        let asked = lobby.take_asked(now).into_iter();
+        // If there is no thread for one, there may be for the next: some have ended meanwhile.
+        let answered = asked.map(|question| self.answer_apart(question)).fold(Ok(()), Result::and);
         if !is_awaited {
-            return Ok(());
+            return answered;
         }
         let accepted = match self.listener.accept() {
-            Err(AcceptError::Exhausted(_))
+            Err(AcceptError::Failed(_))
                 if self.spare().take().is_some() || lobby.dismiss_first() =>
             {
                 self.listener.accept()
@@ -162,7 +162,7 @@ impl Office {
         };
         match accepted {
             Ok((socket, _)) => lobby.admit(Visit::new(socket, now)),
-            Err(AcceptError::Exhausted(error)) => return Err(error.into()),
+            Err(AcceptError::Failed(error)) => return Err(error.into()),
             Err(AcceptError::Empty | AcceptError::Stopped) => {}
         }
         Ok(())

@@ -28,7 +28,7 @@ impl Office {
         if !matches!(head.method, "GET" | "HEAD") {
             return Page::of_text(405, "only GET and HEAD").with("Allow", "GET, HEAD");
         }
-        let path = head.target.split('?').next().unwrap_or_default();
+        let path = paths::path(head.target);
         match path {
             "/healthz" => return Page::of_text(200, "ok"),
             "/readyz" => return self.readiness(),

@@ -115,7 +115,10 @@ impl Question {
         let text = http1::decode(&self.input);
         let (page, head_only) = match self.received.and_then(|()| http1::parse(&text, &LIMITS)) {
             Ok(head) => (answer(&head), head.method == "HEAD"),
-            Err(error) => (Page::of_text(error.status(), &error.to_string()), false),
+            Err(error) => {
+                let head_only = self.input.starts_with(b"HEAD ");
+                (Page::of_text(error.status(), &error.to_string()), head_only)
+            }
         };
         send(&self.socket, &page, head_only)?;
         self.socket.shutdown(Shutdown::Write)

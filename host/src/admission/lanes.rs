@@ -1,6 +1,7 @@
 //! The tree of lanes: what each has room for, who waits in it, and who is next.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,8 @@ pub(super) struct State {
     /// How many have room and are for the background, or run there, and how many may.
     pub(super) behind: usize,
     pub(super) most_behind: usize,
+    /// The lanes of tenants that have had requests which run since these were last looked at.
+    active: Vec<usize>,
     clock: Clock,
 }
 
@@ -47,10 +50,14 @@ pub(super) struct Room {
     pub(super) running: usize,
     /// How many wait there.
     pub(super) waiting: usize,
+    /// How many of those that run are for the background, if this is a tenant's.
+    behind: usize,
     /// Those that wait in this lane itself.
     pub(super) line: VecDeque<Connection>,
     /// What the lane's tenant has in use, if it is one.
     account: Option<Arc<Account>>,
+    /// Whether it is among the active.
+    is_active: bool,
     /// What the lane has had of the processors.
     share: Share,
     /// How long its requests take of late: who waits keeps a thread, too.
@@ -65,8 +72,10 @@ impl Room {
             bucket: Bucket::default(),
             running: 0,
             waiting: 0,
+            behind: 0,
             line: VecDeque::new(),
             account,
+            is_active: false,
             share: Share::default(),
             pace: Duration::ZERO,
         }
@@ -95,9 +104,33 @@ impl State {
     }
 
     pub(super) fn has_room(&self, key: usize, now: Instant) -> bool {
-        // Who goes last must not have all the room for as long as that takes.
-        (self.behind < self.most_behind || self.place(key, now) == Place::Front)
+        (self.place(key, now) == Place::Front || self.may_go_behind(key))
             && self.chain(key).all(|room| room.running < room.quota.max_concurrent_requests)
+    }
+
+    /// Whether another request of the lane may be for the background. Who goes last must not
+    /// have all the room for as long as that takes; and no tenant has more of what there is
+    /// than it leaves to others, of whom each may have one, or those who only wait there would
+    /// keep out those who want to compute.
+    pub(super) fn may_go_behind(&self, key: usize) -> bool {
+        let tenant = self.tenant(key).and_then(|key| self.lanes.get(key));
+        let own = tenant.map_or(self.behind, |tenant| tenant.behind);
+        if own == 0 {
+            let all = self.most_behind.saturating_add(self.most_behind / 2);
+            return self.behind < all.max(1);
+        }
+        own < self.most_behind.saturating_sub(self.behind)
+    }
+
+    /// Counts that a request of the lane is for the background from now on, or no longer.
+    pub(super) fn set_behind(&mut self, key: usize, is_behind: bool) {
+        let count = |number: &mut usize| {
+            *number = if is_behind { *number + 1 } else { number.saturating_sub(1) };
+        };
+        count(&mut self.behind);
+        if let Some(tenant) = self.tenant(key).and_then(|key| self.lanes.get_mut(key)) {
+            count(&mut tenant.behind);
+        }
     }
 
     pub(super) fn can_wait(&self, key: usize) -> bool {
@@ -116,11 +149,20 @@ impl State {
         if !room.line.is_empty() {
             self.backlog.push_back(key);
         }
-        self.each(key, |room| {
-            room.waiting = room.waiting.saturating_sub(1);
-            room.running += 1;
-        });
+        self.each(key, |room| room.waiting = room.waiting.saturating_sub(1));
+        self.begin(key);
         Some((key, connection))
+    }
+
+    /// Gives a request of the lane room to run.
+    pub(super) fn begin(&mut self, key: usize) {
+        self.each(key, |room| room.running += 1);
+        if let Some(tenant) = self.tenant(key)
+            && let Some(room) = self.lanes.get_mut(tenant)
+            && !mem::replace(&mut room.is_active, true)
+        {
+            self.active.push(tenant);
+        }
     }
 
     pub(super) fn is_within_rates(&self, key: usize, now: Instant) -> bool {
@@ -164,16 +206,19 @@ impl State {
 
     /// Counts that a request of the lane kept a processor busy.
     pub(super) fn charge(&mut self, key: usize, busy: Duration, now: Instant) {
-        let State { lanes, clock, .. } = self;
-        if clock.begin_window(now) && self.behind > 0 {
-            // Those who have nobody but in the background want to be served, too; but not
-            // those whom long handlers brought there.
-            let wants = |room: &Room| {
-                room.running > 0 && room.account.as_ref().is_some_and(|account| !account.owes())
-            };
-            for (_, room) in lanes.iter_mut().filter(|(_, room)| wants(room)) {
-                clock.count(&mut room.share, now);
-            }
+        let State { lanes, clock, active, .. } = self;
+        if clock.begin_window(now) {
+            active.retain(|&key| {
+                let Some(room) = lanes.get_mut(key) else { return false };
+                room.is_active = room.running > 0;
+                // Those who have nobody but in the background want to be served, too; but not
+                // those whom long handlers brought there.
+                let owes = || room.account.as_ref().is_some_and(|account| account.owes());
+                if self.behind > 0 && room.is_active && !owes() {
+                    clock.count(&mut room.share, now);
+                }
+                room.is_active
+            });
         }
         let tenant = lanes.get(key).and_then(|room| room.parent);
         if let Some(tenant) = tenant.and_then(|key| lanes.get_mut(key)) {
@@ -209,6 +254,31 @@ mod tests {
         assert!(room.pace >= QUICK);
     }
 
+    #[test]
+    fn nobody_fills_the_background_for_others() {
+        let mut state = State { most_behind: 32, ..State::default() };
+        let quota = Quota::default();
+        let outermost = state.lanes.insert(Room::new(None, quota, None));
+        let mut lane = || {
+            let tenant = state.lanes.insert(Room::new(Some(outermost), quota, None));
+            state.lanes.insert(Room::new(Some(tenant), quota, None))
+        };
+        let lanes = [lane(), lane(), lane()];
+        let had = lanes.map(|lane| {
+            let places = (0..100).take_while(|_| {
+                let may = state.may_go_behind(lane);
+                if may {
+                    state.set_behind(lane, true);
+                }
+                may
+            });
+            places.count()
+        });
+        assert_eq!(had, [16, 8, 4]);
+        (0..had[0]).for_each(|_| state.set_behind(lanes[0], false));
+        assert!(lanes.iter().all(|&lane| state.may_go_behind(lane)));
+    }
+
     /// Whether one of two tenants is due that has all there is in front, when the other has so
     /// many requests in the background, and owes for them or not.
     fn is_due_beside(behind: usize, owes: bool) -> bool {
@@ -227,7 +297,7 @@ mod tests {
             while account.has_credit(Duration::from_millis(10)) {}
         }
         state.behind = behind;
-        state.each(other, |room| room.running += behind);
+        (0..behind).for_each(|_| state.begin(other));
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         for _ in 0..1000 {
             now += Duration::from_millis(1);

@@ -147,7 +147,7 @@ impl Admission {
         }
         if state.has_room(lane.key, now) {
             state.take_tokens(lane.key, now);
-            state.each(lane.key, |room| room.running += 1);
+            state.begin(lane.key);
             if state.is_due(lane.key, now) && state.is_quick(lane.key) {
                 return Admitted::Run(connection);
             }
@@ -174,7 +174,7 @@ impl Admission {
     pub(crate) fn leave(&self, connection: &mut Connection, lane: &Lane, run: &Run) {
         let mut state = self.state();
         if mem::take(&mut connection.is_behind) {
-            state.behind = state.behind.saturating_sub(1);
+            state.set_behind(lane.key, false);
         } else if let Some(room) = state.lanes.get_mut(lane.key) {
             // How long it takes with what others leave says nothing of how long it would take.
             room.learn(run);
@@ -198,9 +198,8 @@ impl Admission {
         let mut state = self.state();
         let now = Instant::now();
         loop {
-            let goes_behind = |key| {
-                state.behind < state.most_behind && state.place(key, now) == Place::Background
-            };
+            let goes_behind =
+                |key| state.place(key, now) == Place::Background && state.may_go_behind(key);
             let may_run = |key| match whom {
                 Whom::Due => state.is_due(key, now),
                 Whom::Quick => state.place(key, now) == Place::Front,
@@ -243,7 +242,7 @@ impl Admission {
     }
 
     fn send_behind(&self, state: &mut State, key: usize, mut connection: Connection) {
-        state.behind += 1;
+        state.set_behind(key, true);
         connection.is_behind = true;
         // It cannot fail while there is a receiver, which is here.
         let _ = self.behind.0.send(Some((key, connection)));
@@ -304,7 +303,7 @@ impl Admission {
             match next {
                 Some((key, mut connection)) if is_over(&connection) => {
                     connection.is_behind = false;
-                    state.behind = state.behind.saturating_sub(1);
+                    state.set_behind(key, false);
                     state.each(key, |room| room.running = room.running.saturating_sub(1));
                     taken.push(connection);
                 }

@@ -3,6 +3,7 @@
 use std::net::Ipv6Addr;
 
 use super::text::quoted;
+use crate::hosts::is_label;
 
 /// The host that `written` means, in lower case: a name, one with `*.` before it, or an
 /// IP address (version 6 in brackets). As in a Host header, but without a port.
@@ -34,11 +35,6 @@ pub(super) fn read(written: &str) -> Result<String, String> {
         return Ok(host);
     };
     Err(format!("{} is not a host name; {hint}", quoted(written)))
-}
-
-fn is_label(label: &str) -> bool {
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    (1..=63).contains(&label.len()) && label.bytes().all(good)
 }
 
 #[cfg(test)]

@@ -22,13 +22,29 @@ use sources::{Effort, Loaded};
 pub struct Deployer {
     engine: Engine,
     cache: Cache,
-    loaded: Mutex<HashMap<Digest, Component>>,
+    loaded: Mutex<Components>,
     /// Whether all of some plan is served by now.
     serves: AtomicBool,
 }
 
 /// What a component was compiled from.
 type Digest = [u8; 32];
+
+/// Components that need not be loaded again.
+#[derive(Default)]
+struct Components {
+    /// Those that are served.
+    served: HashMap<Digest, Component>,
+    /// Those of the last attempt to serve others. Of an earlier one none is kept: as long as
+    /// one tenant's handler is broken, another's could bring a new one each time.
+    attempted: HashMap<Digest, Component>,
+}
+
+impl Components {
+    fn get(&self, digest: &Digest) -> Option<&Component> {
+        self.served.get(digest).or_else(|| self.attempted.get(digest))
+    }
+}
 
 /// As much of a plan as can be served.
 pub struct Deployment {
@@ -98,6 +114,7 @@ impl Deployer {
         let mut sources = self.load_all(plan, Effort::Compile, progress);
         let (handlers, errors) = self.take_handlers(plan, &mut sources);
         if !errors.errors().is_empty() {
+            self.loaded().attempted = ready(sources);
             return Err(errors);
         }
         self.keep(sources);
@@ -163,17 +180,21 @@ impl Deployer {
 
     /// Keeps what is in use from now on.
     fn keep(&self, sources: HashMap<&Source, Loaded>) {
-        let ready = sources.into_values().filter_map(|loaded| match loaded {
-            Loaded::Ready(digest, component) => Some((digest, component)),
-            Loaded::Pending | Loaded::Failed(_) => None,
-        });
-        *self.loaded() = ready.collect();
+        *self.loaded() = Components { served: ready(sources), attempted: HashMap::new() };
         self.serves.store(true, Ordering::Relaxed);
     }
 
-    fn loaded(&self) -> MutexGuard<'_, HashMap<Digest, Component>> {
+    fn loaded(&self) -> MutexGuard<'_, Components> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn ready(sources: HashMap<&Source, Loaded>) -> HashMap<Digest, Component> {
+    let ready = sources.into_values().filter_map(|loaded| match loaded {
+        Loaded::Ready(digest, component) => Some((digest, component)),
+        Loaded::Pending | Loaded::Failed(_) => None,
+    });
+    ready.collect()
 }
 
 /// The tenants of a plan, given what their routes have.
@@ -226,5 +247,40 @@ fn sandbox(route: &RoutePlan) -> Sandbox {
         max_output: route.max_output,
         directories: route.directories.clone(),
         environment: route.environment.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use picohttp_tests::guests::guest;
+
+    use super::*;
+    use crate::EngineOptions;
+    use crate::config::ServerPlan;
+
+    #[test]
+    fn of_many_attempts_that_failed_nothing_is_kept_but_of_the_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let [good, broken] = ["good.wasm", "broken.wasm"].map(|name| folder.path().join(name));
+        fs::write(&broken, "broken").unwrap();
+        let route = |path: &str, file| RoutePlan::new(path, Source::at(file));
+        let routes = vec![route("/good", &good), route("/broken", &broken)];
+        let tenant = TenantPlan::new("a", &ServerPlan::default(), routes);
+        let plan = Plan { tenants: vec![tenant], ..Plan::default() };
+        let engine = Engine::new(&EngineOptions::default()).unwrap();
+        let deployer = Deployer::new(engine, Cache::none());
+        for name in ["behave", "files", "granted"] {
+            fs::copy(guest(name).unwrap(), &good).unwrap();
+            let failed = deployer.tenants(&plan, |_, _| {}).err().unwrap();
+            assert_eq!(failed.errors().len(), 1, "{failed}");
+            let loaded = deployer.loaded();
+            assert_eq!((loaded.served.len(), loaded.attempted.len()), (0, 1));
+        }
+        fs::copy(&good, &broken).unwrap();
+        assert!(deployer.tenants(&plan, |_, _| {}).is_ok());
+        let loaded = deployer.loaded();
+        assert_eq!((loaded.served.len(), loaded.attempted.len()), (1, 0));
     }
 }

@@ -120,7 +120,7 @@ impl Deployer {
             })
         })?;
         let Some(component) = component else { return Ok(Loaded::Pending) };
-        self.loaded().insert(digest, component.clone());
+        self.loaded().attempted.insert(digest, component.clone());
         Ok(Loaded::Ready(digest, component))
     }
 

@@ -13,30 +13,25 @@ use crate::busy::Busy;
 use crate::catalog::Endpoint;
 use crate::connection::Connection;
 use crate::contain::contain;
-use crate::guest::Quoted;
+use crate::guest::{Quoted, RECORD};
 use crate::http1::{self, CloseReason, Head, Message};
+use crate::load::Held;
 use crate::record::{Record, Words};
 use crate::request_id;
 use crate::service::Service;
 use crate::{Call, Cost, Fault, Reason, Request, RequestId, Response};
-
-/// What a record of a fault takes of a tenant's log, as a rule, in bytes.
-const FAULT_RECORD: usize = 512;
 
 /// What handling a request came to.
 pub(crate) struct Handled {
     answer: Answer,
     /// Whether the client may be sending what nobody will read.
     unread: bool,
+    /// The answer's data, if it is so much that it is counted.
+    held: Option<Held>,
     pub(super) run: Run,
 }
 
 impl Handled {
-    /// How many bytes its answer has for the client to take.
-    pub(super) fn bytes(&self) -> usize {
-        self.answer.data.len()
-    }
-
     /// What is left to say when the host itself has panicked: the room that the request had
     /// must be given back.
     pub(super) fn panicked(connection: &Connection, panic: &str) -> Handled {
@@ -45,7 +40,7 @@ impl Handled {
         let (id, head_only) = (connection.id, connection.head_only());
         let asked = Asked { id, head_only, close: Some(CloseReason::Failed) };
         let answer = Answer::fault(&fault, asked);
-        Handled { answer, unread: true, run: Run::none(Instant::now()) }
+        Handled { answer, unread: true, held: None, run: Run::none(Instant::now()) }
     }
 }
 
@@ -63,7 +58,7 @@ pub(super) fn handle(
         Ok(head) => head,
         Err(error) => {
             let answer = Answer::refusal(error, connection.head_only());
-            return Handled { answer, unread: true, run: Run::none(started) };
+            return Handled { answer, unread: true, held: None, run: Run::none(started) };
         }
     };
     let close = service.close_reason(&head, connection.answered);
@@ -86,6 +81,8 @@ pub(super) fn handle(
     let data = message.data(&connection.input);
     let request = Request { method, path, query, protocol, headers, data };
     let endpoint = connection.endpoint.as_deref();
+    // One that is refused has waited only if it waited to the end.
+    let has_queued = may_run.is_ok() || connection.deadline <= started;
     let (response, cost) = match (may_run, endpoint) {
         (Err(fault), _) => (Err(fault), Cost::default()),
         (Ok(()), None) => (Err(Fault::NoRoute), Cost::default()),
@@ -108,27 +105,18 @@ pub(super) fn handle(
         }
         response
     });
-    let answer = response.and_then(|response| Answer::response(response, asked));
-    let answer = answer.and_then(|answer| {
-        // What a client is slow to take is held for as long.
-        let has_room = service.has_room_for(answer.data.len(), endpoint);
-        if has_room { Ok(answer) } else { Err(Fault::Overloaded) }
+    let (mut answer, fault) = Answer::of(response, asked);
+    // What a client is slow to take is held for as long.
+    let held = service.reserve(answer.data.len(), endpoint).unwrap_or_else(|fault| {
+        answer = Answer::fault(&fault, asked);
+        None
     });
-    let mut answer = answer.unwrap_or_else(|fault| {
-        let answer = Answer::fault(&fault, asked);
-        // Of those that were not even begun, the access log and the metrics tell.
-        let begun = !matches!(
-            answer.reason,
-            Reason::NoRoute | Reason::Overloaded | Reason::Unavailable
-        );
-        let may_log = |endpoint: &&Endpoint| endpoint.origin.account.may_log_fault(FAULT_RECORD);
-        if let Some(endpoint) = endpoint.filter(|_| begun).filter(may_log) {
-            let (method, target) = (excerpt(method), excerpt(target));
-            let (tenant, route) = (endpoint.origin.tenant(), endpoint.origin.route());
-            warn!(request = %id, tenant, route, method, target, status = answer.status, reason = %answer.reason, fault = ?Quoted(&fault.to_string()));
-        }
-        answer
-    });
+    // Of those that were not even begun, the access log and the metrics tell.
+    let is_begun =
+        !matches!(answer.reason, Reason::NoRoute | Reason::Overloaded | Reason::Unavailable);
+    if let (Some(fault), Some(endpoint)) = (fault.filter(|_| is_begun), endpoint) {
+        log_fault(&fault, &answer, endpoint, id, (method, target));
+    }
     if let Some(request_id) = request_id {
         answer.tell_id(request_id);
     }
@@ -142,7 +130,7 @@ pub(super) fn handle(
         status: answer.status,
         reason: answer.reason,
         sent: answer.data.len(),
-        queued: started.saturating_duration_since(connection.complete),
+        queued: has_queued.then(|| started.saturating_duration_since(connection.complete)),
         total: ended.saturating_duration_since(connection.began),
         cost,
     });
@@ -152,7 +140,7 @@ pub(super) fn handle(
     let unread = may_have_body || connection.input.len() > message.length();
     let took = ended.saturating_duration_since(started);
     let run = Run { took, busy: busy.time(ended), place: background::place(), ended };
-    Handled { answer, unread, run }
+    Handled { answer, unread, held, run }
 }
 
 /// Begins to send the answer of a request that came whole.
@@ -166,7 +154,24 @@ pub(super) fn finish(
     let length = message.length().min(connection.input.len());
     connection.input.drain(..length);
     connection.shrink_large();
+    connection.take_over(handled.held);
     begin_sending(connection, handled.answer, handled.unread, service);
+}
+
+/// Says why a handler gave no answer, as far as its tenant's log has room for it.
+fn log_fault(
+    fault: &Fault,
+    answer: &Answer,
+    endpoint: &Endpoint,
+    id: RequestId,
+    (method, target): (&str, &str),
+) {
+    let (method, target, text) = (excerpt(method), excerpt(target), fault.to_string());
+    let size = RECORD + method.len() + target.len() + text.len();
+    if endpoint.origin.account.may_log_fault(size) {
+        let (tenant, route) = (endpoint.origin.tenant(), endpoint.origin.route());
+        warn!(request = %id, tenant, route, method, target, status = answer.status, reason = %answer.reason, fault = ?Quoted(&text));
+    }
 }
 
 /// As much of a client's word as the log has use for. As a field, it is quoted there.

@@ -8,7 +8,6 @@ mod handle;
 mod refuse;
 mod send;
 
-use std::mem;
 use std::time::{Duration, Instant};
 
 use tracing::debug;
@@ -57,7 +56,8 @@ pub(crate) enum Until {
 /// turn.
 const REQUESTS_IN_A_ROW: Duration = Duration::from_micros(500);
 
-/// Takes a connection as far as it goes. If it must wait it is given to `park`; a handler that takes long costs the thread its turn.
+/// Takes a connection as far as it goes. If it must wait it is given to `park`; a handler that
+/// takes long costs the thread its turn.
 pub(crate) fn advance(
     mut connection: Connection,
     service: &Service,
@@ -67,10 +67,14 @@ pub(crate) fn advance(
     let mut handled = false;
     let began = Instant::now();
     loop {
-        let step = match mem::replace(&mut connection.stage, Stage::Drain) {
+        let step = match connection.take_stage() {
             Stage::Receive(_) if handled && began.elapsed() > REQUESTS_IN_A_ROW => {
-                connection.stage = Stage::Receive(Receiver::default());
                 Step::Wait(give_way(&mut connection, service))
+            }
+            Stage::GiveWay => {
+                connection.begin_request(service.bounds.timeouts.head);
+                connection.stage = Stage::Receive(Receiver::default());
+                Step::Next
             }
             Stage::Receive(receiver) => receive(&mut connection, receiver, service),
             Stage::Admit(message) => {
@@ -108,8 +112,6 @@ pub(crate) fn advance(
                 }
             }
             Stage::Answer(message, answered) => {
-                // While it is known whose they are.
-                connection.hold(answered.bytes());
                 if let Some(endpoint) = connection.endpoint.take() {
                     service.admission.leave(&mut connection, &endpoint.lane, &answered.run);
                 }
@@ -118,7 +120,7 @@ pub(crate) fn advance(
                 Step::Next
             }
             Stage::Send(output) => send(&mut connection, output, service),
-            Stage::Drain => drain(&mut connection),
+            Stage::Drain(reason) => drain(&mut connection, reason),
         };
         match step {
             Step::Next => {}
@@ -134,9 +136,11 @@ pub(crate) fn advance(
 /// begun another one, that is only for the client to have taken its answers.
 fn give_way(connection: &mut Connection, service: &Service) -> Interest {
     if !connection.has_begun() {
+        connection.stage = Stage::Receive(Receiver::default());
         return Interest::Readable;
     }
     connection.begin_stage(service.bounds.timeouts.write);
+    connection.stage = Stage::GiveWay;
     Interest::Writable
 }
 
@@ -158,6 +162,7 @@ pub(crate) fn expire(
             return park(connection, Until::Taken);
         }
         Stage::Receive(_) => CloseReason::Idle,
+        Stage::Drain(reason) => reason,
         _ => CloseReason::SlowResponse,
     };
     close(&connection, reason, service);

@@ -1,8 +1,6 @@
 //! Answers without a handler: to requests that cannot be read, have nobody to answer
 //! them, or find no room.
 
-use std::mem;
-
 use super::handle::{finish, handle};
 use super::send::begin_sending;
 use crate::Fault;
@@ -30,7 +28,7 @@ pub(super) fn refuse(connection: &mut Connection, mut answer: Answer, service: &
 /// Answers a request that there is no room for. One that has come whole does not cost its
 /// client the connection.
 pub(super) fn refuse_overload(connection: &mut Connection, service: &Service) {
-    match mem::replace(&mut connection.stage, Stage::Drain) {
+    match connection.take_stage() {
         Stage::Handle(message) => {
             let refused = handle(connection, &message, Err(Fault::Overloaded), service);
             connection.endpoint = None;

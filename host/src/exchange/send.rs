@@ -36,6 +36,7 @@ pub(super) fn begin_sending(
     connection.hold(data.len());
     connection.answered = connection.answered.saturating_add(1);
     connection.begin_stage(service.bounds.timeouts.write);
+    let head = connection.behind_owed(head);
     connection.stage = Stage::Send(Output { head, data, sent: 0, then });
 }
 
@@ -95,20 +96,20 @@ pub(super) fn send(connection: &mut Connection, mut output: Output, service: &Se
                 drain = drain.min(LAST_WORD);
             }
             connection.begin_stage(drain);
-            connection.stage = Stage::Drain;
+            connection.stage = Stage::Drain(reason);
             Step::Next
         }
     }
 }
 
-/// Reads and drops what the client still sends.
-pub(super) fn drain(connection: &mut Connection) -> Step {
+/// Reads and drops what the client still sends, until it stops or is gone. Then the connection
+/// is closed for `reason`, which was there before.
+pub(super) fn drain(connection: &mut Connection, reason: CloseReason) -> Step {
     match connection.drain() {
         Ok(Moved::Pending(interest)) => {
-            connection.stage = Stage::Drain;
+            connection.stage = Stage::Drain(reason);
             Step::Wait(interest)
         }
-        Ok(_) => Step::Close(CloseReason::ClientClosed),
-        Err(_) => Step::Close(CloseReason::Failed),
+        Ok(_) | Err(_) => Step::Close(reason),
     }
 }

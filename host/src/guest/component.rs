@@ -116,7 +116,7 @@ impl Component {
         component: wasmtime::component::Component,
         sandbox: Sandbox,
     ) -> Result<Component, LoadError> {
-        load::check_resources(&component, &sandbox)?;
+        load::check_resources(engine, &component, &sandbox)?;
         load::check_exports(&component)?;
         let linked = load::link(&component, engine.linker())?;
         let pre = PluginPre::new(linked).map_err(LoadError::mismatch)?;
@@ -133,7 +133,7 @@ impl Component {
     /// [`LoadError`] if the component does not fit the sandbox.
     pub fn in_sandbox(&self, sandbox: Sandbox, cache: &Cache) -> Result<Component, LoadError> {
         load::check_sandbox(&self.engine, &sandbox, cache)?;
-        load::check_resources(self.pre.instance_pre().component(), &sandbox)?;
+        load::check_resources(&self.engine, self.pre.instance_pre().component(), &sandbox)?;
         let (name, clock) = (self.plan.name.clone(), self.plan.clock.clone());
         let plan = Arc::new(Plan { name, sandbox, clock });
         Ok(Component { engine: self.engine.clone(), plan, pre: self.pre.clone() })

@@ -45,7 +45,7 @@ const KEEP_TABLE_RESIDENT: usize = 32 << 10;
 /// addresses, of which there are 128 TiB.
 const MAX_SPARE: u32 = 4096;
 
-/// How many memories there can be places for, if an instance can have more than one: each
+/// How many memories there can be places for, if an instance can have more than two: each
 /// reserves addresses, too.
 const MAX_MEMORIES: u32 = 4096;
 
@@ -112,6 +112,7 @@ pub struct Engine {
     compiler: Compiler,
     allocation: Allocation,
     max_memory: usize,
+    memories: u32,
     believes_precompiled: bool,
 }
 
@@ -146,6 +147,7 @@ impl Engine {
             compiler,
             allocation,
             max_memory,
+            memories: memories(options.instances.max(1)),
             believes_precompiled,
         })
     }
@@ -170,6 +172,11 @@ impl Engine {
     /// The largest memory that an instance may have, in bytes.
     pub fn max_memory(&self) -> usize {
         self.max_memory
+    }
+
+    /// How many memories an instance can have.
+    pub(super) fn memories(&self) -> u32 {
+        self.memories
     }
 
     /// The same engine, whose compiler lets all others go first if it can.
@@ -253,22 +260,28 @@ fn settings() -> Config {
     config
 }
 
+/// How many memories an instance can have where so many live at once. All of them must find
+/// places, or those of one tenant could take all there are.
+fn memories(live: u32) -> u32 {
+    (MAX_MEMORIES / live).clamp(2, MEMORIES)
+}
+
 fn pool(options: &EngineOptions, allocation: Allocation) -> PoolingAllocationConfig {
     // The pool does not always find a component's own place among few that are free.
     let spare = options.components.saturating_sub(1).saturating_mul(2).min(MAX_SPARE);
     let live = options.instances.max(1);
     let instances = live.saturating_add(spare);
-    let memories = live.saturating_mul(MEMORIES).min(MAX_MEMORIES).max(live.saturating_mul(2));
+    let memories = memories(live);
     let pagemap = allocation == Allocation::PoolingPagemap;
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(CORE_INSTANCES))
         // All that those may need that live at once, or some would be refused for what others
         // have; and what an instance needs as a rule to spare.
-        .total_memories(memories.saturating_add(spare * 2))
+        .total_memories(live.saturating_mul(memories).saturating_add(spare * 2))
         .total_tables(live.saturating_mul(TABLES).saturating_add(spare * 4))
         .max_core_instances_per_component(CORE_INSTANCES)
-        .max_memories_per_component(MEMORIES)
+        .max_memories_per_component(memories)
         .max_tables_per_component(TABLES)
         .max_component_instance_size(4 << 20)
         .max_core_instance_size(4 << 20)

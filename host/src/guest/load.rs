@@ -8,7 +8,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::cache::Cache;
 use super::compiled;
-use super::engine::{Engine, MEMORIES, TABLE_ELEMENTS, TABLES};
+use super::engine::{Engine, TABLE_ELEMENTS, TABLES};
 use super::load_error::LoadError;
 use super::output;
 use super::sandbox::Sandbox;
@@ -127,7 +127,11 @@ pub(super) fn deserialize(
 
 /// Checks that no instance would be refused what it begins with, as far as can be told
 /// from one part at a time: what the parts are in sum shows when they are made.
-pub(super) fn check_resources(component: &Component, sandbox: &Sandbox) -> Result<(), LoadError> {
+pub(super) fn check_resources(
+    engine: &Engine,
+    component: &Component,
+    sandbox: &Sandbox,
+) -> Result<(), LoadError> {
     let Some(needed) = component.resources_required() else {
         return Ok(());
     };
@@ -136,7 +140,7 @@ pub(super) fn check_resources(component: &Component, sandbox: &Sandbox) -> Resul
     for (what, wanted, allowed) in [
         ("bytes of memory", pages.saturating_mul(PAGE), sandbox.max_memory as u64),
         ("table elements", elements, TABLE_ELEMENTS as u64),
-        ("memories", needed.num_memories.into(), MEMORIES.into()),
+        ("memories", needed.num_memories.into(), engine.memories().into()),
         ("tables", needed.num_tables.into(), TABLES.into()),
     ] {
         if wanted > allowed {

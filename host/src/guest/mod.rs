@@ -34,6 +34,6 @@ pub use load_error::LoadError;
 pub use sandbox::{Directory, Sandbox};
 
 pub(crate) use load::read;
-pub(crate) use output::{Quoted, quote};
+pub(crate) use output::{Quoted, RECORD, quote};
 
 use component::Plan;

@@ -18,8 +18,8 @@ use crate::{Origin, RequestId};
 /// How many bytes of one line are kept, as they came and as they are written.
 const MAX_LINE: usize = 8 << 10;
 
-/// What a record takes beside its text. Empty lines fill a log, too.
-const RECORD: usize = 100;
+/// What a record takes beside its text, in bytes. Empty lines fill a log, too.
+pub(crate) const RECORD: usize = 100;
 
 /// One of a guest's two streams.
 #[derive(Clone)]

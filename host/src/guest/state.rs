@@ -8,7 +8,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::meter::Meter;
-use super::output::Output;
+use super::output::{Output, RECORD};
 use super::{Plan, Sandbox, fault};
 use crate::busy::Busy;
 use crate::connection::after;
@@ -127,7 +127,10 @@ impl Wasi {
             let perms = if directory.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
             if let Err(error) = builder.preopened_dir(&directory.host, &directory.guest, perms) {
                 incomplete |= fault::is_exhausted(&error);
-                warn!(tenant = origin.tenant(), route = origin.route(), %request, folder = ?directory.host, %error, "cannot open a granted folder");
+                let text = format!("{error:#}");
+                if origin.account.may_log_fault(text.len() + RECORD) {
+                    warn!(tenant = origin.tenant(), route = origin.route(), %request, folder = ?directory.host, error = text, "cannot open a granted folder");
+                }
             }
         }
         Wasi { context: builder.build(), incomplete, stdout, stderr }

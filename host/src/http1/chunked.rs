@@ -117,7 +117,8 @@ impl Decoder {
                 _ => Err(Error::Chunk),
             },
             State::Trailers(dropped) => {
-                let Some(line) = line(input, MAX_LINE - dropped)? else {
+                // The empty line at the end is none of them.
+                let Some(line) = line(input, (MAX_LINE - dropped).max(1))? else {
                     return Ok(None);
                 };
                 let taken = line.len() + 2;
@@ -214,6 +215,9 @@ mod tests {
         assert_eq!(decode(&b"1".repeat(MAX_LINE + 1)), Err(Error::Chunk));
         let trailers = [&b"0\r\n"[..], &b"a: b\r\n".repeat(1000)].concat();
         assert_eq!(decode(&trailers), Err(Error::Chunk));
+        let trailer = |length: usize| format!("0\r\na: {}\r\n\r\n", "b".repeat(length - 5));
+        assert!(decode(trailer(MAX_LINE).as_bytes()).is_ok_and(|body| body.is_some()));
+        assert_eq!(decode(trailer(MAX_LINE + 1).as_bytes()), Err(Error::Chunk));
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub enum CloseReason {
     Overloaded,
     /// The server is stopping.
     Stopping,
+    /// There were as many connections as there may be when it came.
+    TooManyConnections,
     /// The client closed it, between two requests or before the first.
     ClientClosed,
     /// The client sent nothing for too long.
@@ -43,7 +45,7 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// Every reason, each at the place of its number.
-    pub(crate) const ALL: [CloseReason; 15] = [
+    pub(crate) const ALL: [CloseReason; 16] = [
         CloseReason::OneRequest,
         CloseReason::OldProtocol,
         CloseReason::ClientAsked,
@@ -54,6 +56,7 @@ impl CloseReason {
         CloseReason::NoRoute,
         CloseReason::Overloaded,
         CloseReason::Stopping,
+        CloseReason::TooManyConnections,
         CloseReason::ClientClosed,
         CloseReason::Idle,
         CloseReason::SlowRequest,
@@ -74,6 +77,7 @@ impl CloseReason {
             CloseReason::NoRoute => "no-route",
             CloseReason::Overloaded => "overloaded",
             CloseReason::Stopping => "stopping",
+            CloseReason::TooManyConnections => "too-many-connections",
             CloseReason::ClientClosed => "client-closed",
             CloseReason::Idle => "idle",
             CloseReason::SlowRequest => "slow-request",
@@ -96,6 +100,7 @@ impl fmt::Display for CloseReason {
             CloseReason::NoRoute => "nothing is served there",
             CloseReason::Overloaded => "there was no room for the request",
             CloseReason::Stopping => "the server is stopping",
+            CloseReason::TooManyConnections => "there are too many connections",
             CloseReason::ClientClosed => "the client closed it",
             CloseReason::Idle => "the client sent nothing for too long",
             CloseReason::SlowRequest => "the client sent its request too slowly",

@@ -78,7 +78,9 @@ impl TenantTally {
     pub(super) fn count(&self, record: &Record<'_>) {
         self.by_reason.count(record.reason);
         self.total.count(record.total);
-        self.queue.count(record.queued);
+        if let Some(queued) = record.queued {
+            self.queue.count(queued);
+        }
         // A handler that is no guest costs none of these.
         if record.cost.guest > Duration::ZERO {
             self.instantiate.count(record.cost.instantiate);

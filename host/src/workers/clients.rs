@@ -1,15 +1,20 @@
 //! New clients: accepted in bursts, turned away when there are too many or no descriptors.
 
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracing::warn;
 
 use super::Workers;
-use crate::connection::{Connection, Share, after};
+use crate::connection::{Connection, after};
+use crate::http1::CloseReason;
 use crate::listener::AcceptError;
+use crate::load::Share;
 use crate::transport::Transport;
 use crate::turns::Seat;
+
+/// How often it is said that there are too many clients.
+const COMPLAINTS: Duration = Duration::from_secs(5);
 
 /// How many clients a thread takes from the backlog before it asks the poller whether
 /// others wait.
@@ -24,7 +29,7 @@ impl Workers {
                 Ok(None) => {}
                 Err(AcceptError::Empty) => return,
                 Err(AcceptError::Stopped) => return self.turn_away(),
-                Err(AcceptError::Exhausted(error)) => {
+                Err(AcceptError::Failed(error)) => {
                     self.turn_away();
                     // Only now: who finds this set may watch the listener again.
                     if !self.exhausted.swap(true, Ordering::Release) {
@@ -51,6 +56,11 @@ impl Workers {
         let (socket, client) = self.listener.accept()?;
         // One that is closed at once knows to come again; one that waits does not know.
         if self.service.is_crowded() {
+            self.service.metrics.count_closed(CloseReason::TooManyConnections);
+            if self.told_crowded.may(COMPLAINTS) {
+                let most = self.service.bounds.max_connections;
+                warn!(max_connections = most, "closing clients that come, as there are too many");
+            }
             return Ok(None);
         }
         let transport = match Transport::new(socket, self.tls.load_full()) {

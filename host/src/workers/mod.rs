@@ -32,6 +32,7 @@ use crate::connection::Connection;
 use crate::contain::contain;
 use crate::listener::Listener;
 use crate::poller::{Interest, Poller};
+use crate::rate::Seldom;
 use crate::service::Service;
 use crate::turns::{Seat, Turns};
 use crate::{Tenant, Tls};
@@ -62,6 +63,8 @@ pub(crate) struct Workers {
     /// Whether there was no descriptor for a client. The listener is not watched then,
     /// until the watchman tries again.
     exhausted: AtomicBool,
+    /// When it was last said that there are too many clients.
+    told_crowded: Seldom,
     /// The threads, by their numbers.
     threads: Mutex<BTreeMap<usize, JoinHandle<()>>>,
     background: Arc<Background>,
@@ -98,6 +101,7 @@ impl Workers {
             parked: Mutex::default(),
             paused: Mutex::default(),
             exhausted: AtomicBool::new(false),
+            told_crowded: Seldom::default(),
             threads: Mutex::default(),
             background: Arc::new(Background::new()),
             handed_over: unbounded(),

@@ -41,8 +41,8 @@ impl Workers {
             // First, as those who get nowhere may have locks.
             self.background.watch(self.turns.at_work(), &mut crowd);
             pause = if self.turns.look() { LOOK } else { IDLE_LOOK };
-            if self.service.admission.ready() > 0 {
-                // All who could run them may have begun to wait for sockets just before.
+            if self.service.admission.ready() > 0 || !self.handed_over.1.is_empty() {
+                // All who could go on with them may have begun to wait for sockets just before.
                 self.poller.nudge();
             }
             if let Err(error) = self.start_threads()

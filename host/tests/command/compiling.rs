@@ -140,7 +140,7 @@ fn a_bomb_is_refused_and_others_are_served_as_before() -> Result<()> {
     let log = host.log();
     for line in log.lines().filter(|line| line.contains("still serving")) {
         let limit = ["--compile-timeout", "--compile-memory"];
-        ensure!(line.contains("tenant b, route /...: "), "{line}");
+        ensure!(line.contains("tenant.b.source: "), "{line}");
         ensure!(limit.iter().any(|flag| line.contains(flag)), "{line}");
     }
     let most = status(host.id(), "VmHWM")?;

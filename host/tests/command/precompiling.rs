@@ -53,7 +53,7 @@ fn a_configuration_may_name_compiled_handlers_if_that_is_allowed() -> Result<()>
     assert_eq!(host.get("/hello")?.text(), "Hello world!");
     let config = folder.path("picohttp.toml");
     let (code, said) = fails(&[OsStr::new("--config"), config.as_os_str()])?;
-    assert!(code == 1 && said.contains("tenant a, route /...: "), "{said}");
+    assert!(code == 1 && said.contains("tenant.a.source: "), "{said}");
     Ok(())
 }
 

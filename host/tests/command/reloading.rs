@@ -72,7 +72,7 @@ fn a_component_with_an_error_changes_nothing_and_the_log_says_why() -> Result<()
     folder.write("tenants.d/b.toml", bad)?;
     host.signal("HUP")?;
     host.wait_for(UNCHANGED)?;
-    host.wait_for("tenant b, route /...: ")?;
+    host.wait_for("tenant.b.source: ")?;
     host.wait_for("this is not WebAssembly")?;
     assert_eq!(host.get_of("a.test", "/")?.text(), "old old");
     Ok(())

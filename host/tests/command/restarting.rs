@@ -169,7 +169,7 @@ fn a_handler_that_is_broken_by_now_is_served_by_the_old_process() -> Result<()> 
     folder.write("tenants.d/b.wasm", "no component")?;
     host.signal("USR2")?;
     host.wait_for("still serving, as no new process does: it has ended (exit status: 1)")?;
-    host.wait_for("tenant b, route /...: ")?;
+    host.wait_for("tenant.b.source: ")?;
     assert_eq!(host.get_of("b.test", "/hello")?.text(), "Hello world!");
     Ok(())
 }

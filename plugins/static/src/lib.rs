@@ -31,7 +31,9 @@ fn serve(root: &Path, request: &Request, response: &mut Response) -> Result<(), 
 fn send_file(root: &Path, request: &Request, response: &mut Response) -> Result<u16, String> {
     let Some((path, metadata)) = locate(root, request) else { return Ok(404) };
     let Some(version) = Version::new(&metadata) else { return Ok(404) };
-    let status = if version.is_known(request) {
+    let status = if !version.is_wanted(request) {
+        return Ok(412);
+    } else if version.is_known(request) {
         304
     } else {
         response.data = match fs::read(&path) {
@@ -111,16 +113,28 @@ impl Version {
     /// Returns true if and only if the client has this version, as in section
     /// 13.2.2 of RFC 9110: a date counts only where there is no `If-None-Match`.
     fn is_known(&self, request: &Request) -> bool {
-        if request.header("If-None-Match").is_some() {
-            return request
-                .header_values("If-None-Match")
-                .flat_map(|list| list.split(','))
-                .map(str::trim)
-                .any(|etag| etag == "*" || etag.strip_prefix("W/").unwrap_or(etag) == self.etag);
-        }
-        let since = request.header("If-Modified-Since");
-        since
-            .and_then(|date| date.parse::<HttpDate>().ok())
-            .is_some_and(|date| self.modified <= date)
+        let is_this = |etag: &str| etag.strip_prefix("W/").unwrap_or(etag) == self.etag;
+        any_etag(request, "If-None-Match", is_this).unwrap_or_else(|| {
+            date(request, "If-Modified-Since").is_some_and(|date| self.modified <= date)
+        })
     }
+
+    /// Returns true unless the client wants another version and no other, as there again.
+    fn is_wanted(&self, request: &Request) -> bool {
+        any_etag(request, "If-Match", |etag| etag == self.etag).unwrap_or_else(|| {
+            date(request, "If-Unmodified-Since").is_none_or(|date| self.modified <= date)
+        })
+    }
+}
+
+/// Whether an etag of a header is one that `is_this`, if there is such a header.
+fn any_etag(request: &Request, name: &str, is_this: impl Fn(&str) -> bool) -> Option<bool> {
+    request.header(name)?;
+    let mut etags = request.header_values(name).flat_map(|list| list.split(',')).map(str::trim);
+    Some(etags.any(|etag| etag == "*" || is_this(etag)))
+}
+
+/// The date of a header, if it has a good one.
+fn date(request: &Request, name: &str) -> Option<HttpDate> {
+    request.header(name)?.parse().ok()
 }

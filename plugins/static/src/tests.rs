@@ -139,3 +139,25 @@ fn other_versions_are_sent() {
         assert_eq!(send(request).status, 200);
     }
 }
+
+#[test]
+fn a_version_that_the_client_does_not_want_is_not_sent() {
+    let etag = send(testing::get("/data")).header("ETag").unwrap().to_owned();
+    let before = "Sun, 09 Sep 2001 01:46:39 GMT";
+    for (name, value, status) in [
+        ("If-Match", etag.as_str(), 200),
+        ("If-Match", "\"other\", *", 200),
+        ("If-Match", "\"other\"", 412),
+        // A weak etag is not the same to the last byte.
+        ("If-Match", &format!("W/{etag}"), 412),
+        ("If-Unmodified-Since", "Sun, 09 Sep 2001 01:46:40 GMT", 200),
+        ("If-Unmodified-Since", before, 412),
+        ("If-Unmodified-Since", "yesterday", 200),
+    ] {
+        let response = send(testing::get("/data").header(name, value));
+        assert_eq!(response.status, status, "{name}: {value}");
+        assert_eq!(response.text().is_ok_and(str::is_empty), status == 412);
+    }
+    let both = testing::get("/data").header("If-Match", &etag);
+    assert_eq!(send(both.header("If-Unmodified-Since", before)).status, 200);
+}

@@ -1,9 +1,12 @@
 //! What is counted.
 
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use anyhow::Result;
-use picohttp_host::{Cache, Component, HttpServer, Route, Sandbox, Tenant};
+use picohttp_host::{
+    Cache, Component, HttpServer, Quota, Request, Response, Route, Sandbox, Tenant, Timeouts,
+};
 use picohttp_tests::client::Client;
 use picohttp_tests::host::eventually;
 use picohttp_tests::sandbox::{bytes, engine, load};
@@ -120,6 +123,58 @@ fn connections_are_counted_by_why_they_are_closed() -> Result<()> {
     let is_one = |series: String| server.metric(&series).is_ok_and(|value| value == Some(1.0));
     eventually("one is closed after its request", || is_one(closed("one-request")))?;
     eventually("one is closed by its client", || is_one(closed("client-closed")))?;
+    Ok(())
+}
+
+#[test]
+fn a_connection_is_closed_for_the_reason_that_its_client_was_told() -> Result<()> {
+    let timeouts = Timeouts { head: Duration::from_millis(200), ..Timeouts::default() };
+    let server = Server::start(HttpServer::new(hello).timeouts(timeouts).max_connections(8), None)?;
+    for (request, status, reason) in [
+        ("GET / HTTP/1.1\r\nTransfer-Encoding: x\r\n\r\n", 501, "unreadable"),
+        ("GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400, "unreadable"),
+        ("POST / HTTP/1.0\r\n\r\n", 200, "one-request"),
+        ("GET /unfinished", 408, "slow-request"),
+    ] {
+        let series = format!(r#"picohttp_closed_connections_total{{reason="{reason}"}}"#);
+        let before = server.metric(&series)?.unwrap_or_default();
+        let mut client = Client::connect(server.0.address())?;
+        client.send(request)?;
+        assert_eq!(client.answer()?.status, status, "{request:?}");
+        drop(client);
+        let is_counted = || server.metric(&series).is_ok_and(|now| now == Some(before + 1.0));
+        eventually(reason, is_counted)?;
+    }
+    let clients =
+        (0..8).map(|_| Client::connect(server.0.address())).collect::<Result<Vec<_>>>()?;
+    eventually("all are here", || server.0.connections() == 8)?;
+    assert_eq!(Client::connect(server.0.address())?.read_all()?, b"");
+    drop(clients);
+    let series = r#"picohttp_closed_connections_total{reason="too-many-connections"}"#;
+    assert_eq!(server.metric(series)?, Some(1.0));
+    Ok(())
+}
+
+#[test]
+fn who_is_refused_at_once_has_not_waited_in_line() -> Result<()> {
+    let quota = Quota { max_queue: 0, max_concurrent_requests: 1, ..Quota::default() };
+    let (begun, release) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let barriers = (Arc::clone(&begun), Arc::clone(&release));
+    let hold = move |_: &Request<'_>, _: &mut Response| {
+        barriers.0.wait();
+        barriers.1.wait();
+    };
+    let tenant = Tenant::new("a").route(Route::new("/...", hold).quota(quota));
+    let server = Server::start(HttpServer::of_tenants([tenant]), None)?;
+    let mut first = Client::connect(server.0.address())?;
+    first.send("GET / HTTP/1.0\r\n\r\n")?;
+    begun.wait();
+    assert_eq!(server.get("a", "/")?.status, 503);
+    release.wait();
+    assert_eq!(first.answer()?.status, 200);
+    let count =
+        |name: &str| server.metric(&format!(r#"picohttp_{name}_seconds_count{{tenant="a"}}"#));
+    assert_eq!((count("request")?, count("queue")?), (Some(2.0), Some(1.0)));
     Ok(())
 }
 

@@ -181,7 +181,7 @@ pub fn refuse_writable(plan: &Plan, components_count: bool) -> Result<()> {
                  it another folder",
                 position.collect::<String>(),
                 folder.display(),
-                places.last().map_or(path, PathBuf::as_path).display()
+                path.display()
             );
         }
     }

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Component as Part, Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -15,6 +15,9 @@ use tracing::error;
 /// How long files must stay as they are before they are taken to be complete: editors
 /// and linkers write in several steps.
 const QUIET: Duration = Duration::from_millis(100);
+
+/// How long that is waited for.
+const RESTLESS: Duration = Duration::from_secs(2);
 
 /// The changes of a plan's files, from when they are watched.
 pub struct Changes {
@@ -63,9 +66,11 @@ pub fn watch(plan: &Plan) -> Result<Changes> {
     Ok(Changes { _watcher: watcher, report })
 }
 
-/// Waits until nothing has changed for a while.
+/// Waits until nothing has changed for a while. Who changes something all the time keeps
+/// others waiting no longer than [`RESTLESS`].
 pub fn settle(asked: &Receiver<()>) {
-    while !matches!(asked.recv_timeout(QUIET), Err(RecvTimeoutError::Timeout)) {}
+    let end = Instant::now() + RESTLESS;
+    while Instant::now() < end && asked.recv_timeout(QUIET).is_ok() {}
 }
 
 impl Changes {
@@ -160,7 +165,28 @@ fn is_output(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
     use super::*;
+
+    #[test]
+    fn who_changes_files_all_the_time_keeps_nobody_waiting_for_ever() {
+        let (asks, asked) = mpsc::channel();
+        let is_settled = Arc::new(OnceLock::new());
+        let restless = thread::spawn({
+            let is_settled = Arc::clone(&is_settled);
+            move || {
+                while is_settled.get().is_none() {
+                    asks.send(()).unwrap();
+                    thread::sleep(QUIET / 10);
+                }
+            }
+        });
+        settle(&asked);
+        is_settled.set(()).unwrap();
+        restless.join().unwrap();
+    }
 
     #[test]
     fn what_a_build_writes_is_no_change() {

@@ -1,11 +1,9 @@
-//! `wasi:filesystem`, but for opening what can block.
+//! Opens what cannot block.
 //!
-//! A request thread calls the file system itself, and to open a FIFO is to wait, for as
-//! long as it takes, for another process to open its other end. So nothing but regular
-//! files and folders can be opened. A look comes first, as to open a device can do something
-//! already; and as something else may be there a moment later, the opening itself waits for
-//! nothing, and what it has opened is looked at again. Only where the system cannot open
-//! so (before Linux 5.6, or where a container forbids it) is there a moment in between.
+//! A look comes first, as to open a device can do something already; and as something else
+//! may be there a moment later, the opening itself waits for nothing, and what it has opened is
+//! looked at again. Only where the system cannot open so (before Linux 5.6, or where a
+//! container forbids it) is there a moment in between.
 //!
 //! Nor do guests open so much that the host is left without descriptors for its clients.
 
@@ -16,80 +14,45 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 use rustix::process::{Resource as Limited, getrlimit};
-use wasmtime::component::{Linker, Resource};
-use wasmtime::{Result, StoreContextMut};
-use wasmtime_wasi::filesystem::{
-    Descriptor, Dir, OpenMode, WasiFilesystemCtxView, WasiFilesystemView,
-};
-use wasmtime_wasi::p2::FsError;
+use wasmtime::component::Resource;
+use wasmtime_wasi::filesystem::{Descriptor, Dir, OpenMode, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
-    DescriptorFlags, DescriptorType, ErrorCode as Told, Host, HostDescriptor, OpenFlags, PathFlags,
+    DescriptorFlags, DescriptorType, HostDescriptor, OpenFlags, PathFlags,
 };
 
-use super::state::State;
-
-/// The interface, in the version that `wasmtime-wasi` defines.
-const TYPES: &str = "wasi:filesystem/types@0.2.12";
+use super::Failure;
 
 /// The parameters of `open-at`.
-type Open = (Resource<Descriptor>, PathFlags, String, OpenFlags, DescriptorFlags);
+pub(super) type Open = (Resource<Descriptor>, PathFlags, String, OpenFlags, DescriptorFlags);
 
-/// Replaces the linker's `open-at`, which opens anything.
-pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
-    linker.allow_shadowing(true);
-    linker.instance(TYPES)?.func_wrap(
-        "[method]descriptor.open-at",
-        |mut store: StoreContextMut<'_, State>, arguments: Open| {
-            let mut files = store.data_mut().filesystem();
-            let opened = match open(&mut files, arguments) {
-                Ok(descriptor) => Ok(descriptor),
-                Err(Failure::Error(error)) => Err(files.convert_error_code(error)?),
-                Err(Failure::Exhausted) => {
-                    store.data_mut().set_incomplete();
-                    Err(Told::InsufficientMemory)
-                }
-            };
-            Ok((opened,))
-        },
-    )?;
-    linker.allow_shadowing(false);
-    Ok(())
-}
-
-/// Why nothing was opened.
-enum Failure {
-    /// There are too few descriptors at this moment.
-    Exhausted,
-    /// What the guest is told.
-    Error(FsError),
-}
-
-impl<T: Into<FsError>> From<T> for Failure {
-    fn from(error: T) -> Self {
-        Failure::Error(error.into())
-    }
-}
-
-fn open(
+pub(super) fn open(
     files: &mut WasiFilesystemCtxView<'_>,
     (folder, follow, path, how, flags): Open,
 ) -> Result<Resource<Descriptor>, Failure> {
-    let looked = Resource::new_borrow(folder.rep());
-    match files.stat_at(looked, follow, path.clone()).map(|stat| stat.type_) {
-        Ok(DescriptorType::RegularFile | DescriptorType::Directory) => {}
-        // Without following it, a link is opened to no avail.
-        Ok(DescriptorType::SymbolicLink) => {}
-        Ok(_) => return Err(ErrorCode::NotPermitted.into()),
-        // Not there yet, or out of reach: that is for the opening to say.
-        Err(_) => {}
-    }
-    let Descriptor::Dir(within) = files.table.get(&folder)? else {
-        return Err(ErrorCode::NotDirectory.into());
-    };
+    look(files, &folder, follow, &path)?;
+    let within = super::folder(files, &folder)?;
     match open_within(within, follow, &path, how, flags)? {
         Some(opened) => Ok(files.table.push(opened)?),
         None => Ok(files.open_at(folder, follow, path, how, flags)?),
+    }
+}
+
+/// Looks whether something is there that waits, or does something, when it is opened.
+pub(super) fn look(
+    files: &mut WasiFilesystemCtxView<'_>,
+    folder: &Resource<Descriptor>,
+    follow: PathFlags,
+    path: &str,
+) -> Result<(), Failure> {
+    let looked = Resource::new_borrow(folder.rep());
+    match files.stat_at(looked, follow, path.to_owned()).map(|stat| stat.type_) {
+        Ok(DescriptorType::RegularFile | DescriptorType::Directory) => Ok(()),
+        // Without following it, a link is opened to no avail.
+        Ok(DescriptorType::SymbolicLink) => Ok(()),
+        Ok(_) => Err(ErrorCode::NotPermitted.into()),
+        // Not there yet, or out of reach: that is for the opening to say.
+        Err(_) => Ok(()),
     }
 }
 
@@ -135,17 +98,7 @@ fn open_within(
     options.set(OFlags::DIRECTORY, how.contains(OpenFlags::DIRECTORY));
     options.set(OFlags::NOFOLLOW, !follow.contains(PathFlags::SYMLINK_FOLLOW));
     let mode = if creates { Mode::from_raw_mode(0o666) } else { Mode::empty() };
-    let file = match try_open(folder, path, options, mode) {
-        Ok(file) => file,
-        Err(Errno::NOSYS | Errno::PERM) => return Ok(None),
-        Err(Errno::MFILE | Errno::NFILE) => return Err(Failure::Exhausted),
-        // It leads out of the folder.
-        Err(Errno::XDEV) => return Err(ErrorCode::NotPermitted.into()),
-        Err(error) => return Err(std::io::Error::from(error).into()),
-    };
-    if is_for_others(&file) {
-        return Err(Failure::Exhausted);
-    }
+    let Some(file) = open_beneath(folder, path, options, mode)? else { return Ok(None) };
     let kind = file.metadata()?.file_type();
     let mut open_mode = OpenMode::empty();
     open_mode.set(OpenMode::READ, reads);
@@ -165,9 +118,24 @@ const FOR_OTHERS: u64 = 4;
 
 /// Whether so many are in use that what are left are for clients and for the host: it is the
 /// lowest that is free that is given out.
-fn is_for_others(file: &File) -> bool {
+pub(super) fn is_for_others(file: &impl AsRawFd) -> bool {
     let Some(limit) = getrlimit(Limited::Nofile).current else { return false };
     u64::try_from(file.as_raw_fd()).is_ok_and(|number| number >= limit - limit / FOR_OTHERS)
+}
+
+/// Opens what is beneath a folder, as these options say. `None` where the kernel or its guards
+/// know of no such call.
+pub(super) fn open_beneath(
+    folder: &Dir,
+    path: &str,
+    options: OFlags,
+    mode: Mode,
+) -> Result<Option<File>, Failure> {
+    let file = match try_open(folder, path, options, mode) {
+        Err(Errno::NOSYS | Errno::PERM) => return Ok(None),
+        opened => opened.map_err(Failure::of)?,
+    };
+    if is_for_others(&file) { Err(Failure::Exhausted) } else { Ok(Some(file)) }
 }
 
 fn try_open(folder: &Dir, path: &str, options: OFlags, mode: Mode) -> rustix::io::Result<File> {

@@ -1,0 +1,142 @@
+//! `wasi:filesystem`, but for what can block or take long.
+//!
+//! A request thread calls the file system itself: what it does is on its request's time, and
+//! what a file system is slow at costs nobody else. So each call must be over soon. Nothing but
+//! regular files and folders can be opened ([`open`]) or have its times set ([`times`]): to
+//! open a FIFO is to wait, for as long as it takes, for another process to open its other end.
+//! A stream over a file does its reading and writing when it is asked to ([`streams`]), and a
+//! folder is read as its entries are asked for ([`listing`]).
+
+mod listing;
+mod open;
+mod streams;
+mod times;
+
+use std::io;
+
+use rustix::io::Errno;
+use wasmtime::component::{Linker, Resource, ResourceType};
+use wasmtime::{Result, StoreContextMut};
+use wasmtime_wasi::filesystem::{Descriptor, Dir, WasiFilesystemCtxView, WasiFilesystemView};
+use wasmtime_wasi::p2::FsError;
+use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
+use wasmtime_wasi::p2::bindings::sync::filesystem::types::{ErrorCode as Told, Host};
+
+use super::state::State;
+use listing::Listing;
+
+/// The interface, in the version that `wasmtime-wasi` defines.
+const TYPES: &str = "wasi:filesystem/types@0.2.12";
+
+/// Why something could not be done.
+enum Failure {
+    /// There are too few descriptors at this moment.
+    Exhausted,
+    /// What the guest is told.
+    Error(FsError),
+}
+
+impl Failure {
+    /// What it is that the system said.
+    fn of(error: Errno) -> Failure {
+        match error {
+            Errno::MFILE | Errno::NFILE => Failure::Exhausted,
+            // It leads out of the folder.
+            Errno::XDEV => ErrorCode::NotPermitted.into(),
+            error => io::Error::from(error).into(),
+        }
+    }
+}
+
+impl<T: Into<FsError>> From<T> for Failure {
+    fn from(error: T) -> Self {
+        Failure::Error(error.into())
+    }
+}
+
+/// Replaces those functions of the linker that can block or take long.
+pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
+    linker.allow_shadowing(true);
+    let mut types = linker.instance(TYPES)?;
+    types.func_wrap(
+        "[method]descriptor.open-at",
+        |store: StoreContextMut<'_, State>, arguments| {
+            with_files(store, |files| open::open(files, arguments))
+        },
+    )?;
+    types.func_wrap(
+        "[method]descriptor.set-times-at",
+        |store: StoreContextMut<'_, State>, arguments| {
+            with_files(store, |files| times::set(files, arguments))
+        },
+    )?;
+    types.func_wrap(
+        "[method]descriptor.read-via-stream",
+        |store: StoreContextMut<'_, State>, arguments| {
+            with_files(store, |files| streams::read(files, arguments))
+        },
+    )?;
+    types.func_wrap(
+        "[method]descriptor.write-via-stream",
+        |store: StoreContextMut<'_, State>, arguments| {
+            with_files(store, |files| streams::write(files, arguments))
+        },
+    )?;
+    types.func_wrap(
+        "[method]descriptor.append-via-stream",
+        |store: StoreContextMut<'_, State>, arguments| {
+            with_files(store, |files| streams::append(files, arguments))
+        },
+    )?;
+    types.resource(
+        "directory-entry-stream",
+        ResourceType::host::<Listing>(),
+        |mut store, rep| {
+            let listing = Resource::<Listing>::new_own(rep);
+            store.data_mut().table.delete(listing)?;
+            Ok(())
+        },
+    )?;
+    types.func_wrap(
+        "[method]descriptor.read-directory",
+        |store: StoreContextMut<'_, State>, (folder,): (_,)| {
+            with_files(store, |files| listing::begin(files, &folder))
+        },
+    )?;
+    types.func_wrap(
+        "[method]directory-entry-stream.read-directory-entry",
+        |store: StoreContextMut<'_, State>, (listing,): (_,)| {
+            with_files(store, |files| listing::next(files, &listing))
+        },
+    )?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// Does something with a guest's files, and makes of it what the guest is told.
+fn with_files<T>(
+    mut store: StoreContextMut<'_, State>,
+    act: impl FnOnce(&mut WasiFilesystemCtxView<'_>) -> Result<T, Failure>,
+) -> Result<(Result<T, Told>,)> {
+    let mut files = store.data_mut().filesystem();
+    let told = match act(&mut files) {
+        Ok(done) => Ok(done),
+        Err(Failure::Error(error)) => Err(files.convert_error_code(error)?),
+        Err(Failure::Exhausted) => {
+            store.data_mut().set_incomplete();
+            Err(Told::InsufficientMemory)
+        }
+    };
+    Ok((told,))
+}
+
+/// The folder of a descriptor.
+fn folder<'a>(
+    files: &'a WasiFilesystemCtxView<'_>,
+    descriptor: &Resource<Descriptor>,
+) -> Result<&'a Dir, Failure> {
+    match files.table.get(descriptor)? {
+        Descriptor::Dir(folder) => Ok(folder),
+        Descriptor::File(_) => Err(ErrorCode::NotDirectory.into()),
+    }
+}

@@ -1,0 +1,117 @@
+//! How many connections there are, and how much of requests and responses they hold.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::account::Account;
+
+/// How many bytes a connection may hold that nobody counts.
+pub(crate) const UNCOUNTED: usize = 64 << 10;
+
+/// How many connections there are, and how many bytes of requests and responses they
+/// hold beyond a little each.
+#[derive(Default)]
+pub(crate) struct Load {
+    connections: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Load {
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+}
+
+/// What one connection adds to the load while it lives.
+pub(crate) struct Share {
+    load: Arc<Load>,
+    held: Option<Held>,
+}
+
+impl Share {
+    /// That of one connection more.
+    pub(crate) fn of(load: &Arc<Load>) -> Share {
+        load.connections.fetch_add(1, Ordering::Relaxed);
+        Share { load: Arc::clone(load), held: None }
+    }
+
+    /// Holds so many bytes. If they become many, they are on this account.
+    pub(crate) fn hold(&mut self, bytes: usize, account: Option<&Arc<Account>>) {
+        match &mut self.held {
+            held if bytes <= UNCOUNTED => *held = None,
+            Some(held) => held.resize(bytes),
+            held => *held = Some(Held::new(&self.load, account.cloned(), bytes)),
+        }
+    }
+
+    /// Holds what is counted already, in the place of what it held before.
+    pub(crate) fn take_over(&mut self, held: Option<Held>) {
+        self.held = held;
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.load.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Bytes that are counted as long as this lives.
+pub(crate) struct Held {
+    load: Arc<Load>,
+    account: Option<Arc<Account>>,
+    bytes: usize,
+}
+
+impl Held {
+    pub(crate) fn new(load: &Arc<Load>, account: Option<Arc<Account>>, bytes: usize) -> Held {
+        let mut held = Held { load: Arc::clone(load), account, bytes: 0 };
+        held.resize(bytes);
+        held
+    }
+
+    fn resize(&mut self, bytes: usize) {
+        self.load.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.load.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        if let Some(account) = &self.account {
+            account.exchange_buffered(self.bytes, bytes);
+        }
+        self.bytes = bytes;
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.resize(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_is_counted_once_and_given_back() {
+        let load = Arc::new(Load::default());
+        let account = Arc::new(Account::new("a"));
+        let mut share = Share::of(&load);
+        share.hold(UNCOUNTED, Some(&account));
+        assert_eq!((load.connections(), load.bytes()), (1, 0));
+        share.hold(UNCOUNTED + 1, Some(&account));
+        share.hold(1 << 20, None);
+        assert_eq!(load.bytes(), 1 << 20);
+        let held = Held::new(&load, None, 1 << 10);
+        assert_eq!(load.bytes(), (1 << 20) + (1 << 10));
+        share.take_over(Some(held));
+        assert_eq!(load.bytes(), 1 << 10);
+        share.hold(0, None);
+        assert_eq!(load.bytes(), 0);
+        share.hold(1 << 20, None);
+        drop(share);
+        assert_eq!((load.connections(), load.bytes()), (0, 0));
+    }
+}
