@@ -66,6 +66,10 @@ impl<'a> Call<'a> {
     }
 }
 
+/// What a record of the log takes beside what it says, in bytes: its time, its level, the names
+/// of its fields.
+const RECORD: usize = 150;
+
 /// Whose handler it is: the tenant and the route that a request was for.
 #[derive(Debug)]
 pub struct Origin {
@@ -89,6 +93,12 @@ impl Origin {
     /// The route's path.
     pub fn route(&self) -> &str {
         &self.route
+    }
+
+    /// How many bytes a record of the log takes that has so many of its own to say: empty lines
+    /// fill a log, too.
+    pub(crate) fn record_size(&self, own: usize) -> usize {
+        RECORD + self.tenant().len() + self.route.len() + own
     }
 }
 

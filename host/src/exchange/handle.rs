@@ -13,7 +13,7 @@ use crate::busy::Busy;
 use crate::catalog::Endpoint;
 use crate::connection::Connection;
 use crate::contain::contain;
-use crate::guest::{Quoted, RECORD};
+use crate::guest::Quoted;
 use crate::http1::{self, CloseReason, Head, Message};
 use crate::load::Held;
 use crate::record::{Record, Words};
@@ -167,9 +167,10 @@ fn log_fault(
     (method, target): (&str, &str),
 ) {
     let (method, target, text) = (excerpt(method), excerpt(target), fault.to_string());
-    let size = RECORD + method.len() + target.len() + text.len();
-    if endpoint.origin.account.may_log_fault(size) {
-        let (tenant, route) = (endpoint.origin.tenant(), endpoint.origin.route());
+    let origin = &endpoint.origin;
+    let size = origin.record_size(method.len() + target.len() + text.len());
+    if origin.account.may_log_fault(size) {
+        let (tenant, route) = (origin.tenant(), origin.route());
         warn!(request = %id, tenant, route, method, target, status = answer.status, reason = %answer.reason, fault = ?Quoted(&text));
     }
 }

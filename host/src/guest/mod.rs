@@ -34,6 +34,6 @@ pub use load_error::LoadError;
 pub use sandbox::{Directory, Sandbox};
 
 pub(crate) use load::read;
-pub(crate) use output::{Quoted, RECORD, quote};
+pub(crate) use output::{Quoted, quote};
 
 use component::Plan;

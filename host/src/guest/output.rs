@@ -18,9 +18,6 @@ use crate::{Origin, RequestId};
 /// How many bytes of one line are kept, as they came and as they are written.
 const MAX_LINE: usize = 8 << 10;
 
-/// What a record takes beside its text, in bytes. Empty lines fill a log, too.
-pub(crate) const RECORD: usize = 100;
-
 /// One of a guest's two streams.
 #[derive(Clone)]
 pub(super) struct Output {
@@ -55,7 +52,7 @@ impl Output {
     fn record(&self, lines: &mut Lines, end: usize) {
         let mut line = escape(&lines.unfinished);
         line.truncate(line.floor_char_boundary(MAX_LINE));
-        let size = line.len() + RECORD;
+        let size = self.origin.record_size(line.len());
         let written = lines.unfinished.len() + end;
         match lines.quota.checked_sub(size) {
             Some(_) if !self.origin.account.may_log(size) => {

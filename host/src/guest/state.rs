@@ -8,7 +8,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::meter::Meter;
-use super::output::{Output, RECORD};
+use super::output::Output;
 use super::{Plan, Sandbox, fault};
 use crate::busy::Busy;
 use crate::connection::after;
@@ -128,7 +128,8 @@ impl Wasi {
             if let Err(error) = builder.preopened_dir(&directory.host, &directory.guest, perms) {
                 incomplete |= fault::is_exhausted(&error);
                 let text = format!("{error:#}");
-                if origin.account.may_log_fault(text.len() + RECORD) {
+                let size = text.len() + directory.host.as_os_str().len();
+                if origin.account.may_log_fault(origin.record_size(size)) {
                     warn!(tenant = origin.tenant(), route = origin.route(), %request, folder = ?directory.host, error = text, "cannot open a granted folder");
                 }
             }
