@@ -11,9 +11,9 @@ use crate::account::Account;
 use crate::admission::{Admission, Lane};
 use crate::handler::Origin;
 use crate::hosts::Hosts;
-use crate::http1::{self, Head};
+use crate::http1::{self, Head, normal_form};
 use crate::metrics::{Metrics, RouteTally, Series, TenantTally};
-use crate::paths::{self, PathError, Paths};
+use crate::route_tree::{PathError, RouteTree};
 use crate::tenant::Bounds;
 use crate::{Handler, Quota, Route, Tenant};
 
@@ -33,7 +33,7 @@ pub(crate) struct Served {
     pub(crate) tally: Arc<TenantTally>,
     pub(crate) endpoints: Vec<Arc<Endpoint>>,
     /// The same endpoints.
-    paths: Paths<Arc<Endpoint>>,
+    paths: RouteTree<Arc<Endpoint>>,
 }
 
 /// Where a request ends up: a route of a tenant.
@@ -116,7 +116,7 @@ impl Catalog {
     pub(crate) fn new(
         tenants: impl IntoIterator<Item = Tenant>,
         admission: &Arc<Admission>,
-        outermost: &Lane,
+        root_lane: &Lane,
         metrics: &Metrics,
         previous: Option<&Catalog>,
     ) -> Result<Catalog, CatalogError> {
@@ -134,7 +134,7 @@ impl Catalog {
             }
             catalog.give_hosts(&tenant)?;
             let before = before.get(tenant.name.as_str()).copied();
-            catalog.tenants.push(Served::new(tenant, admission, outermost, &mut series, before)?);
+            catalog.tenants.push(Served::new(tenant, admission, root_lane, &mut series, before)?);
         }
         Ok(catalog)
     }
@@ -185,10 +185,10 @@ impl Catalog {
         } else {
             let host = http1::host(head)?;
             // RFC 9112 section 3.2.2: the target goes before the header.
-            self.hosts.find(paths::authority(head.target).unwrap_or(host))
+            self.hosts.find(normal_form::authority(head.target).unwrap_or(host))
         };
         let tenant = tenant.and_then(|number| self.tenants.get(number));
-        Ok(tenant.and_then(|tenant| tenant.paths.find(paths::segments(head.target))))
+        Ok(tenant.and_then(|tenant| tenant.paths.find(normal_form::segments(head.target))))
     }
 
     pub(crate) fn tenants(&self) -> &[Served] {
@@ -200,7 +200,7 @@ impl Served {
     fn new(
         tenant: Tenant,
         admission: &Arc<Admission>,
-        outermost: &Lane,
+        root_lane: &Lane,
         series: &mut Series<'_>,
         before: Option<&Served>,
     ) -> Result<Served, CatalogError> {
@@ -211,10 +211,10 @@ impl Served {
         let Tenant { name, hosts, bounds, routes } = tenant;
         let lane = match before {
             Some(before) => Arc::clone(&before.lane),
-            None => Arc::new(admission.of_tenant(outermost, bounds.quota, Arc::clone(&account))),
+            None => Arc::new(admission.of_tenant(root_lane, bounds.quota, Arc::clone(&account))),
         };
         let tally = series.tenant(&name, before.map(|before| &before.tally));
-        let (endpoints, paths) = (Vec::with_capacity(routes.len()), Paths::default());
+        let (endpoints, paths) = (Vec::with_capacity(routes.len()), RouteTree::default());
         let mut served = Served { account, lane, bounds, hosts, tally, endpoints, paths };
         let before: HashMap<&str, &Arc<Endpoint>> = before
             .into_iter()

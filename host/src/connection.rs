@@ -51,7 +51,7 @@ pub(crate) struct Connection {
     /// What the present request is for, once its head is complete.
     pub(crate) endpoint: Option<Arc<Endpoint>>,
     /// Whether its present request was let in for the background.
-    pub(crate) is_behind: bool,
+    pub(crate) in_background: bool,
     /// How many requests have been answered on it.
     pub(crate) answered: u32,
     /// Whether the poller knows the socket, so that it is armed again and not added.
@@ -126,7 +126,7 @@ impl Connection {
             began,
             complete: began,
             endpoint: None,
-            is_behind: false,
+            in_background: false,
             answered: 0,
             polled: false,
             share,

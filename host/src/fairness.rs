@@ -1,10 +1,9 @@
-//! Whose turn it is when there is not enough for all.
+//! Fair queueing of tenants by virtual time.
 //!
-//! A clock counts what a tenant would have had of the processors if all tenants that
-//! are active had been given the same, and half as much again. One that has had more is not
-//! due: its requests wait until the clock has come up with it, or a thread has nothing else
-//! to do. So nothing is left unused, and a tenant that asks for much takes only what others
-//! leave (fair queueing by virtual time).
+//! A clock counts what a tenant would have had of the processors if all active tenants had
+//! had the same, and half as much again. One that has had more is not due: its requests wait
+//! until the clock has caught up with it, or a thread has nothing else to do. So nothing is
+//! left unused, and a tenant that asks for much takes only what others leave.
 //!
 //! What is given is what all had together, but half of what the processors could do at the
 //! least: who asks for little makes nobody else's share small. And when nobody has asked for

@@ -27,12 +27,12 @@
 //!   whenever it is slow. Its bytes go through a [`transport`], plain or a TLS
 //!   [`session`].
 //! - [`http1`] makes a request out of its bytes.
-//! - The [`catalog`] knows whose it is: [`hosts`] lead to a [`tenant`], and [`paths`] to
+//! - The [`catalog`] knows whose it is: [`hosts`] lead to a [`tenant`], and [`route_tree`] to
 //!   one of its routes. Another catalog takes its place as a whole.
 //! - [`admission`] finds room for it, a place in line, or neither: within a [`rate`], by
 //!   [`fairness`], and on the tenant's [`account`].
 //! - [`handler`] is what answers it: a component, run by [`guest`], or a closure. One that
-//!   runs for long goes on in the [`background`], and one that panics is [`contain`]ed.
+//!   runs for long goes on in the [`background`], and one that panics is caught ([`catch_panic`]).
 //!   A request may also be answered [`in_memory`], without any of the above.
 //! - [`answer`] is what is sent back, and [`outcome`] the word for how it went.
 //! - What is known of it by then is a [`record`]: counted by [`metrics`], written to the
@@ -94,15 +94,15 @@ pub mod http1;
 mod catalog;
 mod tenant;
 mod hosts;
-mod paths;
+mod route_tree;
 mod places;
 mod admission;
 mod rate;
 mod fairness;
 mod account;
 mod background;
-mod busy;
-mod contain;
+mod cpu_time;
+mod catch_panic;
 mod service;
 mod handler;
 mod in_memory;
@@ -131,9 +131,9 @@ pub use guest::{
 pub use handler::{Call, Cost, Handler, Origin, Outcome, Request, RequestId, Response};
 pub use in_memory::{Answered, answer_in_memory};
 pub use outcome::{Fault, Reason};
-pub use paths::PathError;
 pub use places::places;
 pub use rate::Rate;
+pub use route_tree::PathError;
 pub use running::RunningServer;
 pub use server::HttpServer;
 pub use service::{KeepAlive, Timeouts};

@@ -6,9 +6,9 @@
 //! whose caches are warm.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::io::Errno;
@@ -92,12 +92,13 @@ impl Poller {
     }
 
     fn take(&self, timeout: Option<&Timespec>) -> io::Result<Option<Event>> {
-        let mut events = Vec::with_capacity(1);
-        match epoll::wait(&self.epoll, spare_capacity(&mut events), timeout) {
-            Ok(_) | Err(Errno::INTR) => {}
+        let mut room = [MaybeUninit::uninit()];
+        let events = match epoll::wait(&self.epoll, &mut room, timeout) {
+            Ok((events, _)) => events,
+            Err(Errno::INTR) => return Ok(None),
             Err(error) => return Err(error.into()),
-        }
-        Ok(events.pop().map(|event| match event.data.u64() {
+        };
+        Ok(events.first().map(|event| match event.data.u64() {
             WAKE => Event::Woken,
             NUDGE => Event::Nudged,
             key => Event::Ready(key),

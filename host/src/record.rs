@@ -59,7 +59,7 @@ pub(crate) fn head_text<'a>(input: &'a [u8], limits: &Limits) -> Cow<'a, str> {
 
 /// What a head says, although it is not whole or not well formed: at least its first
 /// line.
-pub(crate) fn glance<'a>(text: &'a str, limits: &Limits) -> Head<'a> {
+pub(crate) fn parse_lossy<'a>(text: &'a str, limits: &Limits) -> Head<'a> {
     http1::parse(text, limits).unwrap_or_else(|_| Head {
         method: "",
         target: text.trim_ascii_start().lines().next().unwrap_or_default(),

@@ -265,7 +265,7 @@ impl HttpServer {
         };
         let admin = self.admin.map(listen).transpose().map_err(StartError::Admin)?;
         let admin_listener = admin.as_ref().map(|(listener, _)| listener.try_clone());
-        let admin_listener = admin_listener.transpose().map_err(StartError::Threads)?;
+        let admin_listener = admin_listener.transpose().map_err(StartError::Admin)?;
         let listener = match (self.listener, self.socket) {
             (Some(listener), _) => Listener::inherit(listener),
             (None, Some(socket)) => Listener::own(socket),

@@ -111,7 +111,7 @@ pub(crate) struct Service {
     /// What all tenants together may have.
     pub(crate) quota: Quota,
     /// Holds the lanes of all tenants.
-    pub(crate) outermost: Lane,
+    pub(crate) root_lane: Lane,
     /// What all connections together hold.
     pub(crate) load: Arc<Load>,
     pub(crate) metrics: Metrics,
@@ -137,16 +137,16 @@ impl Service {
         let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let next_id = AtomicU64::new((start.as_micros() as u64) << 12);
         let (load, stopping) = (Arc::default(), AtomicBool::new(false));
-        let (admission, outermost) = Admission::new(quota);
+        let (admission, root_lane) = Admission::new(quota);
         let Records { metrics, access_log, journals } = records;
-        let catalog = Catalog::new(tenants, &admission, &outermost, &metrics, None)?;
+        let catalog = Catalog::new(tenants, &admission, &root_lane, &metrics, None)?;
         catalog.settle(journals);
         Ok(Service {
             catalog: ArcSwap::from_pointee(catalog),
             bounds,
             admission,
             quota,
-            outermost,
+            root_lane,
             load,
             metrics,
             access_log,
@@ -163,8 +163,8 @@ impl Service {
     pub(crate) fn replace(&self, tenants: Vec<Tenant>) -> Result<(), CatalogError> {
         let _alone = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.catalog.load();
-        let Service { admission, outermost, metrics, .. } = self;
-        let catalog = Catalog::new(tenants, admission, outermost, metrics, Some(&before))
+        let Service { admission, root_lane, metrics, .. } = self;
+        let catalog = Catalog::new(tenants, admission, root_lane, metrics, Some(&before))
             .inspect_err(|_| metrics.reloads.count_failed())?;
         catalog.settle(self.journals);
         self.catalog.store(Arc::new(catalog));
@@ -201,7 +201,7 @@ impl Service {
     }
 
     /// Whether anybody is told what the heads of requests say that are not handled.
-    pub(crate) fn tells_heads(&self) -> bool {
+    pub(crate) fn records_heads(&self) -> bool {
         self.access_log.is_some() || self.journals || self.bounds.request_ids
     }
 
@@ -217,7 +217,7 @@ impl Service {
     }
 
     /// Whether there are as many connections as there may be.
-    pub(crate) fn is_crowded(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.load.connections() >= self.bounds.max_connections
     }
 

@@ -228,7 +228,7 @@ fn to_stop_in_time_is_to_cut_off_and_say_how_many() -> Result<()> {
 
     // Closed although a handler still runs.
     for client in [&mut waiting, &mut begun] {
-        assert_eq!(client.read_all().unwrap_or_default(), b"");
+        assert_eq!(client.read_to_close()?, b"");
     }
     assert_eq!(stopping.join().expect("no panic"), 3);
     gate.let_go(1)

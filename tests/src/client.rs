@@ -1,6 +1,6 @@
 //! A client that sends bytes and takes answers apart.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -91,6 +91,16 @@ impl Client {
         let mut bytes = Vec::new();
         self.0.read_to_end(&mut bytes)?;
         Ok(bytes)
+    }
+
+    /// Reads until the host closes, in good order or by a reset, as on who has sent more than
+    /// was read.
+    pub fn read_to_close(&mut self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        match self.0.read_to_end(&mut bytes) {
+            Err(error) if error.kind() != ErrorKind::ConnectionReset => Err(error.into()),
+            _ => Ok(bytes),
+        }
     }
 
     /// Reads one answer, which the host must end by closing, and checks its length.

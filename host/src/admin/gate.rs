@@ -10,8 +10,7 @@ use std::net::SocketAddr;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::http1::{self, Head};
-use crate::paths;
+use crate::http1::{self, Head, normal_form};
 
 type Digest = [u8; 32];
 
@@ -72,7 +71,7 @@ impl Gate {
             Lock::Token { digest: token, cookie } => {
                 let mut query = http1::query(head.target).into_iter();
                 let asked = query.find(|(name, _)| *name == "token").map(|(_, value)| value);
-                let asked = asked.map(paths::decode);
+                let asked = asked.map(normal_form::decode);
                 if asked.is_some_and(|asked| digest(asked) == *token) {
                     return Verdict::Welcome(cookie.header());
                 }

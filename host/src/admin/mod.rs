@@ -1,14 +1,14 @@
 //! Where an operator looks: a listener of its own, which no client of a handler reaches
 //! and which runs no handler.
 //!
-//! One thread accepts, keeps the [`lobby`] of those who have not asked yet, and takes a
+//! One thread accepts, keeps the [`pending`] of those who have not asked yet, and takes a
 //! sample of what is counted now and then; who has asked has a thread for as long as one
 //! answer takes. What visitors can cost is bounded, whoever they are; and those who are
 //! silent, or take no answer, keep nobody out, even if they have all descriptors that the
 //! system gives. A [`visit`] is one request and its answer, [`gate`] decides whether there is
 //! one, and [`pages`] what is in it.
 
-mod lobby;
+mod pending;
 mod visit;
 mod gate;
 mod pages;
@@ -26,14 +26,14 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, warn};
 
-use crate::contain::contain;
+use crate::catch_panic::catch_panic;
 use crate::listener::{AcceptError, Listener};
 use crate::metrics::Window;
 use crate::service::Service;
 use gate::Gate;
-use lobby::Lobby;
+use pending::Pending;
 use policy::Policy;
-use visit::{Question, Visit};
+use visit::{Asked, Visit};
 
 /// How many visitors may be answered at once. Who has been longest at taking an answer gives way
 /// to the next.
@@ -48,13 +48,13 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// A listener for operators.
 pub(crate) struct Admin {
-    office: Arc<Office>,
+    shared: Arc<AdminService>,
     address: SocketAddr,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What all visits have in common.
-struct Office {
+struct AdminService {
     service: Arc<Service>,
     /// Where clients of the handlers connect.
     served_at: SocketAddr,
@@ -81,7 +81,7 @@ impl Admin {
     ) -> io::Result<Admin> {
         let listener = Listener::inherit(listener)?;
         let address = listener.address();
-        let office = Arc::new(Office {
+        let shared = Arc::new(AdminService {
             service,
             served_at,
             listener,
@@ -93,14 +93,14 @@ impl Admin {
             threads: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
         });
-        let worker = Arc::clone(&office);
+        let worker = Arc::clone(&shared);
         let thread = thread::Builder::new().name("admin".to_owned()).spawn(move || {
-            while let Err(panic) = contain(|| worker.work()) {
+            while let Err(panic) = catch_panic(|| worker.work()) {
                 error!(panic, "the operators' listener has panicked and goes on");
                 thread::sleep(PAUSE);
             }
         })?;
-        Ok(Admin { office, address, thread: Mutex::new(Some(thread)) })
+        Ok(Admin { shared, address, thread: Mutex::new(Some(thread)) })
     }
 
     /// The address, with its real port.
@@ -110,8 +110,8 @@ impl Admin {
 
     /// Accepts nobody any more.
     pub(crate) fn end(&self) {
-        self.office.ended.store(true, Ordering::Relaxed);
-        self.office.listener.stop();
+        self.shared.ended.store(true, Ordering::Relaxed);
+        self.shared.listener.stop();
     }
 
     /// Waits until nobody is accepted any more.
@@ -124,9 +124,9 @@ impl Admin {
     }
 }
 
-impl Office {
+impl AdminService {
     fn work(self: &Arc<Self>) {
-        let mut lobby = Lobby::default();
+        let mut pending = Pending::default();
         while !self.ended.load(Ordering::Relaxed) {
             let now = Instant::now();
             let due = self.window().due();
@@ -135,7 +135,7 @@ impl Office {
                 continue;
             }
             self.keep_spare();
-            if let Err(error) = self.attend(&mut lobby, due) {
+            if let Err(error) = self.attend(&mut pending, due) {
                 warn!(%error, "cannot attend to operators");
                 thread::sleep(PAUSE);
             }
@@ -143,10 +143,10 @@ impl Office {
     }
 
     /// Attends once to those who say something or come, if any do until `due`.
-    fn attend(self: &Arc<Self>, lobby: &mut Lobby, due: Instant) -> io::Result<()> {
-        let is_awaited = lobby.wait(&self.listener, due)?;
+    fn attend(self: &Arc<Self>, pending: &mut Pending, due: Instant) -> io::Result<()> {
+        let is_awaited = pending.wait(&self.listener, due)?;
         let now = Instant::now();
-        let asked = lobby.take_asked(now).into_iter();
+        let asked = pending.take_asked(now).into_iter();
         // If there is no thread for one, there may be for the next: some have ended meanwhile.
         let answered = asked.map(|question| self.answer_apart(question)).fold(Ok(()), Result::and);
         if !is_awaited {
@@ -154,14 +154,14 @@ impl Office {
         }
         let accepted = match self.listener.accept() {
             Err(AcceptError::Failed(_))
-                if self.spare().take().is_some() || lobby.dismiss_first() =>
+                if self.spare().take().is_some() || pending.dismiss_first() =>
             {
                 self.listener.accept()
             }
             accepted => accepted,
         };
         match accepted {
-            Ok((socket, _)) => lobby.admit(Visit::new(socket, now)),
+            Ok((socket, _)) => pending.admit(Visit::new(socket, now)),
             Err(AcceptError::Failed(error)) => return Err(error.into()),
             Err(AcceptError::Empty | AcceptError::Stopped) => {}
         }
@@ -169,14 +169,14 @@ impl Office {
     }
 
     /// Answers on a thread of its own, if there are not too many.
-    fn answer_apart(self: &Arc<Self>, question: Question) -> io::Result<()> {
+    fn answer_apart(self: &Arc<Self>, question: Asked) -> io::Result<()> {
         if self.threads.load(Ordering::Relaxed) >= MAX_THREADS {
             return Ok(());
         }
-        let room = Room::of(self, question.socket());
+        let slot = AnswerSlot::of(self, question.socket());
         let answer = move || {
             // A visitor that goes away, or is too slow, is nobody's concern.
-            let _ = question.answer(&|head| room.office.answer(head));
+            let _ = question.answer(&|head| slot.admin.answer(head));
         };
         thread::Builder::new().name("admin-answer".to_owned()).spawn(answer)?;
         Ok(())
@@ -204,16 +204,16 @@ impl Office {
 }
 
 /// Room for an answer, that is free again when this is dropped.
-struct Room {
-    office: Arc<Office>,
+struct AnswerSlot {
+    admin: Arc<AdminService>,
     visitor: Weak<TcpStream>,
 }
 
-impl Room {
-    fn of(office: &Arc<Office>, visitor: &Arc<TcpStream>) -> Room {
-        let (office, visitor) = (Arc::clone(office), Arc::downgrade(visitor));
-        office.threads.fetch_add(1, Ordering::Relaxed);
-        let mut answered = office.answered();
+impl AnswerSlot {
+    fn of(admin: &Arc<AdminService>, visitor: &Arc<TcpStream>) -> AnswerSlot {
+        let (admin, visitor) = (Arc::clone(admin), Arc::downgrade(visitor));
+        admin.threads.fetch_add(1, Ordering::Relaxed);
+        let mut answered = admin.answered();
         if answered.len() >= MAX_ANSWERED
             && let Some(slowest) = answered.pop_front().and_then(|slowest| slowest.upgrade())
         {
@@ -222,15 +222,15 @@ impl Room {
         }
         answered.push_back(Weak::clone(&visitor));
         drop(answered);
-        Room { office, visitor }
+        AnswerSlot { admin, visitor }
     }
 }
 
-impl Drop for Room {
+impl Drop for AnswerSlot {
     fn drop(&mut self) {
-        self.office.answered().retain(|visitor| !visitor.ptr_eq(&self.visitor));
-        self.office.threads.fetch_sub(1, Ordering::Relaxed);
+        self.admin.answered().retain(|visitor| !visitor.ptr_eq(&self.visitor));
+        self.admin.threads.fetch_sub(1, Ordering::Relaxed);
         // What the visitor had may be the only descriptor that is left.
-        self.office.keep_spare();
+        self.admin.keep_spare();
     }
 }

@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::Office;
+use super::AdminService;
 use super::gate::Verdict;
 use super::status::Status;
 use super::visit::Page;
-use crate::http1::{self, Head};
+use crate::http1::{self, Head, normal_form};
 use crate::journal::Pages;
-use crate::{metrics, paths};
+use crate::metrics;
 
 /// The page for people.
 pub(super) const DASHBOARD: &str = include_str!("dashboard.html");
@@ -23,12 +23,12 @@ struct Log<'a> {
     pages: Pages,
 }
 
-impl Office {
+impl AdminService {
     pub(super) fn answer(&self, head: &Head<'_>) -> Page {
         if !matches!(head.method, "GET" | "HEAD") {
             return Page::of_text(405, "only GET and HEAD").with("Allow", "GET, HEAD");
         }
-        let path = paths::path(head.target);
+        let path = normal_form::path(head.target);
         match path {
             "/healthz" => return Page::of_text(200, "ok"),
             "/readyz" => return self.readiness(),
@@ -103,7 +103,7 @@ impl Office {
 fn item(head: &Head<'_>, name: &str) -> Option<Vec<u8>> {
     let query = http1::query(head.target);
     let value = query.iter().find(|(item, _)| *item == name).map(|(_, value)| value);
-    value.map(|value| paths::decode(value).into_owned())
+    value.map(|value| normal_form::decode(value).into_owned())
 }
 
 fn json(value: &impl Serialize) -> Page {

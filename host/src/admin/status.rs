@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
-use super::Office;
+use super::AdminService;
 use crate::Quota;
 use crate::admission::Lane;
 use crate::catalog::{Endpoint, Served};
+use crate::cpu_time::process_clock;
 use crate::metrics::{BOUNDS, ByReason, Metrics, Times, Window};
 use crate::service::Service;
 
@@ -39,7 +39,7 @@ pub(super) struct Status {
     resident_bytes: Option<u64>,
     cpu_seconds: f64,
     connections: Connections,
-    requests: Room,
+    requests: Occupancy,
     unrouted: Counts,
     closed: Counts,
     reloads: Reloads,
@@ -65,7 +65,7 @@ struct Connections {
 
 /// Requests that run and that wait, and how many may come in a second.
 #[derive(Serialize)]
-struct Room {
+struct Occupancy {
     running: usize,
     max_running: Option<usize>,
     waiting: usize,
@@ -90,7 +90,7 @@ struct Tenant {
     name: String,
     hosts: Vec<String>,
     #[serde(flatten)]
-    room: Room,
+    occupancy: Occupancy,
     memory_bytes: usize,
     max_memory_bytes: Option<usize>,
     /// By reason, since the tenant was first served.
@@ -119,7 +119,7 @@ struct Recent {
 struct Route {
     path: String,
     #[serde(flatten)]
-    room: Room,
+    occupancy: Occupancy,
     /// If it is not the server's.
     max_body_bytes: Option<u64>,
     reasons: Counts,
@@ -131,13 +131,13 @@ struct Route {
 
 impl Status {
     /// With the routes of all tenants, or only of one.
-    pub(super) fn of(office: &Office, routes_of: Option<&[u8]>, now: Instant) -> Status {
-        let Service { metrics, load, bounds, .. } = office.service.as_ref();
+    pub(super) fn of(admin: &AdminService, routes_of: Option<&[u8]>, now: Instant) -> Status {
+        let Service { metrics, load, bounds, .. } = admin.service.as_ref();
         let (started, since) = metrics.started;
         let (done, failed) = metrics.reloads.counts();
-        let log = office.service.access_log.as_ref();
-        let window = office.window();
-        let catalog = office.service.catalog.load();
+        let log = admin.service.access_log.as_ref();
+        let window = admin.window();
+        let catalog = admin.service.catalog.load();
         let mut latency = metrics.other_tenants.total.times();
         for served in catalog.tenants().iter().filter(|served| !is_shared(served, metrics)) {
             latency.add(&served.tally.total.times());
@@ -148,20 +148,18 @@ impl Status {
             time: seconds(SystemTime::now()),
             started: seconds(started),
             uptime: now.saturating_duration_since(since).as_secs_f64(),
-            ready: office.service.unready().is_none(),
-            address: office.served_at.to_string(),
+            ready: admin.service.unready().is_none(),
+            address: admin.served_at.to_string(),
             processors: thread::available_parallelism().map_or(1, usize::from),
             resident_bytes: resident_bytes(),
-            cpu_seconds: Duration::try_from(clock_gettime(ClockId::ProcessCPUTime))
-                .unwrap_or_default()
-                .as_secs_f64(),
+            cpu_seconds: process_clock().as_secs_f64(),
             connections: Connections {
                 open: load.connections(),
                 max: bounds.max_connections,
                 buffered_bytes: load.bytes(),
                 max_buffered_bytes: bounds.max_buffered,
             },
-            requests: Room::of(&office.service.outermost, office.service.quota),
+            requests: Occupancy::of(&admin.service.root_lane, admin.service.quota),
             unrouted: counts(&metrics.unrouted),
             closed: metrics.closed().map(|(reason, count)| (reason.word(), count)).collect(),
             reloads: Reloads { done, failed },
@@ -174,21 +172,21 @@ impl Status {
                 .map(|served| {
                     let name = served.account.name.as_bytes();
                     let with_routes = routes_of.is_none_or(|wanted| wanted == name);
-                    Tenant::of(served, &office.service, with_routes, &window, now)
+                    Tenant::of(served, &admin.service, with_routes, &window, now)
                 })
                 .collect(),
         }
     }
 }
 
-impl Room {
-    fn of(lane: &Lane, quota: Quota) -> Room {
+impl Occupancy {
+    fn of(lane: &Lane, quota: Quota) -> Occupancy {
         let (running, waiting) = lane.occupancy();
         let bound = |bound| Some(bound).filter(|&bound| bound != usize::MAX);
         let (max_running, max_waiting) =
             (bound(quota.max_concurrent_requests), bound(quota.max_queue));
         let (max_per_second, burst) = quota.rate.map(|rate| (rate.per_second, rate.burst)).unzip();
-        Room { running, max_running, waiting, max_waiting, max_per_second, burst }
+        Occupancy { running, max_running, waiting, max_waiting, max_per_second, burst }
     }
 }
 
@@ -210,7 +208,7 @@ impl Tenant {
         Tenant {
             name: account.name.clone(),
             hosts: served.hosts.clone(),
-            room: Room::of(&served.lane, served.bounds.quota),
+            occupancy: Occupancy::of(&served.lane, served.bounds.quota),
             memory_bytes: account.memory(),
             max_memory_bytes: served.bounds.max_memory,
             reasons: counts(&tally.by_reason),
@@ -242,7 +240,7 @@ impl Route {
         let (received_bytes, sent_bytes) = tally.bytes();
         Route {
             path: endpoint.origin.route().to_owned(),
-            room: Room::of(&endpoint.lane, endpoint.quota),
+            occupancy: Occupancy::of(&endpoint.lane, endpoint.quota),
             max_body_bytes: endpoint.max_body_size,
             reasons,
             statuses,

@@ -46,7 +46,7 @@ pub(super) struct Visit {
 }
 
 /// A visitor who waits for an answer.
-pub(super) struct Question {
+pub(super) struct Asked {
     socket: Arc<TcpStream>,
     /// The head, and what came with it.
     input: Vec<u8>,
@@ -56,7 +56,7 @@ pub(super) struct Question {
 /// How far a visit has come.
 pub(super) enum Step {
     Asking(Visit),
-    Asked(Question),
+    Asked(Asked),
     /// The visitor is gone, or was too slow.
     Over,
 }
@@ -92,7 +92,7 @@ impl Visit {
                 received => received.map(|_| ()),
             };
             let socket = Arc::new(self.socket);
-            return Step::Asked(Question { socket, input: self.input, received });
+            return Step::Asked(Asked { socket, input: self.input, received });
         }
     }
 }
@@ -103,7 +103,7 @@ impl AsFd for Visit {
     }
 }
 
-impl Question {
+impl Asked {
     /// What the answer goes to.
     pub(super) fn socket(&self) -> &Arc<TcpStream> {
         &self.socket

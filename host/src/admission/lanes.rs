@@ -28,21 +28,21 @@ const MOST_LEARNT: Duration = Duration::from_millis(2);
 /// All lanes, and those who wait in them.
 #[derive(Default)]
 pub(super) struct State {
-    pub(super) lanes: Slab<Room>,
+    pub(super) lanes: Slab<LaneState>,
     /// The lanes with a line of their own, in the order in which they are looked at.
     pub(super) backlog: VecDeque<usize>,
     /// Those who have room and wait for a thread in front, with their lanes.
     pub(super) ready: VecDeque<(usize, Connection)>,
     /// How many have room and are for the background, or run there, and how many may.
-    pub(super) behind: usize,
-    pub(super) most_behind: usize,
+    pub(super) in_background: usize,
+    pub(super) max_in_background: usize,
     /// The lanes of tenants that have had requests which run since these were last looked at.
     active: Vec<usize>,
     clock: Clock,
 }
 
 /// What one lane holds.
-pub(super) struct Room {
+pub(super) struct LaneState {
     parent: Option<usize>,
     pub(super) quota: Quota,
     bucket: Bucket,
@@ -51,7 +51,7 @@ pub(super) struct Room {
     /// How many wait there.
     pub(super) waiting: usize,
     /// How many of those that run are for the background, if this is a tenant's.
-    behind: usize,
+    in_background: usize,
     /// Those that wait in this lane itself.
     pub(super) line: VecDeque<Connection>,
     /// What the lane's tenant has in use, if it is one.
@@ -64,15 +64,19 @@ pub(super) struct Room {
     pace: Duration,
 }
 
-impl Room {
-    pub(super) fn new(parent: Option<usize>, quota: Quota, account: Option<Arc<Account>>) -> Room {
-        Room {
+impl LaneState {
+    pub(super) fn new(
+        parent: Option<usize>,
+        quota: Quota,
+        account: Option<Arc<Account>>,
+    ) -> LaneState {
+        LaneState {
             parent,
             quota,
             bucket: Bucket::default(),
             running: 0,
             waiting: 0,
-            behind: 0,
+            in_background: 0,
             line: VecDeque::new(),
             account,
             is_active: false,
@@ -90,12 +94,12 @@ impl Room {
 
 impl State {
     /// A lane and those around it, outwards.
-    fn chain(&self, key: usize) -> impl Iterator<Item = &Room> {
+    fn chain(&self, key: usize) -> impl Iterator<Item = &LaneState> {
         let room = |key: usize| self.lanes.get(key);
         std::iter::successors(room(key), move |inner| inner.parent.and_then(room))
     }
 
-    pub(super) fn each(&mut self, key: usize, change: impl Fn(&mut Room)) {
+    pub(super) fn each(&mut self, key: usize, change: impl Fn(&mut LaneState)) {
         let mut next = Some(key);
         while let Some(room) = next.and_then(|key| self.lanes.get_mut(key)) {
             change(room);
@@ -104,7 +108,7 @@ impl State {
     }
 
     pub(super) fn has_room(&self, key: usize, now: Instant) -> bool {
-        (self.place(key, now) == Place::Front || self.may_go_behind(key))
+        (self.place(key, now) == Place::Front || self.may_go_to_background(key))
             && self.chain(key).all(|room| room.running < room.quota.max_concurrent_requests)
     }
 
@@ -112,24 +116,24 @@ impl State {
     /// have all the room for as long as that takes; and no tenant has more of what there is
     /// than it leaves to others, of whom each may have one, or those who only wait there would
     /// keep out those who want to compute.
-    pub(super) fn may_go_behind(&self, key: usize) -> bool {
+    pub(super) fn may_go_to_background(&self, key: usize) -> bool {
         let tenant = self.tenant(key).and_then(|key| self.lanes.get(key));
-        let own = tenant.map_or(self.behind, |tenant| tenant.behind);
+        let own = tenant.map_or(self.in_background, |tenant| tenant.in_background);
         if own == 0 {
-            let all = self.most_behind.saturating_add(self.most_behind / 2);
-            return self.behind < all.max(1);
+            let all = self.max_in_background.saturating_add(self.max_in_background / 2);
+            return self.in_background < all.max(1);
         }
-        own < self.most_behind.saturating_sub(self.behind)
+        own < self.max_in_background.saturating_sub(self.in_background)
     }
 
     /// Counts that a request of the lane is for the background from now on, or no longer.
-    pub(super) fn set_behind(&mut self, key: usize, is_behind: bool) {
+    pub(super) fn set_in_background(&mut self, key: usize, in_background: bool) {
         let count = |number: &mut usize| {
-            *number = if is_behind { *number + 1 } else { number.saturating_sub(1) };
+            *number = if in_background { *number + 1 } else { number.saturating_sub(1) };
         };
-        count(&mut self.behind);
+        count(&mut self.in_background);
         if let Some(tenant) = self.tenant(key).and_then(|key| self.lanes.get_mut(key)) {
-            count(&mut tenant.behind);
+            count(&mut tenant.in_background);
         }
     }
 
@@ -214,7 +218,7 @@ impl State {
                 // Those who have nobody but in the background want to be served, too; but not
                 // those whom long handlers brought there.
                 let owes = || room.account.as_ref().is_some_and(|account| account.owes());
-                if self.behind > 0 && room.is_active && !owes() {
+                if self.in_background > 0 && room.is_active && !owes() {
                     clock.count(&mut room.share, now);
                 }
                 room.is_active
@@ -241,7 +245,7 @@ mod tests {
     #[test]
     fn one_run_that_was_held_up_does_not_make_a_lane_long() {
         let (quick, long) = (Duration::from_micros(20), Duration::from_millis(50));
-        let mut room = Room::new(None, Quota::default(), None);
+        let mut room = LaneState::new(None, Quota::default(), None);
         for _ in 0..100 {
             room.learn(&run(quick, quick));
         }
@@ -256,48 +260,48 @@ mod tests {
 
     #[test]
     fn nobody_fills_the_background_for_others() {
-        let mut state = State { most_behind: 32, ..State::default() };
+        let mut state = State { max_in_background: 32, ..State::default() };
         let quota = Quota::default();
-        let outermost = state.lanes.insert(Room::new(None, quota, None));
+        let root_lane = state.lanes.insert(LaneState::new(None, quota, None));
         let mut lane = || {
-            let tenant = state.lanes.insert(Room::new(Some(outermost), quota, None));
-            state.lanes.insert(Room::new(Some(tenant), quota, None))
+            let tenant = state.lanes.insert(LaneState::new(Some(root_lane), quota, None));
+            state.lanes.insert(LaneState::new(Some(tenant), quota, None))
         };
         let lanes = [lane(), lane(), lane()];
         let had = lanes.map(|lane| {
             let places = (0..100).take_while(|_| {
-                let may = state.may_go_behind(lane);
+                let may = state.may_go_to_background(lane);
                 if may {
-                    state.set_behind(lane, true);
+                    state.set_in_background(lane, true);
                 }
                 may
             });
             places.count()
         });
         assert_eq!(had, [16, 8, 4]);
-        (0..had[0]).for_each(|_| state.set_behind(lanes[0], false));
-        assert!(lanes.iter().all(|&lane| state.may_go_behind(lane)));
+        (0..had[0]).for_each(|_| state.set_in_background(lanes[0], false));
+        assert!(lanes.iter().all(|&lane| state.may_go_to_background(lane)));
     }
 
     /// Whether one of two tenants is due that has all there is in front, when the other has so
     /// many requests in the background, and owes for them or not.
-    fn is_due_beside(behind: usize, owes: bool) -> bool {
+    fn is_due_beside(in_background: usize, owes: bool) -> bool {
         let mut state = State::default();
         let mut now = Instant::now();
         let quota = Quota::default();
-        let outermost = state.lanes.insert(Room::new(None, quota, None));
+        let root_lane = state.lanes.insert(LaneState::new(None, quota, None));
         let [greedy, other] = [(); 2].map(|()| {
             let account = Some(Arc::new(Account::new("tenant")));
-            let tenant = state.lanes.insert(Room::new(Some(outermost), quota, account));
-            state.lanes.insert(Room::new(Some(tenant), quota, None))
+            let tenant = state.lanes.insert(LaneState::new(Some(root_lane), quota, account));
+            state.lanes.insert(LaneState::new(Some(tenant), quota, None))
         });
         if owes {
             let account = state.chain(other).find_map(|room| room.account.clone()).unwrap();
             account.set_bounds(None, None, false);
             while account.has_credit(Duration::from_millis(10)) {}
         }
-        state.behind = behind;
-        (0..behind).for_each(|_| state.begin(other));
+        state.in_background = in_background;
+        (0..in_background).for_each(|_| state.begin(other));
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         for _ in 0..1000 {
             now += Duration::from_millis(1);

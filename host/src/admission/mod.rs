@@ -26,7 +26,7 @@ use crate::account::Account;
 use crate::background;
 use crate::connection::Connection;
 use crate::tenant::Quota;
-use lanes::{Room, State};
+use lanes::{LaneState, State};
 
 /// All lanes of a server.
 pub(crate) struct Admission {
@@ -38,13 +38,13 @@ pub(crate) struct Admission {
     /// Those who have room and are for the background, with their lanes, and words to end.
     /// Threads there come by them without the lock of the lanes: one who had that, and no
     /// processor, would keep those waiting who go first.
-    behind: (Sender<Behind>, Receiver<Behind>),
+    background: (Sender<Deferred>, Receiver<Deferred>),
     /// How many threads in the background have nothing to do.
-    idle_behind: AtomicUsize,
+    idle_background: AtomicUsize,
 }
 
 /// A request for the background with its lane, or the word to end.
-type Behind = Option<(usize, Connection)>;
+type Deferred = Option<(usize, Connection)>;
 
 /// For which threads something is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,9 +53,9 @@ pub(crate) enum Place {
     Background,
 }
 
-/// Whom a thread in front may take of those who are ready.
+/// Which of those who are ready a thread in front may take.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Whom {
+pub(crate) enum Eligible {
     /// Those who have had no more than their share.
     Due,
     /// Those, and whose requests take next to nothing.
@@ -99,28 +99,28 @@ pub(crate) enum Admitted {
 }
 
 impl Admission {
-    /// A tree with the outermost lane, which stays.
+    /// A tree with its root, which stays.
     pub(crate) fn new(quota: Quota) -> (Arc<Admission>, Lane) {
         let admission = Arc::new(Admission {
             state: Mutex::default(),
             waiting: AtomicUsize::new(0),
             ready: AtomicUsize::new(0),
-            behind: unbounded(),
-            idle_behind: AtomicUsize::new(0),
+            background: unbounded(),
+            idle_background: AtomicUsize::new(0),
         });
-        admission.state().most_behind = (quota.max_concurrent_requests / 2).max(1);
-        let outermost = admission.add(None, quota, None);
-        (admission, outermost)
+        admission.state().max_in_background = (quota.max_concurrent_requests / 2).max(1);
+        let root_lane = admission.add(None, quota, None);
+        (admission, root_lane)
     }
 
     /// Adds the lane of a tenant.
     pub(crate) fn of_tenant(
         self: &Arc<Self>,
-        outermost: &Lane,
+        root_lane: &Lane,
         quota: Quota,
         account: Arc<Account>,
     ) -> Lane {
-        self.add(Some(outermost.key), quota, Some(account))
+        self.add(Some(root_lane.key), quota, Some(account))
     }
 
     /// Adds the lane of a route.
@@ -134,7 +134,7 @@ impl Admission {
         quota: Quota,
         account: Option<Arc<Account>>,
     ) -> Lane {
-        let room = Room::new(parent, quota, account);
+        let room = LaneState::new(parent, quota, account);
         let key = self.state().lanes.insert(room);
         Lane { admission: Arc::clone(self), key }
     }
@@ -173,8 +173,8 @@ impl Admission {
     /// has been had from next to nobody.
     pub(crate) fn leave(&self, connection: &mut Connection, lane: &Lane, run: &Run) {
         let mut state = self.state();
-        if mem::take(&mut connection.is_behind) {
-            state.set_behind(lane.key, false);
+        if mem::take(&mut connection.in_background) {
+            state.set_in_background(lane.key, false);
         } else if let Some(room) = state.lanes.get_mut(lane.key) {
             // How long it takes with what others leave says nothing of how long it would take.
             room.learn(run);
@@ -194,42 +194,42 @@ impl Admission {
     /// One that is ready, for a thread in front; it must be run. Of several it is one of the
     /// tenant that has had least. Who has had more than its share since it became ready, and
     /// will take long, goes to the background.
-    pub(crate) fn next(&self, whom: Whom) -> Option<Connection> {
+    pub(crate) fn next(&self, eligible: Eligible) -> Option<Connection> {
         let mut state = self.state();
         let now = Instant::now();
         loop {
-            let goes_behind =
-                |key| state.place(key, now) == Place::Background && state.may_go_behind(key);
-            let may_run = |key| match whom {
-                Whom::Due => state.is_due(key, now),
-                Whom::Quick => state.place(key, now) == Place::Front,
-                Whom::Any => true,
+            let goes_to_background =
+                |key| state.place(key, now) == Place::Background && state.may_go_to_background(key);
+            let may_run = |key| match eligible {
+                Eligible::Due => state.is_due(key, now),
+                Eligible::Quick => state.place(key, now) == Place::Front,
+                Eligible::Any => true,
             };
             let keys = state.ready.iter().map(|&(key, _)| key).enumerate();
-            let wanted = keys.filter(|&(_, key)| may_run(key) || goes_behind(key));
+            let wanted = keys.filter(|&(_, key)| may_run(key) || goes_to_background(key));
             let order = |&(_, key): &(usize, usize)| (!state.is_due(key, now), state.had(key));
             let (first, key) = wanted.min_by_key(order)?;
-            let goes_behind = goes_behind(key);
+            let goes_to_background = goes_to_background(key);
             let (_, connection) = state.ready.remove(first)?;
             self.ready.fetch_sub(1, Ordering::Relaxed);
-            if !goes_behind {
+            if !goes_to_background {
                 return Some(connection);
             }
-            self.send_behind(&mut state, key, connection);
+            self.send_to_background(&mut state, key, connection);
         }
     }
 
     /// Waits until there is one for the background, but no longer than `patience`.
-    pub(crate) fn next_behind(&self, patience: Duration) -> Option<Connection> {
-        self.idle_behind.fetch_add(1, Ordering::Relaxed);
-        let next = self.behind.1.recv_timeout(patience).ok().flatten();
-        self.idle_behind.fetch_sub(1, Ordering::Relaxed);
+    pub(crate) fn next_in_background(&self, patience: Duration) -> Option<Connection> {
+        self.idle_background.fetch_add(1, Ordering::Relaxed);
+        let next = self.background.1.recv_timeout(patience).ok().flatten();
+        self.idle_background.fetch_sub(1, Ordering::Relaxed);
         next.map(|(_, connection)| connection)
     }
 
     /// Whether the background lacks a thread: there is something to do, and none is idle.
     pub(crate) fn lacks_thread(&self) -> bool {
-        !self.behind.1.is_empty() && self.idle_behind.load(Ordering::Relaxed) == 0
+        !self.background.1.is_empty() && self.idle_background.load(Ordering::Relaxed) == 0
     }
 
     fn make_ready(&self, state: &mut State, key: usize, connection: Connection, now: Instant) {
@@ -237,15 +237,15 @@ impl Admission {
             state.ready.push_back((key, connection));
             self.ready.fetch_add(1, Ordering::Relaxed);
         } else {
-            self.send_behind(state, key, connection);
+            self.send_to_background(state, key, connection);
         }
     }
 
-    fn send_behind(&self, state: &mut State, key: usize, mut connection: Connection) {
-        state.set_behind(key, true);
-        connection.is_behind = true;
+    fn send_to_background(&self, state: &mut State, key: usize, mut connection: Connection) {
+        state.set_in_background(key, true);
+        connection.in_background = true;
         // It cannot fail while there is a receiver, which is here.
-        let _ = self.behind.0.send(Some((key, connection)));
+        let _ = self.background.0.send(Some((key, connection)));
     }
 
     /// Gives room to those in line, as far as there is some.
@@ -267,7 +267,7 @@ impl Admission {
         // Outside of the lock: a connection may be the last to keep its lane.
         drop(waiting);
         for _ in 0..threads {
-            let _ = self.behind.0.send(None);
+            let _ = self.background.0.send(None);
         }
     }
 
@@ -299,15 +299,15 @@ impl Admission {
             }
         }
         // Each is looked at once, and they keep their order.
-        for next in self.behind.1.try_iter().take(self.behind.1.len()) {
+        for next in self.background.1.try_iter().take(self.background.1.len()) {
             match next {
                 Some((key, mut connection)) if is_over(&connection) => {
-                    connection.is_behind = false;
-                    state.set_behind(key, false);
+                    connection.in_background = false;
+                    state.set_in_background(key, false);
                     state.each(key, |room| room.running = room.running.saturating_sub(1));
                     taken.push(connection);
                 }
-                next => drop(self.behind.0.send(next)),
+                next => drop(self.background.0.send(next)),
             }
         }
         self.promote(state, now);

@@ -1,22 +1,23 @@
-//! Threads that let all others go first.
+//! Threads that let all others go first: the request threads' background.
 //!
-//! Their time is what others leave (`SCHED_IDLE`, see sched(7)), and a little more if that is
-//! nothing ([`errands`]). No privilege is needed to retreat so, but one is to return. Some
-//! threads do nothing else; and one whose handler runs for long retreats with it, ends when
-//! that is over, and is replaced.
+//! They run under the kernel's idle policy (`SCHED_IDLE`, see sched(7)), so their time is what
+//! others leave; one that starves is boosted for a while ([`tasks`]). To take that policy needs
+//! no privilege, but to give it up does. So some threads do nothing else; and a request thread
+//! whose handler runs for long takes the policy with it, ends when the handler has, and is
+//! replaced.
 //!
-//! As many of them as there are processors have a turn, the others wait for theirs: one
-//! that had a lock while many others had the processor before it would keep those waiting
-//! who go first. Who runs for long passes its turn on, so all have the same ([`turns`]).
+//! No more of them run at once than there are processors: a thread that is preempted while it
+//! holds a lock would stall those in front who want it. Each needs a permit to run, and passes
+//! it on when it has run for long ([`permits`]).
 //!
-//! A processor with anything at all to run takes nothing over from one with too much: beside
-//! a thread that is always ready, even a last one, those who go first wait for each other. So
-//! while they wait ([`crowd`]), turns are short, and all rest for most of the time.
+//! The kernel moves no thread to a processor that is busy with an idle-policy thread, so even
+//! one of those makes threads in front wait for each other. While they do ([`pressure`]), a
+//! permit is used for a short time only, and a rest of many times that follows.
 
-mod crowd;
-mod errands;
+mod pressure;
+mod tasks;
 mod policy;
-mod turns;
+mod permits;
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -25,49 +26,49 @@ use std::time::{Duration, Instant};
 use rustix::thread::Pid;
 
 use crate::admission::Place;
-use crate::busy::thread_clock;
-pub(crate) use crowd::Crowd;
-use errands::{Errand, Errands};
-pub(crate) use policy::go_last;
-use turns::{Turns, Usage};
+use crate::cpu_time::thread_clock;
+use permits::{Permits, Usage};
+pub(crate) use policy::set_idle_policy;
+pub(crate) use pressure::Pressure;
+use tasks::{Task, Tasks};
 
 thread_local! {
     /// The background that the present thread may retreat to. There is none for threads of
     /// somebody else's, who did not ask for this.
     static BACKGROUND: RefCell<Option<Arc<Background>>> = const { RefCell::new(None) };
     static PLACE: Cell<Place> = const { Cell::new(Place::Front) };
-    /// What the present thread is at there.
-    static ERRAND: RefCell<Option<Arc<Errand>>> = const { RefCell::new(None) };
-    /// If the present thread has a turn: what its clock showed when it got that.
-    static TURN: Cell<Option<Duration>> = const { Cell::new(None) };
+    /// The present thread's task there.
+    static TASK: RefCell<Option<Arc<Task>>> = const { RefCell::new(None) };
+    /// If the present thread has a permit: what its clock showed when it got that.
+    static PERMIT: Cell<Option<Duration>> = const { Cell::new(None) };
 }
 
-/// A server's threads in the background: their turns, and what they are at.
+/// A server's threads in the background: their permits and their tasks.
 #[derive(Debug)]
 pub(crate) struct Background {
-    turns: Turns,
-    errands: Errands,
+    permits: Permits,
+    tasks: Tasks,
 }
 
 impl Background {
     pub(crate) fn new() -> Background {
-        Background { turns: Turns::new(), errands: Errands::default() }
+        Background { permits: Permits::new(), tasks: Tasks::default() }
     }
 
-    /// Helps threads that get nowhere, and has turns rest while those `in_front` wait; to be
+    /// Boosts threads that starve, and has permits rest while those `in_front` wait; to be
     /// called often, by one in front.
-    pub(crate) fn watch(&self, in_front: impl Iterator<Item = Pid>, crowd: &mut Crowd) {
+    pub(crate) fn watch(&self, in_front: impl Iterator<Item = Pid>, pressure: &mut Pressure) {
         let now = Instant::now();
-        self.errands.help(now);
-        match self.turns.usage(now) {
+        self.tasks.boost(now);
+        match self.permits.usage(now) {
             Some(Usage::Idle) => {
-                crowd.forget();
-                self.turns.set_crowded(false);
+                pressure.forget();
+                self.permits.set_pressure(false);
             }
             Some(Usage::Resting) => {
-                crowd.waits(in_front, now);
+                pressure.waits(in_front, now);
             }
-            Some(Usage::Working) => self.turns.set_crowded(crowd.waits(in_front, now)),
+            Some(Usage::Working) => self.permits.set_pressure(pressure.waits(in_front, now)),
             None => {}
         }
     }
@@ -83,7 +84,7 @@ pub(crate) fn join() {
     if PLACE.get() == Place::Front
         && let Some(background) = BACKGROUND.with_borrow(Option::clone)
     {
-        ERRAND.set(Some(background.errands.add()));
+        TASK.set(Some(background.tasks.add()));
         PLACE.set(Place::Background);
     }
 }
@@ -106,52 +107,52 @@ pub(crate) fn place() -> Place {
 
 /// In the background, goes on with something that must be over by `deadline`.
 pub(crate) fn go_on(deadline: Instant) {
-    with_errand(|errand| errand.go_on(deadline));
+    with_task(|task| task.go_on(deadline));
 }
 
 /// In the background, is done with it.
 pub(crate) fn end() {
-    with_errand(Errand::end);
+    with_task(Task::end);
 }
 
-/// In the background, waits for a turn until `deadline`.
-pub(crate) fn take_turn(deadline: Instant) {
+/// In the background, waits for a permit until `deadline`.
+pub(crate) fn acquire_permit(deadline: Instant) {
     with_background(|background| {
-        if TURN.get().is_none() && background.turns.take(deadline) {
-            TURN.set(Some(thread_clock()));
+        if PERMIT.get().is_none() && background.permits.take(deadline) {
+            PERMIT.set(Some(thread_clock()));
         }
     });
 }
 
-/// In the background, goes on with something that must be over by `deadline`, with a turn that
-/// it waits for; one that it has already is given up first, as others may wait for it.
-pub(crate) fn go_on_in_turn(deadline: Instant) {
-    give_turn();
-    take_turn(deadline);
+/// In the background, goes on with something that must be over by `deadline`, with a permit that
+/// it waits for; one that it has already is released first, as others may wait for it.
+pub(crate) fn go_on_with_permit(deadline: Instant) {
+    release_permit();
+    acquire_permit(deadline);
     go_on(deadline);
 }
 
 /// Whether the present thread is in the background while those who go first wait.
 pub(crate) fn is_in_the_way() -> bool {
-    let mut is_crowded = false;
-    with_background(|background| is_crowded = background.turns.is_crowded());
-    is_crowded
+    let mut is_under_pressure = false;
+    with_background(|background| is_under_pressure = background.permits.is_under_pressure());
+    is_under_pressure
 }
 
-/// In the background, gives up the turn.
-pub(crate) fn give_turn() {
+/// In the background, releases the permit.
+pub(crate) fn release_permit() {
     with_background(|background| {
-        if let Some(clock) = TURN.take() {
-            background.turns.give(thread_clock().saturating_sub(clock));
+        if let Some(clock) = PERMIT.take() {
+            background.permits.give(thread_clock().saturating_sub(clock));
         }
     });
 }
 
-fn with_errand(act: impl FnOnce(&Errand)) {
+fn with_task(act: impl FnOnce(&Task)) {
     if PLACE.get() == Place::Background {
-        ERRAND.with_borrow(|errand| {
-            if let Some(errand) = errand {
-                act(errand);
+        TASK.with_borrow(|task| {
+            if let Some(task) = task {
+                act(task);
             }
         });
     }
@@ -173,12 +174,12 @@ mod tests {
     #[test]
     fn only_who_is_in_the_background_is_in_the_way_of_those_who_wait() {
         let background = Arc::new(Background::new());
-        background.turns.set_crowded(true);
+        background.permits.set_pressure(true);
         enlist(&background);
         assert!(!is_in_the_way());
         join();
         assert!(is_in_the_way());
-        background.turns.set_crowded(false);
+        background.permits.set_pressure(false);
         assert!(!is_in_the_way());
     }
 }

@@ -7,7 +7,7 @@ use rustix::thread::{Pid, gettid};
 
 /// Lets all other threads go before the present one from now on, and before those that it
 /// starts. No privilege is needed for this.
-pub(crate) fn go_last() -> io::Result<()> {
+pub(crate) fn set_idle_policy() -> io::Result<()> {
     set(gettid(), libc::SCHED_IDLE)?;
     // The kernel looks who goes first when a thread begins to wait for a processor. Those who
     // wait already would do so until its next tick.
@@ -21,7 +21,7 @@ pub(crate) fn go_last() -> io::Result<()> {
 ///
 /// This process may not: neither has it the capability `CAP_SYS_NICE`, nor does its limit
 /// `RLIMIT_NICE` allow the nice value that it has (it must be 20 less that value).
-pub(super) fn go_like_others(thread: Pid) -> io::Result<()> {
+pub(super) fn set_normal_policy(thread: Pid) -> io::Result<()> {
     set(thread, libc::SCHED_OTHER)
 }
 

@@ -14,7 +14,7 @@ use super::text::Place;
 use super::units::shown_size;
 use super::value;
 use crate::Source;
-use crate::paths::Paths;
+use crate::route_tree::RouteTree;
 
 /// What says which handler it is, and what it may use.
 pub(super) const HANDLER_KEYS: [&str; 4] = ["source", "args", "environment", "dirs"];
@@ -71,7 +71,7 @@ fn read_path(value: &DeValue<'_>) -> Result<String, String> {
     if path.len() > 1 && path.ends_with('/') {
         return Err("leave out the last `/`, or write `/...` for all below".to_owned());
     }
-    Paths::<()>::default().place(&path).map_err(|error| error.to_string())?;
+    RouteTree::<()>::default().place(&path).map_err(|error| error.to_string())?;
     Ok(path)
 }
 

@@ -12,7 +12,7 @@ use super::route::{self, Above, Route};
 use super::table::{Setting, Table};
 use super::text::{Place, quoted};
 use super::value;
-use crate::paths::Paths;
+use crate::route_tree::RouteTree;
 
 /// A tenant, and where it says what no other tenant may say.
 pub(super) struct Tenant<'a> {
@@ -110,7 +110,7 @@ fn routes<'a>(table: &mut Table<'a>, above: &Above<'_>, problems: &mut Problems)
 
 /// No two routes may be for the same paths.
 fn check_paths(routes: &[Route<'_>], problems: &mut Problems) {
-    let mut seen: Paths<&Place<'_>> = Paths::default();
+    let mut seen: RouteTree<&Place<'_>> = RouteTree::default();
     for route in routes {
         match seen.place(&route.plan.path) {
             Ok(Some(first)) => {

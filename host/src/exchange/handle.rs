@@ -9,10 +9,10 @@ use crate::admin;
 use crate::admission::Run;
 use crate::answer::{Answer, Asked};
 use crate::background;
-use crate::busy::Busy;
 use crate::catalog::Endpoint;
+use crate::catch_panic::catch_panic;
 use crate::connection::Connection;
-use crate::contain::contain;
+use crate::cpu_time::CpuTimer;
 use crate::guest::Quoted;
 use crate::http1::{self, CloseReason, Head, Message};
 use crate::load::Held;
@@ -52,7 +52,7 @@ pub(super) fn handle(
     service: &Service,
 ) -> Handled {
     let started = Instant::now();
-    let busy = Busy::since(started);
+    let busy = CpuTimer::since(started);
     let text = http1::decode(connection.input.get(..message.head).unwrap_or_default());
     let head = match http1::parse(&text, &service.bounds.limits) {
         Ok(head) => head,
@@ -187,7 +187,7 @@ fn call_handler(
     request: &Request<'_>,
 ) -> (Result<Response, Fault>, Cost) {
     let call = Call::new(id, &endpoint.args, &endpoint.origin);
-    let handled = contain(|| endpoint.handler.handle(request, &call));
+    let handled = catch_panic(|| endpoint.handler.handle(request, &call));
     let response =
         handled.unwrap_or_else(|panic| Err(Fault::Trap(format!("panicked in the host: {panic}"))));
     (response, call.cost.get())

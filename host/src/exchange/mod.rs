@@ -15,8 +15,8 @@ use tracing::debug;
 use crate::Fault;
 use crate::admission::{Admitted, Place};
 use crate::background;
+use crate::catch_panic::catch_panic;
 use crate::connection::{Connection, Stage};
-use crate::contain::contain;
 use crate::http1::{CloseReason, Receiver};
 use crate::poller::Interest;
 use crate::service::Service;
@@ -100,8 +100,8 @@ pub(crate) fn advance(
                 Step::Next
             }
             Stage::Handle(message) => {
-                let handled =
-                    seat.risk_turn(|| contain(|| handle(&connection, &message, Ok(()), service)));
+                let handled = seat
+                    .risk_turn(|| catch_panic(|| handle(&connection, &message, Ok(()), service)));
                 let handled =
                     handled.unwrap_or_else(|panic| Handled::panicked(&connection, &panic));
                 connection.stage = Stage::Answer(message, handled);

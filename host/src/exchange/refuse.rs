@@ -14,8 +14,8 @@ use crate::service::Service;
 /// Answers a request that is not handled.
 pub(super) fn refuse(connection: &mut Connection, mut answer: Answer, service: &Service) {
     let limits = &service.bounds.limits;
-    let text = service.tells_heads().then(|| record::head_text(&connection.input, limits));
-    let head = text.as_deref().map(|text| record::glance(text, limits));
+    let text = service.records_heads().then(|| record::head_text(&connection.input, limits));
+    let head = text.as_deref().map(|text| record::parse_lossy(text, limits));
     let words = head.as_ref().map(Words::of);
     if service.bounds.request_ids {
         let id = words.and_then(|words| request_id::of(words.headers));

@@ -14,8 +14,8 @@ use rustix::io::{Errno, ioctl_fionbio};
 use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, getrlimit, pidfd_open, prlimit};
 
-use crate::busy::process_clock;
 use crate::connection::after;
+use crate::cpu_time::process_clock;
 
 /// Who has less than this part of a processor is kept from its work by others. Nobody goes on
 /// for more than this many times its time, whoever keeps it.

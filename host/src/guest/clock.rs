@@ -2,9 +2,9 @@
 //!
 //! Every tick advances the engine's epoch, and a guest looks at its deadline when that has
 //! happened. Nothing else can end a guest that never returns. A guest for which others wait is
-//! looked at sooner. Where others leave the clock
-//! no processor, the watch ticks in its place, if less often; if it stands still for good,
-//! the process says so and ends, as a fresh one is better than one without deadlines.
+//! looked at sooner. When the clock's thread is starved, the watch ticks in its place, if less
+//! often; if it stands still for good, the process says so and ends, as a fresh one is better
+//! than one without deadlines.
 
 use std::io::{Write, stderr};
 use std::process::abort;
@@ -45,7 +45,7 @@ impl Clock {
     ///
     /// [`Trap::Interrupt`] if it was the deadline that came.
     pub(super) fn take_turn(&self, deadline: Instant) -> Result<()> {
-        background::go_on_in_turn(deadline);
+        background::go_on_with_permit(deadline);
         if Instant::now() >= deadline {
             return Err(Trap::Interrupt.into());
         }
@@ -199,7 +199,7 @@ mod tests {
                     let turn = clock.take_turn(later(PATIENT));
                     taken.wait();
                     over.wait();
-                    background::give_turn();
+                    background::release_permit();
                     turn.unwrap();
                 });
             }

@@ -60,7 +60,7 @@ fn compile() -> wasmtime::Result<()> {
     stdin().lock().take(MAX_COMPONENT + 1).read_to_end(&mut component)?;
     if env::var_os(GOES_LAST).is_some() {
         // If it cannot be, others have less, but what they had without this.
-        let _ = background::go_last();
+        let _ = background::set_idle_policy();
     }
     let compiled = engine::for_compiling()?.precompile_component(&component)?;
     stdout().lock().write_all(&compiled)?;

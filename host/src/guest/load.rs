@@ -6,7 +6,7 @@ use std::path::Path;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre, Linker};
 
-use super::cache::Cache;
+use super::cache::{Cache, Entry};
 use super::compiled;
 use super::engine::{Engine, TABLE_ELEMENTS, TABLES};
 use super::load_error::LoadError;
@@ -67,10 +67,10 @@ pub(super) fn compile(
     bytes: &[u8],
     cache: &Cache,
 ) -> Result<Component, LoadError> {
-    if let Some(component) = compiled_before(engine, bytes, cache)? {
-        return Ok(component);
-    }
-    let entry = cache.entry(engine.inner(), bytes);
+    let entry = match kept(engine, bytes, cache)? {
+        Kept::Compiled(component) => return Ok(component),
+        Kept::Not(entry) => entry,
+    };
     cache.count_miss(entry.as_ref());
     let compiled = engine.compile(bytes)?;
     let component = deserialize(engine.inner(), &compiled).map_err(LoadError::invalid)?;
@@ -84,15 +84,30 @@ pub(super) fn compiled_before(
     bytes: &[u8],
     cache: &Cache,
 ) -> Result<Option<Component>, LoadError> {
+    kept(engine, bytes, cache).map(|kept| match kept {
+        Kept::Compiled(component) => Some(component),
+        Kept::Not(_) => None,
+    })
+}
+
+/// What there is of a component that may have been compiled before.
+enum Kept {
+    Compiled(Component),
+    /// Nothing; where it is to be kept, if it is.
+    Not(Option<Entry>),
+}
+
+fn kept(engine: &Engine, bytes: &[u8], cache: &Cache) -> Result<Kept, LoadError> {
     if engine.believes_precompiled() && compiled::is_compiled(bytes) {
-        return compiled::load(engine, bytes).map(Some);
+        return compiled::load(engine, bytes).map(Kept::Compiled);
     }
     check_preamble(bytes)?;
     let entry = cache.entry(engine.inner(), bytes);
-    Ok(cache.load(engine.inner(), entry.as_ref()))
+    let component = cache.load(engine.inner(), entry.as_ref());
+    Ok(component.map_or_else(|| Kept::Not(entry), Kept::Compiled))
 }
 
-/// Checks what can be told at a glance. All else, the compiler judges: to look closer takes
+/// Checks what can be told at a parse_lossy. All else, the compiler judges: to look closer takes
 /// time, and how much is up to the component.
 pub(super) fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
     if bytes.len() as u64 > MAX_COMPONENT {

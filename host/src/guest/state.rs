@@ -10,8 +10,8 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use super::meter::Meter;
 use super::output::Output;
 use super::{Plan, Sandbox, fault};
-use crate::busy::Busy;
 use crate::connection::after;
+use crate::cpu_time::CpuTimer;
 use crate::{Call, Origin, RequestId};
 
 /// How many resources (files, streams, pollables) a guest may hold at once. Each file
@@ -34,7 +34,7 @@ pub(super) struct State {
     /// When the guest must be done. Imports that wait end by then.
     pub(super) deadline: Instant,
     /// How long a processor has been busy with it since.
-    pub(super) busy: Busy,
+    pub(super) busy: CpuTimer,
     /// What the instance has taken so far.
     pub(super) meter: Meter,
     /// The guest's WASI context, made when an import first asks for it: a handler
@@ -65,7 +65,7 @@ impl State {
             began,
             looked_at: began,
             deadline,
-            busy: Busy::since(began),
+            busy: CpuTimer::since(began),
             meter,
             wasi: None,
             table,

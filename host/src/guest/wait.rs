@@ -58,7 +58,7 @@ impl Wait<'_> {
                 let polled = patient.as_mut().poll(context);
                 if polled.is_pending() {
                     turns::give_up();
-                    background::give_turn();
+                    background::release_permit();
                 }
                 polled
             });

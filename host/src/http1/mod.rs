@@ -37,6 +37,7 @@ mod chunked;
 mod error;
 mod framing;
 mod head;
+pub(crate) mod normal_form;
 mod persistence;
 mod receive;
 mod respond;

@@ -31,7 +31,7 @@ pub enum CloseReason {
     Stopping,
     /// There were as many connections as there may be when it came.
     TooManyConnections,
-    /// The client closed it, between two requests or before the first.
+    /// The client closed it between two requests, or before the first.
     ClientClosed,
     /// The client sent nothing for too long.
     Idle,

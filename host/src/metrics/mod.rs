@@ -2,7 +2,7 @@
 //!
 //! A request is counted by its endpoint's tally and its tenant's, which the catalog holds
 //! ready: nothing is looked up, and nobody waits. Tallies go on over reloads, and end with
-//! their tenant or route. A [`page`] of all of them is made when it is asked for; a
+//! their tenant or route. A [`page()`] of all of them is made when it is asked for; a
 //! [`window`] tells what the last minute was like.
 
 mod histogram;
@@ -42,7 +42,7 @@ pub(crate) struct Metrics {
     pub(crate) cache: Option<Arc<CacheUse>>,
 }
 
-/// How often the server was to serve others.
+/// Counts of reloads.
 #[derive(Debug, Default)]
 pub(crate) struct Reloads {
     done: AtomicU64,

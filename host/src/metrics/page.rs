@@ -54,36 +54,36 @@ impl Page {
     fn encode_server(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let Service { metrics, load, bounds, .. } = self.service.as_ref();
         let unrouted = metrics.unrouted.counts().map(|(reason, count)| (reason.word(), count));
-        let text = "Requests that were for no route";
+        let text = "Requests for no route, by reason";
         counters(encoder, "unrouted_requests", text, by("reason", unrouted))?;
         gauge(encoder, "connections", "Connections that are open", load.connections())?;
-        gauge(encoder, "max_connections", "How many there may be", bounds.max_connections)?;
+        gauge(encoder, "max_connections", "Connection limit", bounds.max_connections)?;
         let closed = metrics.closed().map(|(reason, count)| (reason.word(), count));
-        let text = "Connections that were closed";
+        let text = "Connections that were closed, by reason";
         counters(encoder, "closed_connections", text, by("reason", closed))?;
-        let text = "Bytes of large requests and responses that are held";
+        let text = "Bytes of large requests and responses held in memory";
         gauge(encoder, "buffered_bytes", text, load.bytes())?;
-        gauge(encoder, "max_buffered_bytes", "How many there may be", bounds.max_buffered)?;
+        gauge(encoder, "max_buffered_bytes", "Limit of buffered bytes", bounds.max_buffered)?;
         let (done, failed) = metrics.reloads.counts();
         let reloads = [("done", done), ("failed", failed)];
-        let text = "Times that others were to be served";
+        let text = "Reloads, by result";
         counters(encoder, "reloads", text, by("result", reloads))?;
         if let Some(cache) = &metrics.cache {
             let uses = cache.counts();
-            let text = "Components that were looked for in the cache, or compiled";
+            let text = "Component loads: cache hits, cache misses, and compilations";
             counters(encoder, "component_loads", text, by("result", uses))?;
         }
         if let Some(log) = &self.service.access_log {
-            let text = "Lines of the access log that nobody wrote in time";
+            let text = "Access log lines dropped because they were not written in time";
             encoder
                 .encode_descriptor("access_log_dropped_lines", text, None, MetricType::Counter)?
                 .encode_counter::<NoLabelSet, _, u64>(&log.dropped(), None)?;
         }
         let version = [([("version", env!("CARGO_PKG_VERSION"))], 1_u64)];
-        gauges(encoder, "build_info", "This host", version)?;
+        gauges(encoder, "build_info", "Version of this host", version)?;
         let (started, _) = metrics.started;
         let started = started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        gauge(encoder, "start_time_seconds", "When the server was made", started)
+        gauge(encoder, "start_time_seconds", "Start time, in seconds since the epoch", started)
     }
 }
 
@@ -175,13 +175,13 @@ impl<'a> Rows<'a> {
                 ([tenant, route, ("status", status), ("reason", reason.word())], count)
             })
         });
-        counters(encoder, "requests", "Requests that were answered", requests)?;
+        counters(encoder, "requests", "Requests, by tenant, route, status and reason", requests)?;
         let bytes = |which: fn((u64, u64)) -> u64| {
             self.routes.iter().map(move |row| (row.labels, which(row.tally.bytes())))
         };
         let received = bytes(|(received, _)| received);
-        counters(encoder, "received_bytes", "Bytes of requests' bodies", received)?;
-        counters(encoder, "sent_bytes", "Bytes of answers' bodies", bytes(|(_, sent)| sent))
+        counters(encoder, "received_bytes", "Bytes of request bodies", received)?;
+        counters(encoder, "sent_bytes", "Bytes of response bodies", bytes(|(_, sent)| sent))
     }
 
     fn encode_tenants(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -191,7 +191,7 @@ impl<'a> Rows<'a> {
                     |(reason, count)| ([("tenant", row.name), ("reason", reason.word())], count),
                 )
             });
-        counters(encoder, "kills", "Guests that died, or were stopped", kills)?;
+        counters(encoder, "kills", "Guests that trapped or were killed, by reason", kills)?;
         for (name, text, of) in HISTOGRAMS {
             let mut encoder = encoder.encode_descriptor(name, text, None, MetricType::Histogram)?;
             for row in &self.tenants {
@@ -208,7 +208,7 @@ impl<'a> Rows<'a> {
             gauges(encoder, name, text, rows)?;
         }
         let dropped = self.tenants.iter().map(|row| ([("tenant", row.name)], row.dropped));
-        let text = "Bytes that guests wrote and the log has not";
+        let text = "Bytes of guest output dropped from the log";
         counters(encoder, "guest_log_dropped_bytes", text, dropped)
     }
 }
@@ -219,24 +219,26 @@ fn is_kill(reason: Reason) -> bool {
 }
 
 /// A family of series: its name, what it is, and where to find it.
-type Times = (&'static str, &'static str, fn(&TenantTally) -> &Histogram);
+type Latency = (&'static str, &'static str, fn(&TenantTally) -> &Histogram);
 type Level = (&'static str, &'static str, fn(&TenantRow<'_>) -> Option<usize>);
 
-const HISTOGRAMS: [Times; 5] = [
-    ("request_seconds", "From a request's first byte until its answer was ready", |it| &it.total),
-    ("queue_seconds", "How long complete requests waited in line", |it| &it.queue),
-    ("instantiate_seconds", "How long it took to make an instance", |it| &it.instantiate),
-    ("guest_seconds", "How long instances took to answer", |it| &it.guest),
-    ("guest_cpu_seconds", "How long instances kept a processor busy", |it| &it.cpu),
+const HISTOGRAMS: [Latency; 5] = [
+    ("request_seconds", "Time from a request's first byte until its response is ready", |it| {
+        &it.total
+    }),
+    ("queue_seconds", "Time that complete requests waited in the queue", |it| &it.queue),
+    ("instantiate_seconds", "Time to instantiate a component", |it| &it.instantiate),
+    ("guest_seconds", "Time that guests ran", |it| &it.guest),
+    ("guest_cpu_seconds", "CPU time of guests", |it| &it.cpu),
 ];
 
 const GAUGES: [Level; 6] = [
-    ("running_requests", "Requests that run", |row| Some(row.running)),
-    ("waiting_requests", "Complete requests that wait in line", |row| Some(row.waiting)),
-    ("memory_bytes", "Memory of live instances", |row| Some(row.memory)),
-    ("max_running_requests", "How many may run", |row| row.max_running),
-    ("max_waiting_requests", "How many may wait", |row| row.max_waiting),
-    ("max_memory_bytes", "How much memory there may be", |row| row.max_memory),
+    ("running_requests", "Requests that run now", |row| Some(row.running)),
+    ("waiting_requests", "Requests in the queue", |row| Some(row.waiting)),
+    ("memory_bytes", "Memory of live instances, in bytes", |row| Some(row.memory)),
+    ("max_running_requests", "Limit of requests that run", |row| row.max_running),
+    ("max_waiting_requests", "Limit of the queue", |row| row.max_waiting),
+    ("max_memory_bytes", "Limit of instances' memory, in bytes", |row| row.max_memory),
 ];
 
 /// Values by the values of one label.

@@ -1,9 +1,11 @@
 //! What the last minute was like, from samples of tallies that are taken now and then.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::histogram::Times;
+use crate::catalog::Served;
 use crate::service::Service;
 
 /// How often a sample is taken, and how many are kept: a minute of them.
@@ -53,7 +55,10 @@ impl Window {
     /// Takes a sample. Tenants that have had no request are not in it.
     pub(crate) fn sample(&mut self, service: &Service, now: Instant) {
         let mut tenants = HashMap::new();
-        for served in service.catalog.load().tenants() {
+        // What is counted for many says nothing of one.
+        let is_shared =
+            |served: &&Served| Arc::ptr_eq(&served.tally, &service.metrics.other_tenants);
+        for served in service.catalog.load().tenants().iter().filter(|served| !is_shared(served)) {
             let latency = served.tally.total.times();
             if latency.count() > 0 {
                 let totals = Totals { latency, cpu: served.tally.cpu.times().sum };

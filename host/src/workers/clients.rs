@@ -55,9 +55,9 @@ impl Workers {
         let _accepting = self.listener.enter()?;
         let (socket, client) = self.listener.accept()?;
         // One that is closed at once knows to come again; one that waits does not know.
-        if self.service.is_crowded() {
+        if self.service.is_full() {
             self.service.metrics.count_closed(CloseReason::TooManyConnections);
-            if self.told_crowded.may(COMPLAINTS) {
+            if self.told_full.may(COMPLAINTS) {
                 let most = self.service.bounds.max_connections;
                 warn!(max_connections = most, "closing clients that come, as there are too many");
             }

@@ -3,12 +3,12 @@
 //! Every thread does the same: when it has a turn, it takes whichever comes first, a
 //! new client or a parked connection whose socket is ready, and advances it as far as
 //! it goes. A client that is slow or idle is parked with the poller and costs no
-//! thread. One thread more, the watchman, moves turns away from slow handlers and ends
+//! thread. One thread more, the supervisor, moves turns away from slow handlers and ends
 //! connections that are past their deadlines.
 
 mod clients;
 mod parking;
-mod watchman;
+mod supervisor;
 mod work;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -28,8 +28,8 @@ use tracing::error;
 use crate::admission::Place;
 use crate::background::{self, Background};
 use crate::catalog::CatalogError;
+use crate::catch_panic::catch_panic;
 use crate::connection::Connection;
-use crate::contain::contain;
 use crate::listener::Listener;
 use crate::poller::{Interest, Poller};
 use crate::rate::Seldom;
@@ -54,24 +54,24 @@ pub(crate) struct Workers {
     tls: ArcSwapOption<ServerConfig>,
     poller: Poller,
     turns: Arc<Turns>,
-    /// The number of a seat that never has a turn: the watchman's.
-    watchman: usize,
+    /// The number of a seat that never has a turn: the supervisor's.
+    supervisor: usize,
     /// Connections that wait for their sockets, by their keys.
     parked: Mutex<Slab<Connection>>,
     /// Connections that are not listened to for a while, and since when.
     paused: Mutex<VecDeque<(Instant, Connection)>>,
     /// Whether there was no descriptor for a client. The listener is not watched then,
-    /// until the watchman tries again.
+    /// until the supervisor tries again.
     exhausted: AtomicBool,
     /// When it was last said that there are too many clients.
-    told_crowded: Seldom,
+    told_full: Seldom,
     /// The threads, by their numbers.
     threads: Mutex<BTreeMap<usize, JoinHandle<()>>>,
     background: Arc<Background>,
     /// Those that come from the background with their answers.
     handed_over: (Sender<Connection>, Receiver<Connection>),
     /// Those in the background.
-    behind: Mutex<Vec<JoinHandle<()>>>,
+    background_threads: Mutex<Vec<JoinHandle<()>>>,
     /// The numbers of those that ended and must be replaced.
     vacant: Mutex<Vec<usize>>,
     /// Set when the server begins to stop.
@@ -97,15 +97,15 @@ impl Workers {
             tls: ArcSwapOption::new(tls.map(Tls::config)),
             poller: Poller::new()?,
             turns: Arc::new(Turns::new(count.saturating_add(1))),
-            watchman: count,
+            supervisor: count,
             parked: Mutex::default(),
             paused: Mutex::default(),
             exhausted: AtomicBool::new(false),
-            told_crowded: Seldom::default(),
+            told_full: Seldom::default(),
             threads: Mutex::default(),
             background: Arc::new(Background::new()),
             handed_over: unbounded(),
-            behind: Mutex::default(),
+            background_threads: Mutex::default(),
             vacant: Mutex::default(),
             stopping: Mutex::default(),
             ended: AtomicBool::new(false),
@@ -113,7 +113,7 @@ impl Workers {
         workers.poller.watch(&workers.listener, LISTENER)?;
         let started = (0..count)
             .try_for_each(|number| workers.seat(number))
-            .and_then(|()| workers.spawn("watchman".to_owned(), count, Workers::keep_watch));
+            .and_then(|()| workers.spawn("supervisor".to_owned(), count, Workers::supervise));
         match started {
             Ok(()) => Ok(workers),
             Err(error) => {
@@ -139,7 +139,7 @@ impl Workers {
             workers.turns.sit(number);
             if let Some(seat) = workers.turns.seat(number) {
                 // A panic costs what the thread was at. It begins anew.
-                while let Err(panic) = contain(|| run(&workers, seat)) {
+                while let Err(panic) = catch_panic(|| run(&workers, seat)) {
                     error!(panic, "a thread has panicked and goes on");
                     seat.leave();
                 }
@@ -153,18 +153,19 @@ impl Workers {
     }
 
     /// Starts a thread in the background, for as long as there is something to do.
-    fn spawn_behind(self: &Arc<Self>) -> io::Result<()> {
+    fn spawn_background(self: &Arc<Self>) -> io::Result<()> {
         let workers = Arc::clone(self);
         let name = "background".to_owned();
         let thread = thread::Builder::new().name(name).stack_size(STACK).spawn(move || {
-            if let Err(panic) = contain(|| workers.work_behind()) {
+            if let Err(panic) = catch_panic(|| workers.work_in_background()) {
                 error!(panic, "a thread in the background has panicked");
-                background::give_turn();
+                background::release_permit();
             }
         })?;
-        let mut behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
-        behind.retain(|thread| !thread.is_finished());
-        behind.push(thread);
+        let mut background_threads =
+            self.background_threads.lock().unwrap_or_else(PoisonError::into_inner);
+        background_threads.retain(|thread| !thread.is_finished());
+        background_threads.push(thread);
         Ok(())
     }
 
@@ -178,9 +179,10 @@ impl Workers {
                 None => break,
             }
         }
-        let behind =
-            std::mem::take(&mut *self.behind.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in behind {
+        let background_threads = std::mem::take(
+            &mut *self.background_threads.lock().unwrap_or_else(PoisonError::into_inner),
+        );
+        for thread in background_threads {
             drop(thread.join());
         }
     }
@@ -263,8 +265,9 @@ impl Workers {
     /// as each is done with what it does.
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::Relaxed);
-        let behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner).len();
-        self.service.admission.dismiss(behind);
+        let background_threads =
+            self.background_threads.lock().unwrap_or_else(PoisonError::into_inner).len();
+        self.service.admission.dismiss(background_threads);
         self.parked().clear();
         self.paused().clear();
         self.handed_over.1.try_iter().for_each(drop);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tracing::error;
 
 use super::{LISTENER, SWEEP, Workers};
-use crate::admission::{Place, Whom};
+use crate::admission::{Eligible, Place};
 use crate::background;
 use crate::connection::Connection;
 use crate::exchange;
@@ -24,7 +24,7 @@ const SOCKETS_IN_A_ROW: Duration = Duration::from_micros(250);
 const PATIENCE: Duration = Duration::from_millis(10);
 
 /// How long a thread in the background has nothing to do before it ends.
-const IDLE_BEHIND: Duration = Duration::from_secs(2);
+const IDLE: Duration = Duration::from_secs(2);
 
 /// What a request thread knows of those who wait in line for one.
 #[derive(Default)]
@@ -83,22 +83,22 @@ impl Workers {
                 self.poller.nudge();
             }
             if background::place() == Place::Background {
-                return background::give_turn();
+                return background::release_permit();
             }
         }
     }
 
     /// What a thread in the background does.
-    pub(super) fn work_behind(&self) {
+    pub(super) fn work_in_background(&self) {
         background::enlist(&self.background);
         background::join();
-        let Some(seat) = self.turns.seat(self.watchman) else { return };
+        let Some(seat) = self.turns.seat(self.supervisor) else { return };
         while !self.ended.load(Ordering::Relaxed) {
-            let Some(connection) = self.service.admission.next_behind(IDLE_BEHIND) else { return };
-            background::take_turn(connection.deadline);
+            let Some(connection) = self.service.admission.next_in_background(IDLE) else { return };
+            background::acquire_permit(connection.deadline);
             self.advance(connection, seat);
             background::end();
-            background::give_turn();
+            background::release_permit();
         }
     }
 
@@ -116,8 +116,9 @@ impl Workers {
             let is_long = |since: Instant, most| now.saturating_duration_since(since) >= most;
             let waits_since = *line.waits_since.get_or_insert(now);
             if line.looked_at.is_none_or(|at| is_long(at, SOCKETS_IN_A_ROW)) {
-                let whom = if is_long(waits_since, PATIENCE) { Whom::Quick } else { Whom::Due };
-                if let Some(connection) = admission.next(whom) {
+                let eligible =
+                    if is_long(waits_since, PATIENCE) { Eligible::Quick } else { Eligible::Due };
+                if let Some(connection) = admission.next(eligible) {
                     return Ok(Work::Waited(connection));
                 }
                 line.looked_at = Some(now);
@@ -125,7 +126,7 @@ impl Workers {
             if let Some(event) = self.poller.look()? {
                 return Ok(self.work_of(event));
             }
-            if let Some(connection) = admission.next(Whom::Due) {
+            if let Some(connection) = admission.next(Eligible::Due) {
                 return Ok(Work::Waited(connection));
             }
             // Who has had more than its share takes what others leave, the programs that share
@@ -135,7 +136,7 @@ impl Workers {
             if let Some(event) = self.poller.look()? {
                 return Ok(self.work_of(event));
             }
-            if let Some(connection) = admission.next(Whom::Any) {
+            if let Some(connection) = admission.next(Eligible::Any) {
                 return Ok(Work::Waited(connection));
             }
         }

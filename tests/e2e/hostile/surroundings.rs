@@ -239,10 +239,15 @@ fn requests_that_wait_for_a_thread_that_cannot_be_end_in_time() -> Result<()> {
 
 #[test]
 fn sleeping_handlers_are_finished_across_a_stop() -> Result<()> {
-    let mut program = Program::start(&guest("pause")?, &[])?;
+    let mut program = Program::start(&guest("pause")?, &["--admin-addr", "127.0.0.1:0"])?;
     let mut clients = program.connect(10)?;
-    clients.iter_mut().try_for_each(|client| client.send("GET /300 HTTP/1.0\r\n\r\n"))?;
-    std::thread::sleep(Duration::from_millis(50));
+    clients.iter_mut().try_for_each(|client| client.send("GET /1000 HTTP/1.0\r\n\r\n"))?;
+    let operators = program.operators()?;
+    let request = format!("GET /status HTTP/1.0\r\nHost: {operators}\r\n\r\n");
+    eventually("all are asleep", || {
+        let status = exchange(operators, &request);
+        status.is_ok_and(|status| status.text().contains(r#""requests":{"running":10,"#))
+    })?;
     program.signal(Signal::STOP)?;
     std::thread::sleep(Duration::from_millis(500));
     program.signal(Signal::CONT)?;

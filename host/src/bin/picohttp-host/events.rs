@@ -23,9 +23,9 @@ pub enum Event {
     Ready(Replacement),
 }
 
-/// Has it be an error of whoever writes, and not the end of the process, that a file can grow no
-/// more (`RLIMIT_FSIZE`). What is caught, unlike what is ignored, still ends programs that this
-/// one starts.
+/// Makes a file that may grow no more (`RLIMIT_FSIZE`) an error of the write, and not the end of
+/// the process by SIGXFSZ. The signal is caught and not ignored, as programs that this one starts
+/// would inherit the latter.
 pub fn outlive_full_files() -> Result<()> {
     flag::register(SIGXFSZ, Arc::default()).context("cannot catch signals")?;
     Ok(())

@@ -1,7 +1,7 @@
 //! Reads the plan again, and serves it if it is sound.
 
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvError, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -51,7 +51,7 @@ impl Reloader {
                 if let Some(rest) = rest {
                     reloading.complete(&rest);
                 }
-                while reloading.is_needed(&asked, &again) {
+                while let Ok(()) = reloading.wait(&asked, &again) {
                     watch::settle(&asked);
                     reloading.reload(&again);
                 }
@@ -68,23 +68,21 @@ impl Reloader {
 }
 
 impl Reloading {
-    /// Waits until there is something to read again. False when the process is about to end.
-    fn is_needed(&mut self, asked: &Receiver<()>, asks: &Sender<()>) -> bool {
-        loop {
-            if !self.is_blind {
-                return asked.recv().is_ok();
-            }
+    /// Waits until there is something to read again.
+    fn wait(&mut self, asked: &Receiver<()>, asks: &Sender<()>) -> Result<(), RecvError> {
+        while self.is_blind {
             match asked.recv_timeout(AGAIN) {
                 Err(RecvTimeoutError::Timeout) => {
                     // What was missing may be there again: a folder that is made anew, say.
                     let plan = plan::of(&self.options);
                     if plan.is_ok_and(|plan| self.watch(&plan, asks).is_ok()) {
-                        return true;
+                        return Ok(());
                     }
                 }
-                asked => return asked.is_ok(),
+                asked => return asked.map_err(|_| RecvError),
             }
         }
+        asked.recv()
     }
 
     fn watch(&mut self, plan: &Plan, asks: &Sender<()>) -> Result<()> {

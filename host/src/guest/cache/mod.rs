@@ -24,7 +24,7 @@ use wasmtime::component::Component;
 
 use super::load::deserialize;
 use crate::places;
-use entry::Entry;
+pub(super) use entry::Entry;
 use prune::prune;
 
 /// How many bytes all that is kept may take.

@@ -100,7 +100,7 @@ pub enum Command {
     #[command(name = "man")]
     Manual(Manual),
 
-    /// Compile the component on standard input; see `compiling`
+    /// Compile the component on standard input, for another process of this program
     #[command(hide = true)]
     CompileStdin,
 }

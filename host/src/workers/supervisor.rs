@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use tracing::error;
 
 use super::{LISTENER, SWEEP, Workers};
-use crate::background::Crowd;
+use crate::background::Pressure;
 use crate::connection::{Connection, Stage, after};
 use crate::exchange;
 use crate::poller::Interest;
 use crate::turns::{LOOK, Seat};
 
-/// How often the watchman looks at the threads while no handler runs.
+/// How often the supervisor looks at the threads while no handler runs.
 const IDLE_LOOK: Duration = Duration::from_millis(5);
 
 /// How often it is said that there can be no thread.
@@ -30,16 +30,16 @@ const PAUSE: Duration = Duration::from_millis(100);
 const STOP_GRACE: Duration = Duration::from_millis(300);
 
 impl Workers {
-    /// What the watchman does.
-    pub(super) fn keep_watch(self: &Arc<Self>, _: Seat<'_>) {
+    /// What the supervisor does.
+    pub(super) fn supervise(self: &Arc<Self>, _: Seat<'_>) {
         let mut swept = Instant::now();
         let mut complained: Option<Instant> = None;
         let mut pause = LOOK;
-        let mut crowd = Crowd::default();
+        let mut pressure = Pressure::default();
         while !self.ended.load(Ordering::Relaxed) {
             thread::sleep(pause);
             // First, as those who get nowhere may have locks.
-            self.background.watch(self.turns.at_work(), &mut crowd);
+            self.background.watch(self.turns.at_work(), &mut pressure);
             pause = if self.turns.look() { LOOK } else { IDLE_LOOK };
             if self.service.admission.ready() > 0 || !self.handed_over.1.is_empty() {
                 // All who could go on with them may have begun to wait for sockets just before.
@@ -68,7 +68,7 @@ impl Workers {
             self.seat(number).inspect_err(|_| self.vacant().push(number))?;
         }
         if self.service.admission.lacks_thread() {
-            self.spawn_behind()?;
+            self.spawn_background()?;
         }
         Ok(())
     }

@@ -4,9 +4,10 @@
 //! Nothing is resolved or merged. An empty segment, `.` and `..` are segments that no
 //! route names, so they lead nowhere but into the route that takes all below it.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+
+use crate::http1::normal_form::decode;
 
 /// How long a route's path may be.
 const MAX_BYTES: usize = 4096;
@@ -14,9 +15,9 @@ const MAX_SEGMENTS: usize = 128;
 
 /// What belongs to paths, found by segments.
 #[derive(Debug)]
-pub(crate) struct Paths<T> {
-    literal: HashMap<Box<[u8]>, Paths<T>>,
-    named: Option<Box<Paths<T>>>,
+pub(crate) struct RouteTree<T> {
+    literal: HashMap<Box<[u8]>, RouteTree<T>>,
+    named: Option<Box<RouteTree<T>>>,
     here: Option<T>,
     here_and_below: Option<T>,
 }
@@ -64,13 +65,13 @@ impl fmt::Display for PathError {
 
 impl std::error::Error for PathError {}
 
-impl<T> Default for Paths<T> {
+impl<T> Default for RouteTree<T> {
     fn default() -> Self {
-        Paths { literal: HashMap::new(), named: None, here: None, here_and_below: None }
+        RouteTree { literal: HashMap::new(), named: None, here: None, here_and_below: None }
     }
 }
 
-impl<T> Paths<T> {
+impl<T> RouteTree<T> {
     /// The place of a route's path, where there may be something already.
     pub(crate) fn place(&mut self, path: &str) -> Result<&mut Option<T>, PathError> {
         // The tree is as deep as the longest path, and who looks in it goes down by recursion.
@@ -129,69 +130,13 @@ impl<T> Paths<T> {
     }
 }
 
-/// The segments of a target's path: without the query, without scheme and authority if
-/// it has them, and without leading and trailing `/`.
-pub(crate) fn segments(target: &str) -> impl Iterator<Item = &str> + Clone {
-    let path = path(target).trim_matches('/');
-    // The root has no segment, where `split` would give an empty one.
-    path.split('/').skip(usize::from(path.is_empty()))
-}
-
-/// A target's path: without the query, and without scheme and authority if it has them.
-pub(crate) fn path(target: &str) -> &str {
-    let path = target.split('?').next().unwrap_or_default();
-    match authority(target) {
-        Some(authority) => {
-            path.split_once("://").and_then(|(_, rest)| rest.get(authority.len()..)).unwrap_or("")
-        }
-        None => path,
-    }
-}
-
-/// The authority of a target in absolute form, such as `http://host:80/path`.
-pub(crate) fn authority(target: &str) -> Option<&str> {
-    let (scheme, rest) = target.split_once("://")?;
-    let is_scheme = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
-    is_scheme.then(|| rest.split(['/', '?']).next().unwrap_or_default())
-}
-
-/// A segment with each `%` and two hexadecimal digits as the byte that is meant. Any
-/// other `%` is itself.
-pub(crate) fn decode(segment: &str) -> Cow<'_, [u8]> {
-    if !segment.contains('%') {
-        return Cow::Borrowed(segment.as_bytes());
-    }
-    let mut decoded = Vec::with_capacity(segment.len());
-    let mut rest = segment.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let escaped = match after {
-            [high, low, ..] if byte == b'%' => hex(*high).zip(hex(*low)),
-            _ => None,
-        };
-        match escaped {
-            Some((high, low)) => {
-                decoded.push(high << 4 | low);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                decoded.push(byte);
-                rest = after;
-            }
-        }
-    }
-    Cow::Owned(decoded)
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http1::normal_form::segments;
 
-    fn paths(routes: &[&'static str]) -> Paths<&'static str> {
-        let mut paths = Paths::default();
+    fn paths(routes: &[&'static str]) -> RouteTree<&'static str> {
+        let mut paths = RouteTree::default();
         for route in routes {
             assert_eq!(paths.place(route).unwrap().replace(*route), None, "{route}");
         }
@@ -258,7 +203,7 @@ mod tests {
 
     #[test]
     fn routes_that_no_request_reaches_are_refused() {
-        let mut paths = Paths::<()>::default();
+        let mut paths = RouteTree::<()>::default();
         for (path, error) in [
             ("a", PathError::NoSlash),
             ("", PathError::NoSlash),
@@ -278,7 +223,7 @@ mod tests {
     #[test]
     fn the_deepest_route_is_found_by_a_request_of_any_depth() {
         let deepest = "/a".repeat(MAX_SEGMENTS);
-        let mut paths = Paths::default();
+        let mut paths = RouteTree::default();
         *paths.place(&deepest).unwrap() = Some("deepest");
         *paths.place("/...").unwrap() = Some("all");
         assert_eq!(paths.place(&"/a".repeat(MAX_SEGMENTS + 1)).err(), Some(PathError::TooLong));

@@ -9,18 +9,18 @@ use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::visit::{Question, Step, Visit};
+use super::visit::{Asked, Step, Visit};
 
 /// How many visitors may be silent at once.
 const MAX_SILENT: usize = 64;
 
 /// Visitors who have not asked yet, in the order that they came.
 #[derive(Default)]
-pub(super) struct Lobby {
+pub(super) struct Pending {
     visits: VecDeque<Visit>,
 }
 
-impl Lobby {
+impl Pending {
     /// Waits until somebody says something or is too slow, or comes to the door, at most
     /// until `due`. Returns whether somebody is at the door.
     pub(super) fn wait(&self, door: &impl AsFd, due: Instant) -> io::Result<bool> {
@@ -37,7 +37,7 @@ impl Lobby {
     }
 
     /// Takes those who have asked by now. Those who are too slow are gone.
-    pub(super) fn take_asked(&mut self, now: Instant) -> Vec<Question> {
+    pub(super) fn take_asked(&mut self, now: Instant) -> Vec<Asked> {
         let mut asked = Vec::new();
         for visit in mem::take(&mut self.visits) {
             match visit.advance(now) {

@@ -20,18 +20,18 @@ thread_local! {
 }
 
 /// Something that the present thread does.
-pub(crate) struct Busy {
+pub(crate) struct CpuTimer {
     began: Instant,
     /// What the thread's clock showed then, or shortly before.
     clock: Duration,
 }
 
-impl Busy {
+impl CpuTimer {
     /// With what begins now.
-    pub(crate) fn since(now: Instant) -> Busy {
+    pub(crate) fn since(now: Instant) -> CpuTimer {
         let recent = READ.get().filter(|&(at, _)| now.saturating_duration_since(at) < GRAIN);
         let clock = recent.map_or_else(|| read(now), |(_, clock)| clock);
-        Busy { began: now, clock }
+        CpuTimer { began: now, clock }
     }
 
     /// How long a processor has been busy with it by now.
@@ -71,14 +71,14 @@ mod tests {
 
     #[test]
     fn waiting_is_not_counted() {
-        let busy = Busy::since(Instant::now());
+        let busy = CpuTimer::since(Instant::now());
         thread::sleep(Duration::from_millis(20));
         assert!(busy.time(Instant::now()) < Duration::from_millis(10));
     }
 
     #[test]
     fn computing_is_counted() {
-        let busy = Busy::since(Instant::now());
+        let busy = CpuTimer::since(Instant::now());
         compute(Duration::from_millis(5));
         assert!(busy.time(Instant::now()) >= Duration::from_millis(5));
     }
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn next_to_nothing_is_counted_of_what_was_before() {
         compute(Duration::from_millis(5));
-        let busy = Busy::since(Instant::now());
+        let busy = CpuTimer::since(Instant::now());
         compute(GRAIN);
         let time = busy.time(Instant::now());
         assert!((GRAIN..GRAIN + Duration::from_millis(2)).contains(&time), "{time:?}");

@@ -12,21 +12,21 @@ const PART: u32 = 20;
 
 /// What there was to see at the last look.
 #[derive(Debug)]
-pub(crate) struct Crowd {
+pub(crate) struct Pressure {
     processors: u32,
     /// How long each of those who go first had waited by then.
     waited: Option<(Instant, HashMap<Pid, Duration>)>,
 }
 
-impl Default for Crowd {
+impl Default for Pressure {
     fn default() -> Self {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         let processors = u32::try_from(processors).unwrap_or(u32::MAX);
-        Crowd { processors, waited: None }
+        Pressure { processors, waited: None }
     }
 }
 
-impl Crowd {
+impl Pressure {
     /// Whether these threads have waited since the last look. Not known, and so not said, if
     /// there was none, or of a thread that was not seen then.
     pub(super) fn waits(&mut self, threads: impl Iterator<Item = Pid>, now: Instant) -> bool {
@@ -68,7 +68,7 @@ mod tests {
     use rustix::thread::gettid;
 
     use super::*;
-    use crate::busy::thread_clock;
+    use crate::cpu_time::thread_clock;
 
     const LONG: Duration = Duration::from_millis(100);
 
@@ -89,16 +89,16 @@ mod tests {
                 });
             }
             let computing: Vec<Pid> = receiver.iter().take(threads).collect();
-            let mut crowd = Crowd::default();
-            assert!(!crowd.waits(computing.iter().copied(), Instant::now()));
+            let mut pressure = Pressure::default();
+            assert!(!pressure.waits(computing.iter().copied(), Instant::now()));
             thread::sleep(LONG / 2);
-            assert!(crowd.waits(computing.into_iter(), Instant::now()));
+            assert!(pressure.waits(computing.into_iter(), Instant::now()));
         });
     }
 
     #[test]
     fn who_sleeps_does_not_wait() {
-        let mut crowd = Crowd { processors: 10, ..Crowd::default() };
+        let mut pressure = Pressure { processors: 10, ..Pressure::default() };
         let (sender, receiver) = crossbeam_channel::bounded(1);
         thread::scope(|scope| {
             scope.spawn(move || {
@@ -106,19 +106,19 @@ mod tests {
                 thread::sleep(LONG * 2);
             });
             let sleeping = receiver.recv().unwrap();
-            assert!(!crowd.waits(iter::once(sleeping), Instant::now()));
+            assert!(!pressure.waits(iter::once(sleeping), Instant::now()));
             thread::sleep(LONG);
-            assert!(!crowd.waits(iter::once(sleeping), Instant::now()));
+            assert!(!pressure.waits(iter::once(sleeping), Instant::now()));
         });
     }
 
     #[test]
     fn what_was_before_is_not_judged() {
-        let mut crowd = Crowd::default();
+        let mut pressure = Pressure::default();
         let own = || iter::once(gettid());
         let now = Instant::now();
-        crowd.waited = Some((now, HashMap::from([(gettid(), Duration::ZERO)])));
-        crowd.forget();
-        assert!(!crowd.waits(own(), now));
+        pressure.waited = Some((now, HashMap::from([(gettid(), Duration::ZERO)])));
+        pressure.forget();
+        assert!(!pressure.waits(own(), now));
     }
 }

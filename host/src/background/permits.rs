@@ -1,9 +1,9 @@
-//! The turns of threads in the background: as many as there are processors.
+//! Permits to run for threads in the background: as many as there are processors.
 //!
-//! While those who go first wait, what a turn was used for is followed by a rest, many times as
-//! long, of all turns that are taken from then on. So the background has its part of the
+//! While those who go first wait, what a permit was used for is followed by a rest, many times as
+//! long, of all permits that are taken from then on. So the background has its part of the
 //! processors however long one instruction of a guest's takes, within reason; and it has all of
-//! it at once, as beside one turn that is used those who go first are as badly off as beside all.
+//! it at once, as beside one permit that is used those who go first are as badly off as beside all.
 
 use std::collections::VecDeque;
 use std::num::NonZero;
@@ -16,7 +16,7 @@ use crossbeam_channel::{Sender, bounded};
 
 use crate::connection::after;
 
-/// How much longer turns rest than processors were busy with one of them.
+/// How much longer permits rest than processors were busy with one of them.
 const REST: u32 = 15;
 
 /// How long they rest at the most: one instruction of one guest's can take long.
@@ -25,13 +25,13 @@ const MOST_REST: Duration = Duration::from_millis(300);
 /// Those that nobody has, and who waits for one. Who looks at them from outside waits for no
 /// lock: a thread in the background may have it, and no processor.
 #[derive(Debug)]
-pub(super) struct Turns {
+pub(super) struct Permits {
     state: Mutex<State>,
-    /// Whether those who go first waited when turns were last used.
-    is_crowded: AtomicBool,
+    /// Whether those who go first waited when permits were last used.
+    is_under_pressure: AtomicBool,
 }
 
-/// What is done with turns.
+/// What is done with permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Usage {
     /// Nobody has one.
@@ -51,24 +51,24 @@ struct State {
     rest_until: Option<Instant>,
 }
 
-impl Turns {
+impl Permits {
     /// With as many as there are processors.
-    pub(super) fn new() -> Turns {
+    pub(super) fn new() -> Permits {
         let count = thread::available_parallelism().map_or(1, NonZero::get);
         let waiting = VecDeque::new();
         let state = State { count, free: count, waiting, rest_until: None };
-        Turns { state: Mutex::new(state), is_crowded: AtomicBool::new(false) }
+        Permits { state: Mutex::new(state), is_under_pressure: AtomicBool::new(false) }
     }
 
     /// Waits for one until `deadline`, and while they rest. Says whether there was one.
     pub(super) fn take(&self, deadline: Instant) -> bool {
-        let has_turn = self.wait(deadline);
+        let has_permit = self.wait(deadline);
         // Nobody is to wait for the lock meanwhile.
         let rest_until = self.state().rest_until;
-        if has_turn && let Some(until) = rest_until {
+        if has_permit && let Some(until) = rest_until {
             thread::sleep(until.min(deadline).saturating_duration_since(Instant::now()));
         }
-        has_turn
+        has_permit
     }
 
     fn wait(&self, deadline: Instant) -> bool {
@@ -90,7 +90,7 @@ impl Turns {
     /// Gives one, with which processors were busy for so long, to who has waited longest.
     pub(super) fn give(&self, busy: Duration) {
         let mut state = self.state();
-        if self.is_crowded() {
+        if self.is_under_pressure() {
             let until = after(Instant::now(), busy.saturating_mul(REST).min(MOST_REST));
             state.rest_until = state.rest_until.max(Some(until));
         }
@@ -114,13 +114,13 @@ impl Turns {
     }
 
     /// Says whether those who go first wait.
-    pub(super) fn set_crowded(&self, is_crowded: bool) {
-        self.is_crowded.store(is_crowded, Ordering::Relaxed);
+    pub(super) fn set_pressure(&self, is_under_pressure: bool) {
+        self.is_under_pressure.store(is_under_pressure, Ordering::Relaxed);
     }
 
-    /// Whether those who go first waited when turns were last used.
-    pub(super) fn is_crowded(&self) -> bool {
-        self.is_crowded.load(Ordering::Relaxed)
+    /// Whether those who go first waited when permits were last used.
+    pub(super) fn is_under_pressure(&self) -> bool {
+        self.is_under_pressure.load(Ordering::Relaxed)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -138,94 +138,94 @@ mod tests {
         Instant::now() + Duration::from_secs(60)
     }
 
-    /// Turns, all of which are taken.
-    fn all_taken() -> Turns {
-        let turns = Turns::new();
-        while turns.state().free > 0 {
-            assert!(turns.take(late()));
+    /// Permits, all of which are taken.
+    fn all_taken() -> Permits {
+        let permits = Permits::new();
+        while permits.state().free > 0 {
+            assert!(permits.take(late()));
         }
-        turns
+        permits
     }
 
     #[test]
     fn a_turn_goes_to_who_has_waited_longest() {
-        let (turns, order) = (&all_taken(), &Mutex::new(Vec::new()));
+        let (permits, order) = (&all_taken(), &Mutex::new(Vec::new()));
         thread::scope(|scope| {
             for waiter in 0..3 {
                 scope.spawn(move || {
-                    assert!(turns.take(late()));
+                    assert!(permits.take(late()));
                     order.lock().unwrap().push(waiter);
-                    turns.give(Duration::ZERO);
+                    permits.give(Duration::ZERO);
                 });
-                while turns.state().waiting.len() <= waiter {
+                while permits.state().waiting.len() <= waiter {
                     thread::yield_now();
                 }
             }
-            turns.give(Duration::ZERO);
+            permits.give(Duration::ZERO);
         });
         assert_eq!(*order.lock().unwrap(), [0, 1, 2]);
     }
 
     #[test]
-    fn who_has_waited_in_vain_is_not_given_a_turn() {
-        let turns = all_taken();
-        assert!(!turns.take(Instant::now() + SOON));
-        turns.give(Duration::ZERO);
-        assert_eq!(turns.state().free, 1);
+    fn who_has_waited_in_vain_is_not_given_a_permit() {
+        let permits = all_taken();
+        assert!(!permits.take(Instant::now() + SOON));
+        permits.give(Duration::ZERO);
+        assert_eq!(permits.state().free, 1);
     }
 
     #[test]
     fn turns_rest_for_longer_than_one_was_used_while_others_wait() {
-        let turns = Turns::new();
-        assert_eq!(turns.usage(Instant::now()), Some(Usage::Idle));
-        turns.set_crowded(true);
-        assert!(turns.take(late()));
+        let permits = Permits::new();
+        assert_eq!(permits.usage(Instant::now()), Some(Usage::Idle));
+        permits.set_pressure(true);
+        assert!(permits.take(late()));
         let before = Instant::now();
-        turns.give(SOON);
-        assert!(turns.take(late()));
+        permits.give(SOON);
+        assert!(permits.take(late()));
         assert!(before.elapsed() >= SOON * REST);
-        let until = turns.state().rest_until.unwrap();
-        assert_eq!(turns.usage(until - SOON), Some(Usage::Resting));
-        assert_eq!(turns.usage(until), Some(Usage::Working));
+        let until = permits.state().rest_until.unwrap();
+        assert_eq!(permits.usage(until - SOON), Some(Usage::Resting));
+        assert_eq!(permits.usage(until), Some(Usage::Working));
     }
 
     #[test]
     fn a_longer_rest_is_not_cut_short() {
-        let turns = all_taken();
-        turns.set_crowded(true);
-        turns.give(SOON);
-        let until = turns.state().rest_until;
-        turns.give(Duration::ZERO);
-        assert_eq!(turns.state().rest_until, until);
+        let permits = all_taken();
+        permits.set_pressure(true);
+        permits.give(SOON);
+        let until = permits.state().rest_until;
+        permits.give(Duration::ZERO);
+        assert_eq!(permits.state().rest_until, until);
     }
 
     #[test]
     fn a_rest_is_bounded_however_long_a_turn_was_used() {
-        let turns = all_taken();
-        turns.set_crowded(true);
-        turns.give(Duration::MAX);
-        assert!(turns.state().rest_until.unwrap() <= Instant::now() + MOST_REST);
+        let permits = all_taken();
+        permits.set_pressure(true);
+        permits.give(Duration::MAX);
+        assert!(permits.state().rest_until.unwrap() <= Instant::now() + MOST_REST);
     }
 
     #[test]
     fn turns_do_not_rest_while_nobody_waits() {
-        let turns = all_taken();
-        turns.give(SOON);
-        assert_eq!(turns.state().rest_until, None);
+        let permits = all_taken();
+        permits.give(SOON);
+        assert_eq!(permits.state().rest_until, None);
     }
 
     #[test]
     fn nobody_waits_for_who_rests() {
-        let turns = Turns::new();
-        turns.state().rest_until = Some(late());
+        let permits = Permits::new();
+        permits.state().rest_until = Some(late());
         let deadline = Instant::now() + SOON * 50;
         thread::scope(|scope| {
-            let resting = scope.spawn(|| turns.take(deadline));
-            while turns.usage(Instant::now()) != Some(Usage::Resting) {
+            let resting = scope.spawn(|| permits.take(deadline));
+            while permits.usage(Instant::now()) != Some(Usage::Resting) {
                 thread::yield_now();
             }
             thread::sleep(SOON);
-            assert!(turns.state.try_lock().is_ok());
+            assert!(permits.state.try_lock().is_ok());
             assert!(!resting.is_finished());
         });
     }
