@@ -94,6 +94,7 @@ pub mod http1;
 mod catalog;
 mod tenant;
 mod hosts;
+mod normal_form;
 mod route_tree;
 mod places;
 mod admission;

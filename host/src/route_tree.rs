@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::http1::normal_form::decode;
+use crate::normal_form::decode;
 
 /// How long a route's path may be.
 const MAX_BYTES: usize = 4096;
@@ -133,7 +133,7 @@ impl<T> RouteTree<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http1::normal_form::segments;
+    use crate::normal_form::segments;
 
     fn paths(routes: &[&'static str]) -> RouteTree<&'static str> {
         let mut paths = RouteTree::default();

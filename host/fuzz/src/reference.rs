@@ -113,7 +113,8 @@ fn read_chunks(mut bytes: &[u8]) -> Result<Vec<u8>, Stop> {
         bytes = bytes.get(2..).ok_or(Stop::Incomplete)?;
     }
     let mut room = 4096;
-    while let line @ [_, ..] = take_line(&mut bytes, room)? {
+    // The empty line at the end is none of them.
+    while let line @ [_, ..] = take_line(&mut bytes, room.max(1))? {
         room = room.checked_sub(line.len() + 2).ok_or(Stop::Refused)?;
     }
     Ok(body)

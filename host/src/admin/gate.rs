@@ -10,7 +10,8 @@ use std::net::SocketAddr;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::http1::{self, Head, normal_form};
+use crate::http1::{self, Head};
+use crate::normal_form;
 
 type Digest = [u8; 32];
 

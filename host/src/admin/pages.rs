@@ -8,9 +8,10 @@ use super::AdminService;
 use super::gate::Verdict;
 use super::status::Status;
 use super::visit::Page;
-use crate::http1::{self, Head, normal_form};
+use crate::http1::{self, Head};
 use crate::journal::Pages;
 use crate::metrics;
+use crate::normal_form;
 
 /// The page for people.
 pub(super) const DASHBOARD: &str = include_str!("dashboard.html");

@@ -37,7 +37,6 @@ mod chunked;
 mod error;
 mod framing;
 mod head;
-pub(crate) mod normal_form;
 mod persistence;
 mod receive;
 mod respond;

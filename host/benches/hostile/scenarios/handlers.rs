@@ -112,7 +112,7 @@ fn judge(
     let per_second = median(figures.map(|(figure, _)| figure));
     report.judge(
         what,
-        format!("{per_second:.0} requests/s, {:.0} % of one handler's", kept * 100.0),
+        format!("{per_second:.0} requests/s, {:.1} % of one handler's", kept * 100.0),
         &format!(">= {:.0} %", wanted * 100.0),
         kept >= wanted,
     );
