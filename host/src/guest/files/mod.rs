@@ -73,19 +73,19 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     types.func_wrap(
         "[method]descriptor.read-via-stream",
         |store: StoreContextMut<'_, State>, arguments| {
-            with_files(store, |files| streams::read(files, arguments))
+            with_files(store, |files| streams::read_via(files, arguments))
         },
     )?;
     types.func_wrap(
         "[method]descriptor.write-via-stream",
         |store: StoreContextMut<'_, State>, arguments| {
-            with_files(store, |files| streams::write(files, arguments))
+            with_files(store, |files| streams::write_via(files, arguments))
         },
     )?;
     types.func_wrap(
         "[method]descriptor.append-via-stream",
         |store: StoreContextMut<'_, State>, arguments| {
-            with_files(store, |files| streams::append(files, arguments))
+            with_files(store, |files| streams::append_via(files, arguments))
         },
     )?;
     types.resource(

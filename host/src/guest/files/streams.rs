@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use rustix::io::{ReadWriteFlags, pwritev2};
+use rustix::io::{Errno, ReadWriteFlags, pwritev2};
 use wasmtime::Error;
 use wasmtime::component::Resource;
 use wasmtime_wasi::async_trait;
@@ -38,7 +38,7 @@ struct Writer {
     closed: bool,
 }
 
-pub(super) fn read(
+pub(super) fn read_via(
     files: &mut WasiFilesystemCtxView<'_>,
     (descriptor, position): (Resource<Descriptor>, u64),
 ) -> Result<Resource<DynInputStream>, Failure> {
@@ -49,14 +49,14 @@ pub(super) fn read(
     Ok(files.table.push(stream)?)
 }
 
-pub(super) fn write(
+pub(super) fn write_via(
     files: &mut WasiFilesystemCtxView<'_>,
     (descriptor, position): (Resource<Descriptor>, u64),
 ) -> Result<Resource<DynOutputStream>, Failure> {
     begin(files, &descriptor, Some(position))
 }
 
-pub(super) fn append(
+pub(super) fn append_via(
     files: &mut WasiFilesystemCtxView<'_>,
     (descriptor,): (Resource<Descriptor>,),
 ) -> Result<Resource<DynOutputStream>, Failure> {
@@ -111,9 +111,7 @@ impl Pollable for Reader {
 impl Writer {
     fn write_some(&mut self, bytes: &[u8]) -> StreamResult<usize> {
         let Some(position) = self.position else {
-            let parts = [IoSlice::new(bytes)];
-            let append = || Ok(pwritev2(&self.file, &parts, 0, ReadWriteFlags::APPEND)?);
-            return uninterrupted(append);
+            return uninterrupted(|| append(&self.file, bytes));
         };
         let count = uninterrupted(|| self.file.write_at(bytes, position))?;
         self.position = Some(position.saturating_add(count as u64));
@@ -131,6 +129,14 @@ impl Writer {
             }
         }
         Ok(())
+    }
+}
+
+fn append(file: &File, bytes: &[u8]) -> io::Result<usize> {
+    match pwritev2(file, &[IoSlice::new(bytes)], 0, ReadWriteFlags::APPEND) {
+        // Where the system cannot do both at once, another may write in between.
+        Err(Errno::NOSYS | Errno::OPNOTSUPP) => file.write_at(bytes, file.metadata()?.len()),
+        appended => Ok(appended?),
     }
 }
 
