@@ -31,8 +31,8 @@ impl fmt::Display for BuildError {
         match self {
             BuildError::NoManifest(folder) => write!(
                 f,
-                "{} has no Cargo.toml; a handler is a component (a .wasm file), or a folder with \
-                 a Cargo.toml to build one from",
+                "{0} has no Cargo.toml; a handler is a component (a .wasm file), or a folder with \
+                 a Cargo.toml to build one from. To serve its files: --dir {0}::/",
                 folder.display()
             ),
             BuildError::Cargo(error) => {

@@ -63,6 +63,14 @@ impl Source {
         guest::read(&file).map(Cow::Owned).map_err(SourceError::Load)
     }
 
+    /// What is wrong with what it gives.
+    pub(crate) fn wrong(&self, error: LoadError) -> SourceError {
+        SourceError::Load(match self.path() {
+            Some(path) => error.in_file(path),
+            None => error,
+        })
+    }
+
     /// How many bytes are to be read, as far as that can be told: a folder must be built first.
     pub(crate) fn size(&self) -> u64 {
         match self {

@@ -84,6 +84,7 @@ pub(super) fn plan(
     problems: &mut Problems,
 ) -> RoutePlan {
     let mut plan = RoutePlan::new(path, Source::Static);
+    let says_folders = table.has("dirs");
     above.defaults.limits.apply(&mut plan);
     above.limits.apply(&mut plan);
     let args = table.take_list("args", problems, value::string);
@@ -93,7 +94,9 @@ pub(super) fn plan(
     if let Some(Setting { value, place }) = source {
         plan.source = value;
         plan.written = Some(place.position());
-        if plan.has_nothing_to_serve() {
+        // Folders that are wrong are said to be, and this would only come of it.
+        let are_right = !says_folders || !plan.directories.is_empty();
+        if are_right && plan.has_nothing_to_serve() {
             problems.add(&place, "has no files to serve; say which: `dirs = [\"public::/\"]`");
         }
     }

@@ -16,7 +16,7 @@ pub(super) fn read(table: Option<Table<'_>>, problems: &mut Problems) -> ServerP
     let mut plan = ServerPlan::default();
     let Some(mut table) = table else { return plan };
     let text = table.place.text;
-    let path = |value: &DeValue<'_>| Ok(text.folder().join(value::string(value)?));
+    let path = |value: &DeValue<'_>| value::string(value).map(|path| text.folder().join(path));
     let file = |value: &DeValue<'_>| existing_file(path(value)?);
 
     if let Some(addresses) = addresses(&mut table, problems) {
@@ -60,7 +60,8 @@ pub(super) fn read(table: Option<Table<'_>>, problems: &mut Problems) -> ServerP
         compile_timeout: value::duration;
         compile_memory: value::size;
     }
-    plan.cache_dir = table.take("cache_dir", problems, path).map(|it| it.value);
+    plan.cache_dir =
+        table.take("cache_dir", problems, |value| cache_folder(path(value)?)).map(|it| it.value);
 
     plan.user = table.take("user", problems, value::string).map(|it| it.value);
     if let Some(confine) = table.take("confine", problems, confine) {
@@ -104,6 +105,14 @@ fn existing_file(path: PathBuf) -> Result<PathBuf, String> {
         Ok(metadata) if metadata.is_file() => Ok(path),
         Ok(_) => Err(format!("{} is not a regular file", path.display())),
         Err(error) => Err(format!("{}: {error}", path.display())),
+    }
+}
+
+/// A folder that is there, or that can be made.
+fn cache_folder(path: PathBuf) -> Result<PathBuf, String> {
+    match path.exists() && !path.is_dir() {
+        true => Err(format!("{} is not a folder", path.display())),
+        false => Ok(path),
     }
 }
 

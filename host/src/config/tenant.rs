@@ -90,7 +90,7 @@ fn routes<'a>(table: &mut Table<'a>, above: &Above<'_>, problems: &mut Problems)
         }
         for key in own {
             if let Some(place) = table.refuse(key) {
-                problems.add(&place, "belongs into a `[[tenant.route]]`, as there are some");
+                problems.add(&place, "belongs in a `[[tenant.route]]`, as there are some");
             }
         }
         table.know(&route::HANDLER_KEYS);

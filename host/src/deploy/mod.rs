@@ -171,7 +171,7 @@ impl Deployer {
         match loaded {
             Some(Loaded::Ready(_, component)) => {
                 let handler = component.in_sandbox(sandbox(route), &self.cache);
-                handler.map(Some).map_err(SourceError::Load)
+                handler.map(Some).map_err(|error| route.source.wrong(error))
             }
             Some(Loaded::Failed(error)) => error.take().map_or(Ok(None), Err),
             Some(Loaded::Pending) | None => Ok(None),

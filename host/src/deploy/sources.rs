@@ -113,12 +113,7 @@ impl Deployer {
                 Component::from_bytes(&engine, &name, &bytes, widest, cache).map(Some)
             }
         };
-        let component = component.map_err(|error| {
-            SourceError::Load(match source.path() {
-                Some(path) => error.in_file(path),
-                None => error,
-            })
-        })?;
+        let component = component.map_err(|error| source.wrong(error))?;
         let Some(component) = component else { return Ok(Loaded::Pending) };
         self.loaded().attempted.insert(digest, component.clone());
         Ok(Loaded::Ready(digest, component))

@@ -116,6 +116,7 @@ pub(super) fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
     // Magic, then a version (16 bits) and a layer (16 bits): 0 for core modules, 1 for
     // components.
     match bytes {
+        [] => Err(LoadError::Empty),
         [b'\0', b'a', b's', b'm', _, _, 0, 0, ..] => Err(LoadError::CoreModule),
         [b'\0', b'a', b's', b'm', ..] => Ok(()),
         _ if compiled::is_compiled(bytes) => Err(LoadError::Precompiled),

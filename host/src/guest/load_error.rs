@@ -19,6 +19,8 @@ pub enum LoadError {
     Read(PathBuf, io::Error),
     /// Another variant, in this file.
     InFile(PathBuf, Box<LoadError>),
+    /// There are no bytes.
+    Empty,
     /// The bytes are not WebAssembly.
     NotWasm,
     /// The bytes are WebAssembly text.
@@ -92,6 +94,7 @@ impl std::fmt::Display for LoadError {
         match self {
             LoadError::Read(path, error) => write!(f, "cannot read {}: {error}", path.display()),
             LoadError::InFile(path, error) => write!(f, "{}: {error}", path.display()),
+            LoadError::Empty => f.write_str("the file is empty"),
             LoadError::NotWasm => f.write_str(
                 "this is not WebAssembly; a handler is a component (a .wasm file), or a folder \
                  with a Cargo.toml to build one from",

@@ -130,7 +130,7 @@ fn a_cache_that_some_handler_may_change_is_believed_for_none() -> Result<()> {
     serve("")?.wait_for("compiled before")?;
     let other = granted("a", "bad")?;
     let host = serve(&format!("{other}dirs = ['data::/data::rw']\n"))?;
-    host.wait_for("tenant.a.source: the handler may write in ")?;
+    host.wait_for("granted.wasm: the handler may write in ")?;
     ensure!(!host.log().contains("compiled before"), "{}", host.log());
     Ok(())
 }

@@ -24,7 +24,7 @@ pub fn call(options: &Call, log: Log, announce: bool) -> Result<ExitCode> {
     // What the handler logged comes first.
     drop(log);
     print(&[answered.head.as_slice(), &answered.data].concat())?;
-    if stdout().is_terminal() && !answered.data.ends_with(b"\n") {
+    if stdout().is_terminal() && answered.data.last().is_some_and(|&last| last != b'\n') {
         say("");
     }
     match &answered.fault {
@@ -43,7 +43,7 @@ fn answer(plan: &Plan, options: &Call, announce: bool) -> Result<Answered> {
     let cache = engine::cache(plan, &options.keeping, None);
     let engine = engine::engine(plan)?.allow_precompiled(options.keeping.allow_precompiled);
     let deployer = Deployer::new(engine, cache);
-    let handlers = deployer.handlers(plan, progress::show(announce));
+    let handlers = deployer.handlers(plan, progress::show(announce, plan));
     let handlers = handlers.map_err(loading::plainly)?;
     let [handler] = handlers.as_slice() else { bail!("there is no handler") };
     let limits = Limits { body_bytes: options.limits.max_body_size as u64, ..Limits::default() };

@@ -25,7 +25,7 @@ pub struct Loaded {
 /// All handlers or none: there is but one, or others are served by the process that this one
 /// takes the place of.
 pub fn all(plan: &Plan, deployer: &Deployer, announce: bool) -> Result<Loaded> {
-    let tenants = deployer.tenants(plan, progress::show(announce));
+    let tenants = deployer.tenants(plan, progress::show(announce, plan));
     let of_one = plan.files.is_empty();
     let tenants = tenants.map_err(|errors| if of_one { plainly(errors) } else { errors.into() })?;
     Ok(Loaded { tenants, rest: None })
@@ -48,7 +48,7 @@ pub fn some(plan: &Plan, deployer: &Arc<Deployer>, announce: bool) -> Result<Loa
         .name("loading".to_owned())
         .spawn(move || {
             // Nobody waits for it any more if the process is about to end.
-            let _ = send.send(compiler.complete(&all, progress::show(announce)));
+            let _ = send.send(compiler.complete(&all, progress::show(announce, &all)));
         })
         .context("cannot start a thread")?;
     match rest.recv_timeout(PATIENCE) {

@@ -23,12 +23,17 @@ pub fn of(options: &Serve) -> Result<Plan> {
     Ok(plan)
 }
 
-/// A configuration in which there is something to serve: one that was cut short, by a full
-/// disk say, must not take everything away.
 fn read(file: &Path) -> Result<Plan> {
     let plan = Plan::read(file)?;
-    ensure!(!plan.tenants.is_empty(), "{}: there is no [[tenant]] to serve", file.display());
+    has_tenants(file, &plan)?;
     Ok(plan)
+}
+
+/// There is something to serve: a configuration that was cut short, by a full disk say, must not
+/// take everything away.
+pub fn has_tenants(file: &Path, plan: &Plan) -> Result<()> {
+    ensure!(!plan.tenants.is_empty(), "{}: there is no [[tenant]] to serve", file.display());
+    Ok(())
 }
 
 /// The handler that is asked once, and no more.
@@ -46,6 +51,10 @@ fn single(options: &Serve) -> Result<Plan> {
     let source = options.handler.as_ref().map_or(Source::Static, Source::at);
     let name = source.name();
     let mut route = route(source, &options.grants, &options.limits);
+    let mut guests = BTreeSet::new();
+    if let Some(twice) = route.directories.iter().find(|folder| !guests.insert(&folder.guest)) {
+        bail!("--dir: the handler has another folder as {}", twice.guest);
+    }
     if route.source == Source::Static && route.directories.is_empty() {
         let host = current_dir().context("cannot tell the current folder")?;
         route.directories.push(Directory { host, guest: "/".to_owned(), writable: false });

@@ -1,5 +1,6 @@
 //! Progress on the terminal, for what takes seconds.
 
+use std::env;
 use std::io::{IsTerminal, Write, stderr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,9 +8,15 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use picohttp_host::Source;
+use picohttp_host::config::Plan;
+
 /// How long nothing is said, and how often something is said then.
-const QUIET: Duration = Duration::from_millis(500);
-const OFTEN: Duration = Duration::from_millis(100);
+const QUIET: Duration = Duration::from_secs(1);
+const OFTEN: Duration = Duration::from_millis(200);
+
+/// Goes to the begin of the line and erases it.
+const ERASE: &str = "\r\x1b[K";
 
 /// A line that is written over until this is dropped. Nothing is written where nobody looks,
 /// or where it is soon over.
@@ -19,9 +26,10 @@ pub struct Line {
 }
 
 impl Line {
-    /// A line that says this, and for how long already.
+    /// A line that says this, and for how many seconds already.
     pub fn begin(wanted: bool, text: impl Fn() -> String + Send + 'static) -> Line {
-        if !wanted || !stderr().is_terminal() {
+        let is_dumb = env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+        if !wanted || is_dumb || !stderr().is_terminal() {
             return Line { ends: None, writer: None };
         }
         let (ends, ended) = mpsc::channel();
@@ -30,10 +38,10 @@ impl Line {
             let mut pause = QUIET;
             while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
                 pause = OFTEN;
-                let _ = write!(stderr(), "\r{}, {:.1?}", text(), began.elapsed());
+                let _ = write!(stderr(), "{ERASE}{}, {} s", text(), began.elapsed().as_secs());
             }
             if pause == OFTEN {
-                let _ = writeln!(stderr(), "\r{}, {:.1?}", text(), began.elapsed());
+                let _ = write!(stderr(), "{ERASE}");
             }
         };
         // Without a thread, it is done without a word.
@@ -50,13 +58,16 @@ impl Drop for Line {
     }
 }
 
-/// Shows how many handlers are loaded of how many.
-pub fn show(wanted: bool) -> impl Fn(usize, usize) + Sync {
+/// Shows how many handlers of a plan are loaded of how many. What builds some of them shows its
+/// own progress.
+pub fn show(wanted: bool, plan: &Plan) -> impl Fn(usize, usize) + Sync {
+    let mut routes = plan.tenants.iter().flat_map(|tenant| &tenant.routes);
+    let builds = routes.any(|route| matches!(route.source, Source::Folder(_)));
     let counts = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
     let shown = Arc::clone(&counts);
-    let line = Line::begin(wanted, move || {
+    let line = Line::begin(wanted && !builds, move || {
         let [done, all] = shown.each_ref().map(|count| count.load(Ordering::Relaxed));
-        format!("loading handlers: {done} of {all}")
+        if all == 1 { "compiling".to_owned() } else { format!("loading handlers: {done} of {all}") }
     });
     move |done, all| {
         let _until_dropped = &line;

@@ -35,8 +35,8 @@ fn a_tenant_with_one_handler_has_one_route() {
 fn a_tenant_has_one_handler_or_routes() {
     assert_eq!(
         tenant_errors("args = []\n[[tenant.route]]\npath = '/'\nsource = 'api.wasm'"),
-        "3:10: tenant.a.source: belongs into a `[[tenant.route]]`, as there are some\n\
-         4:8: tenant.a.args: belongs into a `[[tenant.route]]`, as there are some"
+        "3:10: tenant.a.source: belongs in a `[[tenant.route]]`, as there are some\n\
+         4:8: tenant.a.args: belongs in a `[[tenant.route]]`, as there are some"
     );
     assert_eq!(
         errors("[[tenant]]\nname = 'a'"),

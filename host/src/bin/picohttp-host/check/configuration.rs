@@ -48,6 +48,9 @@ pub fn check(file: &Path, options: &Check) -> Result<Findings<Configuration>> {
     let engine = engine(&served)?.allow_precompiled(options.allow_precompiled);
     let deployer = Deployer::new(engine, cache_of(&served, None));
     let mut errors: Vec<Problem> = keys.err().iter().flat_map(wrong_keys).collect();
+    if errors.is_empty() {
+        errors.extend(plan::has_tenants(file, &served).err().map(wrong_file));
+    }
     let files = [
         server::tls(&served.server).err(),
         server::token(&served.server).err(),
@@ -55,7 +58,7 @@ pub fn check(file: &Path, options: &Check) -> Result<Findings<Configuration>> {
         plan::refuse_writable(&served, options.allow_precompiled).err(),
     ];
     errors.extend(files.into_iter().flatten().map(wrong_file));
-    match deployer.handlers(&served, progress::show(true)) {
+    match deployer.handlers(&served, progress::show(true, &served)) {
         Ok(handlers) if errors.is_empty() => {
             let mut handlers = handlers.iter();
             let tenants = served.tenants.iter().map(|tenant| describe(tenant, &mut handlers));

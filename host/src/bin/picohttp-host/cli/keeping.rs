@@ -13,7 +13,7 @@ pub struct Keeping {
 
     /// Keep compiled handlers here [default: ~/.cache/picohttp-host]; up to 2 GiB, then those
     /// go that were used longest ago
-    #[arg(long, value_name = "FOLDER", conflicts_with = "no_cache")]
+    #[arg(long, value_name = "FOLDER", value_parser = folder, conflicts_with = "no_cache")]
     pub cache_dir: Option<PathBuf>,
 
     /// Load handlers that are compiled already (`compile`), too. They are machine code that
@@ -21,4 +21,13 @@ pub struct Keeping {
     /// all that this process can
     #[arg(long)]
     pub allow_precompiled: bool,
+}
+
+/// A folder that is there, or that can be made.
+fn folder(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    match path.exists() && !path.is_dir() {
+        true => Err("it is not a folder".to_owned()),
+        false => Ok(path),
+    }
 }

@@ -46,6 +46,7 @@ const GLOBAL_FLAGS: [&str; 7] = ["-v", "-vv", "--verbose", "-q", "-qq", "--quiet
     after_help = "\
 Examples:
   picohttp-host                                    the files in this folder
+  picohttp-host --dir public::/                    those in another one
   picohttp-host --port 8080 handler.wasm           a component
   picohttp-host --watch plugins/hello              a Rust project, rebuilt as it changes
   picohttp-host --dir data::/data --env MODE=test handler.wasm
