@@ -48,7 +48,8 @@ fn files_that_are_not_components() -> Result<()> {
 
 #[test]
 fn bytes_that_are_not_components() -> Result<()> {
-    for nothing in [&b""[..], b"\0", b"\0as", b"\x7fELF", b"<html>", b"\xff"] {
+    assert!(matches!(refusal(b"")?, LoadError::Empty));
+    for nothing in [&b"\0"[..], b"\0as", b"\x7fELF", b"<html>", b"\xff"] {
         assert!(matches!(refusal(nothing)?, LoadError::NotWasm));
     }
     for text in [" \n(component)", ";; a comment\n(module)", "(; a comment ;)"] {

@@ -165,7 +165,7 @@ impl AdminService {
             Err(AcceptError::Failed(error)) => return Err(error.into()),
             Err(AcceptError::Empty | AcceptError::Stopped) => {}
         }
-        Ok(())
+        answered
     }
 
     /// Answers on a thread of its own, if there are not too many.

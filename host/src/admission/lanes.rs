@@ -37,7 +37,7 @@ pub(super) struct State {
     pub(super) in_background: usize,
     pub(super) max_in_background: usize,
     /// The lanes of tenants that have had requests which run since these were last looked at.
-    active: Vec<usize>,
+    pub(super) active: Vec<usize>,
     clock: Clock,
 }
 
@@ -57,7 +57,7 @@ pub(super) struct LaneState {
     /// What the lane's tenant has in use, if it is one.
     account: Option<Arc<Account>>,
     /// Whether it is among the active.
-    is_active: bool,
+    pub(super) is_active: bool,
     /// What the lane has had of the processors.
     share: Share,
     /// How long its requests take of late: who waits keeps a thread, too.

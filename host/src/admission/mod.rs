@@ -341,6 +341,10 @@ impl Lane {
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        self.admission.state().lanes.try_remove(self.key);
+        let mut state = self.admission.state();
+        if state.lanes.try_remove(self.key).is_some_and(|lane| lane.is_active) {
+            // Another lane may have its number soon.
+            state.active.retain(|&key| key != self.key);
+        }
     }
 }

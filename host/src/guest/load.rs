@@ -107,7 +107,7 @@ fn kept(engine: &Engine, bytes: &[u8], cache: &Cache) -> Result<Kept, LoadError>
     Ok(component.map_or_else(|| Kept::Not(entry), Kept::Compiled))
 }
 
-/// Checks what can be told at a parse_lossy. All else, the compiler judges: to look closer takes
+/// Checks what can be told at a glance. All else, the compiler judges: to look closer takes
 /// time, and how much is up to the component.
 pub(super) fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
     if bytes.len() as u64 > MAX_COMPONENT {

@@ -60,7 +60,7 @@ pub(crate) struct Workers {
     parked: Mutex<Slab<Connection>>,
     /// Connections that are not listened to for a while, and since when.
     paused: Mutex<VecDeque<(Instant, Connection)>>,
-    /// Whether there was no descriptor for a client. The listener is not watched then,
+    /// Whether accepting failed, for want of a descriptor, say. The listener is not watched then,
     /// until the supervisor tries again.
     exhausted: AtomicBool,
     /// When it was last said that there are too many clients.

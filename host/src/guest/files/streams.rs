@@ -28,6 +28,8 @@ const MOST: usize = 64 << 10;
 struct Reader {
     file: Arc<File>,
     position: u64,
+    /// Whether it has come to an end, or failed, after which there is nothing more to read.
+    closed: bool,
 }
 
 /// Writes to a file from a position on, or to its end.
@@ -45,7 +47,8 @@ pub(super) fn read_via(
     let Descriptor::File(file) = files.table.get(&descriptor)? else {
         return Err(ErrorCode::IsDirectory.into());
     };
-    let stream: DynInputStream = Box::new(Reader { file: Arc::clone(&file.file), position });
+    let stream: DynInputStream =
+        Box::new(Reader { file: Arc::clone(&file.file), position, closed: false });
     Ok(files.table.push(stream)?)
 }
 
@@ -92,9 +95,14 @@ fn uninterrupted<T>(mut act: impl FnMut() -> io::Result<T>) -> StreamResult<T> {
 #[async_trait]
 impl InputStream for Reader {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
+        if self.closed {
+            return Err(StreamError::Closed);
+        }
         let mut bytes = BytesMut::zeroed(size.min(MOST));
-        let count = uninterrupted(|| self.file.read_at(&mut bytes, self.position))?;
-        if count == 0 && size > 0 {
+        let read = uninterrupted(|| self.file.read_at(&mut bytes, self.position));
+        self.closed = !matches!(read, Ok(count) if count > 0 || size == 0);
+        let count = read?;
+        if self.closed {
             return Err(StreamError::Closed);
         }
         self.position = self.position.saturating_add(count as u64);
