@@ -1,7 +1,7 @@
 //! Where an operator looks: a listener of its own, which no client of a handler reaches
 //! and which runs no handler.
 //!
-//! One thread accepts, keeps the [`pending`] of those who have not asked yet, and takes a
+//! One thread accepts, keeps those who have not asked yet ([`pending`]), and takes a
 //! sample of what is counted now and then; who has asked has a thread for as long as one
 //! answer takes. What visitors can cost is bounded, whoever they are; and those who are
 //! silent, or take no answer, keep nobody out, even if they have all descriptors that the

@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_goes_to_who_has_waited_longest() {
+    fn a_permit_goes_to_who_has_waited_longest() {
         let (permits, order) = (&all_taken(), &Mutex::new(Vec::new()));
         thread::scope(|scope| {
             for waiter in 0..3 {
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn turns_rest_for_longer_than_one_was_used_while_others_wait() {
+    fn permits_rest_for_longer_than_one_was_used_while_others_wait() {
         let permits = Permits::new();
         assert_eq!(permits.usage(Instant::now()), Some(Usage::Idle));
         permits.set_pressure(true);
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rest_is_bounded_however_long_a_turn_was_used() {
+    fn a_rest_is_bounded_however_long_a_permit_was_used() {
         let permits = all_taken();
         permits.set_pressure(true);
         permits.give(Duration::MAX);
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn turns_do_not_rest_while_nobody_waits() {
+    fn permits_do_not_rest_while_nobody_waits() {
         let permits = all_taken();
         permits.give(SOON);
         assert_eq!(permits.state().rest_until, None);

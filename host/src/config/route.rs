@@ -84,7 +84,7 @@ pub(super) fn plan(
     problems: &mut Problems,
 ) -> RoutePlan {
     let mut plan = RoutePlan::new(path, Source::Static);
-    let says_folders = table.has("dirs");
+    let folders = table.list_length("dirs");
     above.defaults.limits.apply(&mut plan);
     above.limits.apply(&mut plan);
     let args = table.take_list("args", problems, value::string);
@@ -95,7 +95,7 @@ pub(super) fn plan(
         plan.source = value;
         plan.written = Some(place.position());
         // Folders that are wrong are said to be, and this would only come of it.
-        let are_right = !says_folders || !plan.directories.is_empty();
+        let are_right = folders.is_none_or(|count| count == plan.directories.len());
         if are_right && plan.has_nothing_to_serve() {
             problems.add(&place, "has no files to serve; say which: `dirs = [\"public::/\"]`");
         }

@@ -69,7 +69,10 @@ pub(crate) fn advance(
     loop {
         let step = match connection.take_stage() {
             Stage::Receive(_) if handled && began.elapsed() > REQUESTS_IN_A_ROW => {
-                Step::Wait(give_way(&mut connection, service))
+                // What it waits for is only that its client has taken its answers.
+                connection.begin_stage(service.bounds.timeouts.write);
+                connection.stage = Stage::GiveWay;
+                Step::Wait(Interest::Writable)
             }
             Stage::GiveWay => {
                 connection.begin_request(service.bounds.timeouts.head);
@@ -130,18 +133,6 @@ pub(crate) fn advance(
             Step::Close(reason) => return close(&connection, reason, service),
         }
     }
-}
-
-/// What a connection between two requests waits for when it is others' turn. If it has
-/// begun another one, that is only for the client to have taken its answers.
-fn give_way(connection: &mut Connection, service: &Service) -> Interest {
-    if !connection.has_begun() {
-        connection.stage = Stage::Receive(Receiver::default());
-        return Interest::Readable;
-    }
-    connection.begin_stage(service.bounds.timeouts.write);
-    connection.stage = Stage::GiveWay;
-    Interest::Writable
 }
 
 /// Ends a connection whose stage has lasted too long. A client that was in the middle
