@@ -212,7 +212,7 @@ impl Handler for Component {
         });
         match answer {
             // An answer that was made without a file would be a lie: not found, for one.
-            _ if state.is_incomplete() => Err(Fault::Overloaded),
+            _ if state.incomplete => Err(Fault::Overloaded),
             Ok(answer) => accept(answer, self.plan.sandbox.max_response),
             Err(error) => Err(fault::of(&error, &state.meter)),
         }

@@ -44,12 +44,17 @@ pub(super) fn of(error: &Error, meter: &Meter) -> Fault {
 }
 
 /// Whether the system had too little of something at this moment.
-pub(super) fn is_exhausted(error: &Error) -> bool {
+fn is_exhausted(error: &Error) -> bool {
     let errno = error.chain().find_map(|cause| match cause.downcast_ref::<io::Error>() {
         Some(error) => Errno::from_io_error(error),
         None => cause.downcast_ref::<Errno>().copied(),
     });
-    matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM))
+    errno.is_some_and(is_shortage)
+}
+
+/// The same of what a system call said.
+pub(super) fn is_shortage(errno: Errno) -> bool {
+    matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM)
 }
 
 /// Whether it was the response that the host did not copy. While an import's arguments

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tracing::warn;
 use wasmtime::component::ResourceTable;
-use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
+use super::files::Granted;
 use super::meter::Meter;
 use super::output::Output;
-use super::{Plan, Sandbox, fault};
+use super::{Plan, Sandbox};
 use crate::connection::after;
 use crate::cpu_time::CpuTimer;
 use crate::{Call, Origin, RequestId};
@@ -26,7 +26,7 @@ pub(super) struct State {
     /// What the guest was granted, and its name.
     pub(super) plan: Arc<Plan>,
     /// The request that this instance answers.
-    request: RequestId,
+    pub(super) request: RequestId,
     /// When the guest was let in.
     pub(super) began: Instant,
     /// When it was last looked at.
@@ -40,14 +40,16 @@ pub(super) struct State {
     /// The guest's WASI context, made when an import first asks for it: a handler
     /// that computes and answers never does.
     wasi: Option<Wasi>,
+    /// The folders that it was granted, once it has asked for them.
+    pub(super) granted: Option<Vec<Granted>>,
+    /// Whether the guest had to do without something that it was granted and that is there.
+    pub(super) incomplete: bool,
     /// The guest's resources.
     pub(super) table: ResourceTable,
 }
 
 struct Wasi {
     context: WasiCtx,
-    /// Whether there was no descriptor left for a granted folder, or for what is in it.
-    incomplete: bool,
     stdout: Output,
     stderr: Output,
 }
@@ -68,6 +70,8 @@ impl State {
             busy: CpuTimer::since(began),
             meter,
             wasi: None,
+            granted: None,
+            incomplete: false,
             table,
         }
     }
@@ -75,18 +79,6 @@ impl State {
     /// How long a processor may be busy with the guest.
     pub(super) fn cpu_time(&self) -> Option<Duration> {
         self.plan.sandbox.cpu_time
-    }
-
-    /// Notes that the guest has to do without something that it was granted and that is there.
-    pub(super) fn set_incomplete(&mut self) {
-        if let Some(wasi) = &mut self.wasi {
-            wasi.incomplete = true;
-        }
-    }
-
-    /// Whether the guest had to do without something that it was granted and that is there.
-    pub(super) fn is_incomplete(&self) -> bool {
-        self.wasi.as_ref().is_some_and(|wasi| wasi.incomplete)
     }
 
     /// Logs what the guest wrote and did not end with a line end.
@@ -108,7 +100,7 @@ impl WasiView for State {
 
 impl Wasi {
     fn new(plan: &Plan, origin: &Arc<Origin>, request: RequestId) -> Wasi {
-        let Sandbox { max_output, directories, environment, .. } = &plan.sandbox;
+        let Sandbox { max_output, environment, .. } = &plan.sandbox;
         let output = |stream| Output::new(stream, Arc::clone(origin), request, max_output / 2);
         let (stdout, stderr) = (output("stdout"), output("stderr"));
         let mut builder = WasiCtxBuilder::new();
@@ -122,18 +114,6 @@ impl Wasi {
             .allow_ip_name_lookup(false)
             // A request thread is there to wait for its guest.
             .allow_blocking_current_thread(true);
-        let mut incomplete = false;
-        for directory in directories {
-            let perms = if directory.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
-            if let Err(error) = builder.preopened_dir(&directory.host, &directory.guest, perms) {
-                incomplete |= fault::is_exhausted(&error);
-                let text = format!("{error:#}");
-                let size = text.len() + directory.host.as_os_str().len();
-                if origin.account.may_log_fault(origin.record_size(size)) {
-                    warn!(tenant = origin.tenant(), route = origin.route(), %request, folder = ?directory.host, error = text, "cannot open a granted folder");
-                }
-            }
-        }
-        Wasi { context: builder.build(), incomplete, stdout, stderr }
+        Wasi { context: builder.build(), stdout, stderr }
     }
 }

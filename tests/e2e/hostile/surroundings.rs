@@ -102,6 +102,24 @@ fn guests_that_open_all_they_can_leave_descriptors_for_clients() -> Result<()> {
 }
 
 #[test]
+fn granted_folders_leave_descriptors_for_clients() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    fs::write(folder.path().join("file"), "")?;
+    let host = folder.path().display();
+    let granted: Vec<_> = (0..60).map(|number| format!("{host}::/{number}")).collect();
+    let arguments: Vec<_> = granted.iter().flat_map(|granted| ["--dir", granted]).collect();
+    let mut program = Program::start(&guest("files")?, &arguments)?;
+    assert_eq!(program.get("/read?path=/59/file")?.status, 200);
+    let limit = Rlimit { current: Some(64), maximum: Some(64) };
+    prlimit(Some(program.pid()), Resource::Nofile, limit)?;
+    let clients = program.connect(16)?;
+    assert_eq!(program.get("/read?path=/59/file")?.status, 503);
+    drop(clients);
+    ensure!(!program.log()?.contains("cannot accept clients"));
+    program.check_nothing_is_left()
+}
+
+#[test]
 fn a_file_that_may_grow_no_more_costs_lines_and_not_the_process() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let log = folder.path().join("access.log");

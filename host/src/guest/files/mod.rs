@@ -5,8 +5,10 @@
 //! regular files and folders can be opened ([`open`]) or have its times set ([`times`]): to
 //! open a FIFO is to wait, for as long as it takes, for another process to open its other end.
 //! A stream over a file does its reading and writing when it is asked to ([`streams`]), and a
-//! folder is read as its entries are asked for ([`listing`]).
+//! folder is read as its entries are asked for ([`listing`]). What was granted is opened when a
+//! guest asks for it ([`granted`]).
 
+mod granted;
 mod listing;
 mod open;
 mod streams;
@@ -22,15 +24,19 @@ use wasmtime_wasi::p2::FsError;
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 use wasmtime_wasi::p2::bindings::sync::filesystem::types::{ErrorCode as Told, Host};
 
+use super::fault::is_shortage;
 use super::state::State;
 use listing::Listing;
 
-/// The interface, in the version that `wasmtime-wasi` defines.
+pub(super) use granted::Granted;
+
+/// The interfaces, in the version that `wasmtime-wasi` defines.
+const PREOPENS: &str = "wasi:filesystem/preopens@0.2.12";
 const TYPES: &str = "wasi:filesystem/types@0.2.12";
 
 /// Why something could not be done.
 enum Failure {
-    /// There are too few descriptors at this moment.
+    /// The system has too little of something at this moment, as descriptors.
     Exhausted,
     /// What the guest is told.
     Error(FsError),
@@ -40,7 +46,7 @@ impl Failure {
     /// What it is that the system said.
     fn of(error: Errno) -> Failure {
         match error {
-            Errno::MFILE | Errno::NFILE => Failure::Exhausted,
+            error if is_shortage(error) => Failure::Exhausted,
             // It leads out of the folder.
             Errno::XDEV => ErrorCode::NotPermitted.into(),
             error => io::Error::from(error).into(),
@@ -57,6 +63,8 @@ impl<T: Into<FsError>> From<T> for Failure {
 /// Replaces those functions of the linker that can block or take long.
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     linker.allow_shadowing(true);
+    let mut preopens = linker.instance(PREOPENS)?;
+    preopens.func_wrap("get-directories", |store, ()| Ok((granted::list(store)?,)))?;
     let mut types = linker.instance(TYPES)?;
     types.func_wrap(
         "[method]descriptor.open-at",
@@ -123,7 +131,7 @@ fn with_files<T>(
         Ok(done) => Ok(done),
         Err(Failure::Error(error)) => Err(files.convert_error_code(error)?),
         Err(Failure::Exhausted) => {
-            store.data_mut().set_incomplete();
+            store.data_mut().incomplete = true;
             Err(Told::InsufficientMemory)
         }
     };

@@ -32,10 +32,19 @@ pub(super) fn open(
 ) -> Result<Resource<Descriptor>, Failure> {
     look(files, &folder, follow, &path)?;
     let within = super::folder(files, &folder)?;
-    match open_within(within, follow, &path, how, flags)? {
-        Some(opened) => Ok(files.table.push(opened)?),
-        None => Ok(files.open_at(folder, follow, path, how, flags)?),
+    if let Some(opened) = open_within(within, follow, &path, how, flags)? {
+        return Ok(files.table.push(opened)?);
     }
+    let opened = files.open_at(folder, follow, path, how, flags)?;
+    let for_others = match files.table.get(&opened)? {
+        Descriptor::File(file) => is_for_others(file.file.as_ref()),
+        Descriptor::Dir(folder) => is_for_others(folder.dir.as_ref()),
+    };
+    if for_others {
+        files.table.delete(opened)?;
+        return Err(Failure::Exhausted);
+    }
+    Ok(opened)
 }
 
 /// Looks whether something is there that waits, or does something, when it is opened.
