@@ -1,5 +1,6 @@
 //! What a server shall do, complete and checked.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,6 +21,9 @@ pub struct Plan {
     pub files: Vec<PathBuf>,
     /// The folders in which other files would belong to it, too.
     pub folders: Vec<PathBuf>,
+    /// Where those keys of `[server]` are written that only serving can judge in full: what is
+    /// in the files that they name, and whether there is such a user.
+    pub written: BTreeMap<&'static str, Position>,
 }
 
 /// What all tenants share: sockets, connections, and the bounds on all together.

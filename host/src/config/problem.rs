@@ -28,6 +28,8 @@ impl fmt::Display for Problem {
     }
 }
 
+impl std::error::Error for Problem {}
+
 /// All that is wrong with a configuration: at least one problem, by file and line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Errors {

@@ -6,7 +6,7 @@ use super::include::{self, Included};
 use super::limits::{Limits, Totals};
 use super::plan::{Plan, ServerPlan};
 use super::problem::{Errors, Problems};
-use super::server;
+use super::server::{self, Written};
 use super::table::Table;
 use super::tenant::{self, Tenant};
 use super::text::Text;
@@ -21,6 +21,7 @@ const MAX_ROUTES: usize = 100_000;
 /// What a tenant has when it does not say otherwise.
 pub(super) struct Defaults<'a> {
     pub(super) server: ServerPlan,
+    written: Written,
     pub(super) limits: Limits<'a>,
     pub(super) totals: Totals<'a>,
 }
@@ -81,7 +82,8 @@ fn read_plan(path: &Path, problems: &mut Problems) -> Plan {
         }
     }
     let files = std::iter::once(path.to_owned()).chain(files).collect();
-    Plan { server: defaults.server, tenants, files, folders }
+    let Defaults { server, written, .. } = defaults;
+    Plan { server, tenants, files, folders, written }
 }
 
 fn read_text(path: &Path, problems: &mut Problems) -> Option<Text> {
@@ -89,14 +91,14 @@ fn read_text(path: &Path, problems: &mut Problems) -> Option<Text> {
 }
 
 fn read_defaults<'a>(root: &mut Table<'a>, problems: &mut Problems) -> Defaults<'a> {
-    let server = server::read(root.take_table("server", problems), problems);
+    let (server, written) = server::read(root.take_table("server", problems), problems);
     let (mut limits, mut totals) = (Limits::default(), Totals::default());
     if let Some(mut table) = root.take_table("defaults", problems) {
         limits = Limits::read(&mut table, problems);
         totals = Totals::read(&mut table, problems);
         table.finish(problems);
     }
-    Defaults { server, limits, totals }
+    Defaults { server, written, limits, totals }
 }
 
 fn read_tenants<'a>(

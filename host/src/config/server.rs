@@ -1,20 +1,34 @@
 //! The table `[server]`.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 
 use super::plan::{AccessLog, Confine, LogFormat, LogTarget, ServerPlan};
+use super::position::Position;
 use super::problem::Problems;
 use super::table::Table;
 use super::text::quoted;
 use super::value;
 
+/// The keys of [`Plan::written`](super::Plan::written).
+const JUDGED_LATER: [&str; 4] = ["admin_token_file", "tls_cert", "tls_key", "user"];
+
+/// Where keys are written.
+pub(super) type Written = BTreeMap<&'static str, Position>;
+
 /// Reads the table, if there is one.
-pub(super) fn read(table: Option<Table<'_>>, problems: &mut Problems) -> ServerPlan {
+pub(super) fn read(table: Option<Table<'_>>, problems: &mut Problems) -> (ServerPlan, Written) {
+    let Some(table) = table else { return Default::default() };
+    let written = |key| Some((key, table.place_of(key)?.position()));
+    let written = JUDGED_LATER.into_iter().filter_map(written).collect();
+    (read_table(table, problems), written)
+}
+
+fn read_table(mut table: Table<'_>, problems: &mut Problems) -> ServerPlan {
     let mut plan = ServerPlan::default();
-    let Some(mut table) = table else { return plan };
     let text = table.place.text;
     let path = |value: &DeValue<'_>| value::string(value).map(|path| text.folder().join(path));
     let file = |value: &DeValue<'_>| existing_file(path(value)?);

@@ -169,10 +169,17 @@ impl<'a> Table<'a> {
         self.entries.get(key)?.get_ref().as_array().map(|array| array.len())
     }
 
+    /// The place of the value of `key`, if it is there.
+    pub(super) fn place_of(&self, key: &str) -> Option<Place<'a>> {
+        let value = self.entries.get(key)?;
+        Some(at(&self.place, &value.span(), dotted(&self.place.key, key)))
+    }
+
     /// The place of a `key` that does not belong here, if it is there.
     pub(super) fn refuse(&mut self, key: &str) -> Option<Place<'a>> {
-        let value = self.entries.remove(key)?;
-        Some(at(&self.place, &value.span(), dotted(&self.place.key, key)))
+        let place = self.place_of(key);
+        self.entries.remove(key);
+        place
     }
 
     /// Says which keys there can be, besides those that are asked for.
@@ -195,8 +202,8 @@ impl<'a> Table<'a> {
 
     fn remove(&mut self, key: &'static str) -> Option<(Place<'a>, DeValue<'a>)> {
         self.known.push(key);
+        let place = self.place_of(key)?;
         let value: Spanned<DeValue<'a>> = self.entries.remove(key)?;
-        let place = at(&self.place, &value.span(), dotted(&self.place.key, key));
         Some((place, value.into_inner()))
     }
 }

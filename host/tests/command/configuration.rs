@@ -166,7 +166,7 @@ fn check_opens_what_it_can_read_of_a_file_with_errors() -> Result<()> {
     let (code, stdout, stderr) = folder.check()?;
     for told in [
         "picohttp.toml:8:1: tenant.a.x: unknown key",
-        "cannot become root: that would give up nothing",
+        ": server.user: cannot become root: that would give up nothing",
         "picohttp.toml:7:10: tenant.a.source: a.wasm: this is not WebAssembly",
         "\n3 errors\n",
     ] {

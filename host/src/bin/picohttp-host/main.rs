@@ -126,7 +126,7 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
     let request_ids = options.config.is_some();
     let loading = rest.is_some();
     let server =
-        server::start(&plan.server, tenants, &cache, (request_ids, loading), (clients, operators))?;
+        server::start(&plan, tenants, &cache, (request_ids, loading), (clients, operators))?;
     let server = Arc::new(server);
     let announcement = server::announcement(&plan.server, &server);
     let (options, served) = (options.clone(), Arc::clone(&server));

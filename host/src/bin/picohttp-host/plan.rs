@@ -5,9 +5,10 @@ use std::env::{current_dir, current_exe};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use picohttp_host::config::{
-    AccessLog, Confine, LogFormat, LogTarget, Plan, RoutePlan, ServerPlan, TenantPlan,
+    AccessLog, Confine, LogFormat, LogTarget, Plan, Position, Problem, RoutePlan, ServerPlan,
+    TenantPlan,
 };
 use picohttp_host::{Directory, Source, places};
 
@@ -184,17 +185,30 @@ pub fn refuse_writable(plan: &Plan, components_count: bool) -> Result<()> {
             places.iter().any(|place| place.starts_with(folder)) || within(folder)
         };
         if let Some((route, folder)) = writable().find(reaches) {
-            let position = route.written.iter().map(|position| format!("{position}: "));
-            bail!(
-                "{}the handler may write in {}, and so change {}, which the host goes by; grant \
-                 it another folder",
-                position.collect::<String>(),
+            let error = anyhow!(
+                "the handler may write in {}, and so change {}, which the host goes by; grant it \
+                 another folder",
                 folder.display(),
                 path.display()
             );
+            return Err(written_at(route.written.as_ref(), error));
         }
     }
     Ok(())
+}
+
+/// What is wrong with a key of `[server]`, and where it is written if it is in a file.
+pub fn wrong(plan: &Plan, key: &str, error: impl Into<Error>) -> Error {
+    written_at(plan.written.get(key), error.into())
+}
+
+fn written_at(position: Option<&Position>, error: Error) -> Error {
+    match position {
+        Some(position) => {
+            Problem { position: position.clone(), message: format!("{error:#}") }.into()
+        }
+        None => error,
+    }
 }
 
 /// The files that a server reads, or writes to, by their names.

@@ -159,7 +159,7 @@ impl Reloading {
 
     /// Which has its own time, whatever is wrong with some handler.
     fn renew_certificate(&self) -> Result<()> {
-        if let Some(tls) = server::tls(&self.plan.server)? {
+        if let Some(tls) = server::tls(&self.plan)? {
             self.server.replace_tls(tls);
         }
         Ok(())

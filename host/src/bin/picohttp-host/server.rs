@@ -1,53 +1,55 @@
 //! From a plan to a server that runs.
 
 use std::fs::read_to_string;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use picohttp_host::config::ServerPlan;
+use picohttp_host::config::{Plan, ServerPlan};
 use picohttp_host::{
     Cache, HttpServer, KeepAlive, RunningServer, StartError, Tenant, Timeouts, Tls,
 };
 use tracing::warn;
 
+use crate::plan;
 use crate::sockets::{Socket, cannot_listen};
 
 /// Starts the server of a plan, with the sockets that there are for it. Requests have ids
 /// that clients see if it is a file that says what is served. While handlers are still being
 /// loaded, operators are told that it is not ready.
 pub fn start(
-    plan: &ServerPlan,
+    plan: &Plan,
     tenants: Vec<Tenant>,
     cache: &Cache,
     (request_ids, loading): (bool, bool),
     (clients, operators): (Option<Socket>, Option<Socket>),
 ) -> Result<RunningServer> {
     let mut server = HttpServer::of_tenants(tenants)
-        .max_concurrent_requests(plan.max_concurrent_requests)
-        .max_queue(plan.max_queue)
-        .max_connections(plan.max_connections as usize)
-        .max_buffered(plan.max_buffered)
+        .max_concurrent_requests(plan.server.max_concurrent_requests)
+        .max_queue(plan.server.max_queue)
+        .max_connections(plan.server.max_connections as usize)
+        .max_buffered(plan.server.max_buffered)
         .timeouts(Timeouts {
-            head: plan.head_timeout,
-            body: plan.body_timeout,
-            write: plan.write_timeout,
+            head: plan.server.head_timeout,
+            body: plan.server.body_timeout,
+            write: plan.server.write_timeout,
             ..Timeouts::default()
         })
         .cache(cache)
         .request_ids(request_ids)
         .loading(loading);
-    if plan.keep_alive {
+    if plan.server.keep_alive {
         server = server.keep_alive(KeepAlive {
-            idle: plan.idle_timeout,
-            max_requests: plan.max_requests_per_connection,
+            idle: plan.server.idle_timeout,
+            max_requests: plan.server.max_requests_per_connection,
         });
     }
-    if let Some(log) = &plan.access_log {
+    if let Some(log) = &plan.server.access_log {
         server = server.access_log(log.clone());
     }
     if let Some(tls) = tls(plan)? {
         server = server.tls(tls);
     }
-    if let Some(address) = plan.admin_address {
+    if let Some(address) = plan.server.admin_address {
         let token = token(plan)?;
         if token.is_none() && !address.ip().is_loopback() {
             warn!(%address, "whoever can connect sees what operators see; set `admin_token_file` (--admin-token-file)");
@@ -66,9 +68,9 @@ pub fn start(
     };
     match server.start() {
         Ok(server) => Ok(server),
-        Err(StartError::Listen(error)) => Err(cannot_listen(&plan.addresses, &error)),
+        Err(StartError::Listen(error)) => Err(cannot_listen(&plan.server.addresses, &error)),
         Err(StartError::Admin(error)) => {
-            let address = plan.admin_address.map(|address| address.to_string());
+            let address = plan.server.admin_address.map(|address| address.to_string());
             bail!("cannot listen on {} for operators: {error}", address.unwrap_or_default())
         }
         Err(error) => Err(error.into()),
@@ -76,9 +78,12 @@ pub fn start(
 }
 
 /// The certificate and its key, if the plan has them.
-pub fn tls(plan: &ServerPlan) -> Result<Option<Tls>> {
-    let Some((certificate, key)) = &plan.tls else { return Ok(None) };
-    let tls = Tls::from_files(certificate, key)?;
+pub fn tls(plan: &Plan) -> Result<Option<Tls>> {
+    let Some((certificate, key)) = &plan.server.tls else { return Ok(None) };
+    let tls = Tls::from_files(certificate, key).map_err(|error| {
+        let is_key = error.file().is_some_and(|file| Path::new(file) == key);
+        plan::wrong(plan, if is_key { "tls_key" } else { "tls_cert" }, error)
+    })?;
     if tls.key_is_public() {
         warn!(key = %key.display(), "everybody may read the private key; chmod 600 it");
     }
@@ -86,12 +91,16 @@ pub fn tls(plan: &ServerPlan) -> Result<Option<Tls>> {
 }
 
 /// The word that operators must know, if there is one.
-pub fn token(plan: &ServerPlan) -> Result<Option<String>> {
-    let Some(file) = &plan.admin_token_file else { return Ok(None) };
+pub fn token(plan: &Plan) -> Result<Option<String>> {
+    let Some(file) = &plan.server.admin_token_file else { return Ok(None) };
+    read_token(file).map(Some).map_err(|error| plan::wrong(plan, "admin_token_file", error))
+}
+
+fn read_token(file: &Path) -> Result<String> {
     let text = read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     match text.trim() {
         "" => bail!("{} is empty; put a long random word into it", file.display()),
-        token => Ok(Some(token.to_owned())),
+        token => Ok(token.to_owned()),
     }
 }
 

@@ -76,6 +76,15 @@ fn every_key_is_read() {
 }
 
 #[test]
+fn what_only_serving_can_judge_has_its_place_in_the_plan() {
+    let folder = Folder::new("[server]\nkeep_alive = true\nuser = 'nobody'\n");
+    let plan = folder.plan();
+    let written: Vec<_> = plan.written.iter().map(|(key, it)| (*key, it.to_string())).collect();
+    let place = format!("{}:3:8: server.user", folder.path("picohttp.toml").display());
+    assert_eq!(written, [("user", place)]);
+}
+
+#[test]
 fn one_address_needs_no_list() {
     assert_eq!(server("addr = '[::]:0'").addresses, ["[::]:0".parse().unwrap()]);
     assert_eq!(

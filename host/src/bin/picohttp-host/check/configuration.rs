@@ -52,8 +52,8 @@ pub fn check(file: &Path, options: &Check) -> Result<Findings<Configuration>> {
         errors.extend(plan::has_tenants(file, &served).err().map(wrong_file));
     }
     let files = [
-        server::tls(&served.server).err(),
-        server::token(&served.server).err(),
+        server::tls(&served).err(),
+        server::token(&served).err(),
         confine::find_user(&served).err(),
         plan::refuse_writable(&served, options.allow_precompiled).err(),
     ];
@@ -73,11 +73,7 @@ pub fn check(file: &Path, options: &Check) -> Result<Findings<Configuration>> {
 }
 
 fn wrong_keys(errors: &config::Errors) -> Vec<Problem> {
-    let problems = errors.problems().iter().map(|problem| Problem {
-        place: place(&problem.position),
-        message: problem.message.clone(),
-        line: problem.to_string(),
-    });
+    let problems = errors.problems().iter().map(wrong_key);
     let more = (errors.more() > 0).then(|| {
         let message = format!("and {} more", errors.more());
         Problem { place: Place::default(), line: message.clone(), message }
@@ -85,7 +81,18 @@ fn wrong_keys(errors: &config::Errors) -> Vec<Problem> {
     problems.chain(more).collect()
 }
 
+fn wrong_key(problem: &config::Problem) -> Problem {
+    Problem {
+        place: place(&problem.position),
+        message: problem.message.clone(),
+        line: problem.to_string(),
+    }
+}
+
 fn wrong_file(error: anyhow::Error) -> Problem {
+    if let Some(problem) = error.downcast_ref() {
+        return wrong_key(problem);
+    }
     let message = format!("{error:#}");
     Problem { place: Place::default(), line: message.clone(), message }
 }

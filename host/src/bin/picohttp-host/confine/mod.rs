@@ -24,6 +24,7 @@ use rustix::process::{Resource, Rlimit, geteuid, setrlimit};
 use rustix::thread::{self, CapabilitySet, CapabilitySets, SecureComputingMode};
 use tracing::{debug, info, warn};
 
+use crate::plan;
 use files::Files;
 use reach::Reach;
 pub use user::User;
@@ -182,7 +183,8 @@ impl fmt::Display for Confinement {
 /// There is no such user, or it is root.
 pub fn find_user(plan: &Plan) -> Result<Option<User>> {
     let Some(name) = &plan.server.user else { return Ok(None) };
-    User::find(name).with_context(|| format!("cannot become {name}")).map(Some)
+    let user = User::find(name).with_context(|| format!("cannot become {name}"));
+    user.map(Some).map_err(|error| plan::wrong(plan, "user", error))
 }
 
 /// Becomes the plan's user, if it names one, while there is no other thread.
@@ -192,7 +194,8 @@ pub fn find_user(plan: &Plan) -> Result<Option<User>> {
 /// That cannot be done; or it could not read the configuration again.
 pub fn become_user(plan: &Plan) -> Result<Option<User>> {
     let Some(user) = find_user(plan)? else { return Ok(None) };
-    user.switch().with_context(|| format!("cannot become {}", user.name))?;
+    let switched = user.switch().with_context(|| format!("cannot become {}", user.name));
+    switched.map_err(|error| plan::wrong(plan, "user", error))?;
     for file in &plan.files {
         let readable = access(file, Access::READ_OK).is_ok();
         ensure!(readable, "{} may not read {}, and must at SIGHUP", user.name, file.display());
