@@ -79,7 +79,7 @@ impl Answer {
             Fault::Overloaded => "too busy to handle this request now\n".to_owned(),
             Fault::Unavailable => "what is served here is not ready\n".to_owned(),
             Fault::NoRoute => NOTHING_HERE.to_owned(),
-            Fault::Timeout | Fault::CpuTime => {
+            Fault::Timeout(_) | Fault::CpuTime(_) => {
                 format!("the handler took too long (request {id})\n")
             }
             Fault::BadResponse(_) => {

@@ -1,6 +1,7 @@
 //! How a request ended: the words that logs use, and the statuses that go with them.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::guest::quote;
 use crate::http1;
@@ -112,10 +113,10 @@ pub enum Fault {
     OutOfMemory(String),
     /// The handler's response is unusable because of this.
     BadResponse(String),
-    /// The handler was stopped at its deadline.
-    Timeout,
-    /// The handler was stopped after it had kept a processor busy for as long as it may.
-    CpuTime,
+    /// The handler was stopped at its deadline, after so long.
+    Timeout(Duration),
+    /// The handler was stopped after it had kept a processor busy for so long, as it may.
+    CpuTime(Duration),
     /// There was no room to run the handler.
     Overloaded,
     /// The handler is still being compiled, or could not be loaded.
@@ -132,7 +133,7 @@ impl Fault {
             Fault::Trap(_) => Reason::Trap,
             Fault::OutOfMemory(_) => Reason::OutOfMemory,
             Fault::BadResponse(_) => Reason::BadResponse,
-            Fault::Timeout | Fault::CpuTime => Reason::Timeout,
+            Fault::Timeout(_) | Fault::CpuTime(_) => Reason::Timeout,
             Fault::Overloaded => Reason::Overloaded,
             Fault::Unavailable => Reason::Unavailable,
             Fault::NoRoute => Reason::NoRoute,
@@ -144,7 +145,7 @@ impl Fault {
         match self {
             Fault::Error(_) | Fault::Trap(_) | Fault::OutOfMemory(_) => 500,
             Fault::BadResponse(_) => 502,
-            Fault::Timeout | Fault::CpuTime => 504,
+            Fault::Timeout(_) | Fault::CpuTime(_) => 504,
             Fault::Overloaded | Fault::Unavailable => 503,
             Fault::NoRoute => 404,
         }
@@ -158,8 +159,12 @@ impl fmt::Display for Fault {
             | Fault::Trap(message)
             | Fault::OutOfMemory(message)
             | Fault::BadResponse(message) => f.write_str(&quote(message, MAX_MESSAGE)),
-            Fault::Timeout => f.write_str("the handler did not answer in time"),
-            Fault::CpuTime => f.write_str("the handler took more CPU time than it may"),
+            Fault::Timeout(most) => {
+                write!(f, "the handler did not answer in time: timeout is {most:?}")
+            }
+            Fault::CpuTime(most) => {
+                write!(f, "the handler took more CPU time than it may: cpu_time is {most:?}")
+            }
             Fault::Overloaded => f.write_str("there was no room to run the handler"),
             Fault::Unavailable => f.write_str("the handler is not loaded"),
             Fault::NoRoute => f.write_str("nothing is served there"),

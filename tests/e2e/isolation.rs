@@ -159,7 +159,8 @@ fn an_engine_without_a_free_slot_is_overloaded() -> Result<()> {
         allocation: Some(Allocation::Pooling),
         ..EngineOptions::default()
     })?;
-    let sandbox = Sandbox { timeout: Duration::from_secs(3), ..Sandbox::default() };
+    let timeout = Duration::from_secs(3);
+    let sandbox = Sandbox { timeout, ..Sandbox::default() };
     let sleeper = load_into(&engine, "sleep_forever", sandbox)?;
     let other = load_into(&engine, "answer", Sandbox::default())?;
     thread::scope(|scope| {
@@ -168,7 +169,7 @@ fn an_engine_without_a_free_slot_is_overloaded() -> Result<()> {
             ends.find(|end| *end != Err(Fault::Overloaded))
         });
         eventually("the slot is taken", || get(&other, "/") == Err(Fault::Overloaded))?;
-        ensure!(sleeping.join().expect("a panic") == Some(Err(Fault::Timeout)));
+        ensure!(sleeping.join().expect("a panic") == Some(Err(Fault::Timeout(timeout))));
         ensure!(get(&other, "/").is_ok_and(|response| response.status == 200));
         Ok(())
     })

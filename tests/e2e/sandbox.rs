@@ -17,7 +17,7 @@ fn no_guest_is_stopped_before_its_deadline() -> Result<()> {
     for guest in ["spin", "spin_in_start", "sleep_forever"] {
         let guest = load(guest, Sandbox { timeout, ..Sandbox::default() })?;
         let began = Instant::now();
-        assert_eq!(get(&guest, "/"), Err(Fault::Timeout));
+        assert_eq!(get(&guest, "/"), Err(Fault::Timeout(timeout)));
         ensure!(began.elapsed() >= timeout, "{:?}", began.elapsed());
     }
     Ok(())
@@ -25,9 +25,9 @@ fn no_guest_is_stopped_before_its_deadline() -> Result<()> {
 
 #[test]
 fn time_on_a_processor_is_told_from_time_on_the_wall() -> Result<()> {
-    let cpu_time = Some(Duration::from_millis(50));
-    let sandbox = Sandbox { cpu_time, timeout: Duration::from_secs(100), ..Sandbox::default() };
-    assert_eq!(get(&load("spin", sandbox)?, "/"), Err(Fault::CpuTime));
+    let (most, timeout) = (Duration::from_millis(50), Duration::from_secs(100));
+    let sandbox = Sandbox { cpu_time: Some(most), timeout, ..Sandbox::default() };
+    assert_eq!(get(&load("spin", sandbox)?, "/"), Err(Fault::CpuTime(most)));
     Ok(())
 }
 
@@ -89,7 +89,7 @@ fn guests_of_many_parts_leave_places_for_others() -> Result<()> {
             assert_eq!(get(&healthy, "/")?.status, 200);
         }
         for thread in greedy {
-            assert_eq!(thread.join().expect("no panic"), Err(Fault::Timeout));
+            assert_eq!(thread.join().expect("no panic"), Err(Fault::Timeout(timeout)));
         }
         Ok(())
     })

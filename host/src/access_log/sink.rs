@@ -1,7 +1,7 @@
 //! Where a log goes.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Write, stderr};
+use std::io::{self, ErrorKind, Write, stderr, stdout};
 use std::os::unix::fs::OpenOptionsExt;
 
 use rustix::fs::OFlags;
@@ -16,6 +16,7 @@ pub(super) struct Sink<W = Target> {
 }
 
 pub(super) enum Target {
+    Stdout,
     Stderr,
     File(File),
 }
@@ -31,6 +32,7 @@ impl Sink {
     /// Opens it; a file at its end, for its owner and group.
     pub(super) fn open(target: &LogTarget) -> io::Result<Sink> {
         let target = match target {
+            LogTarget::Stdout => Target::Stdout,
             LogTarget::Stderr => Target::Stderr,
             LogTarget::File(path) => {
                 let mut options = OpenOptions::new();
@@ -79,6 +81,7 @@ impl<W: Write> Sink<W> {
 impl Write for Target {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
+            Target::Stdout => stdout().write(bytes),
             Target::Stderr => stderr().write(bytes),
             Target::File(file) => file.write(bytes),
         }

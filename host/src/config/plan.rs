@@ -126,6 +126,8 @@ pub struct AccessLog {
 /// Where a log goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogTarget {
+    /// To standard output.
+    Stdout,
     /// To standard error.
     Stderr,
     /// To the end of this file.

@@ -45,6 +45,7 @@ fn read_table(mut table: Table<'_>, problems: &mut Problems) -> ServerPlan {
     plan.admin_token_file = table.take("admin_token_file", problems, file).map(|it| it.value);
 
     let target = table.take("access_log", problems, |value| match value::string(value)?.as_str() {
+        "stdout" => Ok(LogTarget::Stdout),
         "stderr" => Ok(LogTarget::Stderr),
         _ => log_file(path(value)?),
     });

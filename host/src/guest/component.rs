@@ -214,7 +214,7 @@ impl Handler for Component {
             // An answer that was made without a file would be a lie: not found, for one.
             _ if state.incomplete => Err(Fault::Overloaded),
             Ok(answer) => accept(answer, self.plan.sandbox.max_response),
-            Err(error) => Err(fault::of(&error, &state.meter)),
+            Err(error) => Err(fault::of(&error, state)),
         }
     }
 }
@@ -226,7 +226,7 @@ fn accept(answer: Result<bindings::Response, String>, limit: usize) -> Result<Re
         Err(message) => message.len(),
     };
     if size > limit {
-        let message = format!("the response is {size} bytes and the limit is {limit}");
+        let message = format!("the response is {size} bytes and max_response_size is {limit}");
         return Err(Fault::BadResponse(message));
     }
     let bindings::Response { protocol, status, headers, data } = answer.map_err(Fault::Error)?;

@@ -7,8 +7,9 @@ use rustix::io::Errno;
 use wasmtime::{Error, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
+use super::Plan;
 use super::component::OutOfTime;
-use super::meter::Meter;
+use super::state::State;
 use crate::Fault;
 
 /// Longest account of a trap that is kept, in bytes: it names the guest's functions.
@@ -19,7 +20,8 @@ const MAX_MESSAGE: usize = 2 << 10;
 const COPIED_TOO_MUCH: &str = "fuel allocated for hostcalls has been exhausted";
 
 /// Why an instance could not be made or did not answer.
-pub(super) fn of(error: &Error, meter: &Meter) -> Fault {
+pub(super) fn of(error: &Error, state: &State) -> Fault {
+    let Plan { sandbox, .. } = state.plan.as_ref();
     if error.is::<PoolConcurrencyLimitError>() || is_exhausted(error) {
         return Fault::Overloaded;
     }
@@ -27,18 +29,21 @@ pub(super) fn of(error: &Error, meter: &Meter) -> Fault {
         return Fault::Trap(format!("exited with code {} instead of answering", exit.0));
     }
     if error.is::<OutOfTime>() {
-        return Fault::CpuTime;
+        return Fault::CpuTime(sandbox.cpu_time.unwrap_or_default());
     }
     match error.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => return Fault::Timeout,
+        Some(Trap::Interrupt) => return Fault::Timeout(sandbox.timeout),
         Some(Trap::StackOverflow) => return Fault::Trap("call stack exhausted".to_owned()),
         _ => {}
     }
     if is_response_too_large(error) {
-        return Fault::BadResponse("the response is too large to be copied".to_owned());
+        let limit = sandbox.max_response;
+        return Fault::BadResponse(format!(
+            "the response is too large to be copied, and max_response_size is {limit}"
+        ));
     }
-    if meter.refused() {
-        return Fault::OutOfMemory(message(error));
+    if let Some(refusal) = state.meter.refused() {
+        return Fault::OutOfMemory(format!("{refusal}: {}", message(error)));
     }
     Fault::Trap(message(error))
 }

@@ -36,15 +36,15 @@ impl Component {
         let mut store = self.store(&call);
         let instance = self.pre.instantiate(&mut store);
         let instantiate = began.elapsed();
-        let meter = &store.data().meter;
-        instance.map_err(|error| fault::of(&error, meter))?;
+        let state = store.data();
+        instance.map_err(|error| fault::of(&error, state))?;
         let parts = self.pre.instance_pre().component().resources_required();
         Ok(Footprint {
             instantiate,
             memories: parts.as_ref().map_or(0, |parts| parts.num_memories),
-            memory: meter.memory(),
+            memory: state.meter.memory(),
             tables: parts.as_ref().map_or(0, |parts| parts.num_tables),
-            table_elements: meter.elements(),
+            table_elements: state.meter.elements(),
         })
     }
 }

@@ -3,12 +3,14 @@
 //! `wasmtime`'s own limits are for each memory and table by itself; a guest made of
 //! many would multiply them.
 
+use std::fmt;
 use std::sync::Arc;
 
 use wasmtime::{ResourceLimiter, Result};
 
 use super::engine::{CORE_INSTANCES, MEMORIES, TABLE_ELEMENTS, TABLES};
 use crate::Origin;
+use crate::config::units::shown_size;
 
 /// The memory and table elements that one instance has, and may have.
 #[derive(Debug)]
@@ -18,12 +20,43 @@ pub(super) struct Meter {
     memory: usize,
     max_memory: usize,
     elements: usize,
-    refused: bool,
+    refused: Option<Refusal>,
+}
+
+/// Why an instance was refused memory, or elements of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// All its memories would have had more bytes than this in sum.
+    MaxMemory(usize),
+    /// All its tenant's instances would have had more memory than they may.
+    MaxMemoryTotal,
+    /// All its tables would have had more elements than [`TABLE_ELEMENTS`] in sum.
+    TableElements,
+    /// One memory or table would have been larger than it is declared to become.
+    Declared,
+    /// The system had no more.
+    System,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::MaxMemory(most) => {
+                write!(f, "refused more memory than max_memory, {}", shown_size(*most))
+            }
+            Refusal::MaxMemoryTotal => f.write_str("refused more than its max_memory_total"),
+            Refusal::TableElements => {
+                write!(f, "refused more than {TABLE_ELEMENTS} table elements")
+            }
+            Refusal::Declared => f.write_str("refused more than it declares"),
+            Refusal::System => f.write_str("refused memory by the system"),
+        }
+    }
 }
 
 impl Meter {
     pub(super) fn new(origin: Arc<Origin>, max_memory: usize) -> Meter {
-        Meter { origin, memory: 0, max_memory, elements: 0, refused: false }
+        Meter { origin, memory: 0, max_memory, elements: 0, refused: None }
     }
 
     /// How much memory the instance has, in bytes.
@@ -36,26 +69,28 @@ impl Meter {
         self.elements
     }
 
-    /// Whether the instance was refused memory. If it then dies, this is why.
-    pub(super) fn refused(&self) -> bool {
+    /// Why the instance was refused something at last, if it was. If it then dies, this is why.
+    pub(super) fn refused(&self) -> Option<Refusal> {
         self.refused
     }
 
-    /// What `total` becomes when one of its parts grows from `current` to `desired`, if
-    /// that part may and the total stays within `limit`. A part that has a maximum of its
-    /// own must not be counted beyond it: it will not grow.
-    fn grow(
-        &mut self,
-        total: usize,
-        limit: usize,
-        (current, desired, maximum): (usize, usize, Option<usize>),
-    ) -> Option<usize> {
-        let grown = desired.checked_sub(current).and_then(|more| total.checked_add(more));
-        let may_grow = maximum.is_none_or(|maximum| desired <= maximum);
-        let grown = grown.filter(|&grown| may_grow && grown <= limit);
-        self.refused |= grown.is_none();
-        grown
+    fn refuse(&mut self, why: Refusal) -> Result<bool> {
+        self.refused = Some(why);
+        Ok(false)
     }
+}
+
+/// What `total` becomes when one of its parts grows from `current` to `desired`, if the total
+/// stays within `limit`.
+fn grown(total: usize, limit: usize, current: usize, desired: usize) -> Option<usize> {
+    let more = desired.checked_sub(current)?;
+    total.checked_add(more).filter(|&grown| grown <= limit)
+}
+
+/// Whether a part may grow that has a maximum of its own. It must not be counted beyond it: it
+/// will not grow.
+fn is_declared(desired: usize, maximum: Option<usize>) -> bool {
+    maximum.is_none_or(|maximum| desired <= maximum)
 }
 
 impl Drop for Meter {
@@ -71,18 +106,21 @@ impl ResourceLimiter for Meter {
         desired: usize,
         maximum: Option<usize>,
     ) -> Result<bool> {
-        let grown = self.grow(self.memory, self.max_memory, (current, desired, maximum));
-        let Some(memory) = grown else { return Ok(false) };
-        let may_grow = self.origin.account.take_memory(memory.saturating_sub(self.memory));
-        if may_grow {
-            self.memory = memory;
+        let Some(memory) = grown(self.memory, self.max_memory, current, desired) else {
+            return self.refuse(Refusal::MaxMemory(self.max_memory));
+        };
+        if !is_declared(desired, maximum) {
+            return self.refuse(Refusal::Declared);
         }
-        self.refused |= !may_grow;
-        Ok(may_grow)
+        if !self.origin.account.take_memory(memory.saturating_sub(self.memory)) {
+            return self.refuse(Refusal::MaxMemoryTotal);
+        }
+        self.memory = memory;
+        Ok(true)
     }
 
     fn memory_grow_failed(&mut self, _: wasmtime::Error) -> Result<()> {
-        self.refused = true;
+        self.refused = Some(Refusal::System);
         Ok(())
     }
 
@@ -92,9 +130,14 @@ impl ResourceLimiter for Meter {
         desired: usize,
         maximum: Option<usize>,
     ) -> Result<bool> {
-        let grown = self.grow(self.elements, TABLE_ELEMENTS, (current, desired, maximum));
-        self.elements = grown.unwrap_or(self.elements);
-        Ok(grown.is_some())
+        let Some(elements) = grown(self.elements, TABLE_ELEMENTS, current, desired) else {
+            return self.refuse(Refusal::TableElements);
+        };
+        if !is_declared(desired, maximum) {
+            return self.refuse(Refusal::Declared);
+        }
+        self.elements = elements;
+        Ok(true)
     }
 
     fn instances(&self) -> usize {
@@ -123,9 +166,9 @@ mod tests {
         let mut meter = meter(100);
         assert!(meter.memory_growing(0, 60, None).unwrap());
         assert!(meter.memory_growing(0, 40, None).unwrap());
-        assert!(!meter.refused());
+        assert_eq!(meter.refused(), None);
         assert!(!meter.memory_growing(40, 41, None).unwrap());
-        assert!(meter.refused());
+        assert_eq!(meter.refused(), Some(Refusal::MaxMemory(100)));
         assert!(meter.memory_growing(40, 40, None).unwrap());
     }
 
@@ -136,6 +179,7 @@ mod tests {
         for _ in 0..100 {
             assert!(!meter.memory_growing(10, 11, Some(10)).unwrap());
         }
+        assert_eq!(meter.refused(), Some(Refusal::Declared));
         assert!(meter.memory_growing(0, 90, None).unwrap());
     }
 
@@ -147,7 +191,7 @@ mod tests {
         let mut other = Meter::new(Arc::clone(&origin), 80);
         assert!(one.memory_growing(0, 60, None).unwrap());
         assert!(!other.memory_growing(0, 60, None).unwrap());
-        assert!(other.refused());
+        assert_eq!(other.refused(), Some(Refusal::MaxMemoryTotal));
         drop(one);
         assert!(other.memory_growing(0, 60, None).unwrap());
         drop(other);
@@ -160,5 +204,6 @@ mod tests {
         assert!(meter.table_growing(0, TABLE_ELEMENTS - 1, None).unwrap());
         assert!(meter.table_growing(0, 1, None).unwrap());
         assert!(!meter.table_growing(1, usize::MAX, None).unwrap());
+        assert_eq!(meter.refused(), Some(Refusal::TableElements));
     }
 }

@@ -41,6 +41,14 @@ fn an_address_without_its_port() -> Result<()> {
 }
 
 #[test]
+fn what_only_persistent_connections_have_without_them() -> Result<()> {
+    for flag in ["--idle-timeout", "--max-requests-per-connection"] {
+        check(&["handler.wasm", flag, "5"], 2, &["not provided", "--keep-alive"])?;
+    }
+    Ok(())
+}
+
+#[test]
 fn an_access_log_that_cannot_be_opened() -> Result<()> {
     let hello = plugin("hello")?;
     let args = [&*hello.to_string_lossy(), "--port", "0", "--access-log", "/no/such/log"];

@@ -1,5 +1,6 @@
 //! What reaches the log.
 
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -36,6 +37,18 @@ fn a_guests_output_is_logged_line_by_line_under_its_name_and_request() -> Result
         assert!(line.contains("request="), "{line}");
     }
     Ok(())
+}
+
+#[test]
+fn standard_output_can_have_a_line_for_each_request() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("output");
+    let mut command = command();
+    command.arg(plugin("hello")?).args(["--access-log", "stdout"]).stdout(File::create(&path)?);
+    let host = Running::start(&mut command)?;
+    host.get("/hello")?;
+    let is_logged = |text: String| text.contains("\"GET /hello HTTP/1.0\" 200 ");
+    eventually("the line", || fs::read_to_string(&path).is_ok_and(is_logged))
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub enum End {
 
 /// A guest that does not end by itself.
 pub const fn timeout(guest: &'static str, ask: &'static str) -> Row {
-    let log = "the handler did not answer in time";
+    let log = "timeout is 30ms";
     Row { guest, ask, settings: "timeout = '30ms'", end: End::Timeout, log, runs: RUNS }
 }
 
@@ -47,7 +47,7 @@ pub const fn trap(guest: &'static str, ask: &'static str, log: &'static str) -> 
 
 /// A guest that dies of too little memory.
 pub const fn out_of_memory(guest: &'static str) -> Row {
-    Row { guest, ask: "GET /", settings: "", end: End::OutOfMemory, log: "in ", runs: RUNS }
+    Row { guest, ask: "GET /", settings: "", end: End::OutOfMemory, log: "refused ", runs: RUNS }
 }
 
 /// A guest whose response is not sent, and why not.

@@ -8,6 +8,9 @@ const MUCH_MEMORY: &str = "max_memory = '64MiB'";
 /// The same, for those who do not end.
 const MUCH_MEMORY_FOR_EVER: &str = "max_memory = '64MiB'\ntimeout = '30ms'";
 
+/// What the log says of an answer that is too large to be copied.
+const TOO_LARGE: &str = "too large to be copied, and max_response_size is 1048576";
+
 /// So little output for a request that what becomes of each is in the log, too.
 const SHORT: &str = "log_quota = 0\nmax_output = '2KiB'";
 const SHORT_FOR_EVER: &str = "log_quota = 0\nmax_output = '2KiB'\ntimeout = '30ms'";
@@ -84,14 +87,14 @@ pub const ROWS: &[Row] = &[
     trap("dropped_handle", "GET /", "unknown handle index"),
     // Answers with more than it may.
     bad_response("huge_body", "GET /1048577", "1048577 bytes"),
-    bad_response("huge_body", "GET /62914560", "too large to be copied").with("max_memory = '128MiB'").seldom(),
+    bad_response("huge_body", "GET /62914560", TOO_LARGE).with("max_memory = '128MiB'").seldom(),
     bad_response("huge_error", "GET /1048577", "1048577 bytes"),
-    bad_response("huge_error", "GET /62914560", "too large to be copied").with("max_memory = '128MiB'").seldom(),
-    bad_response("long_protocol", "GET /", "too large to be copied").with(MUCH_MEMORY).seldom(),
-    bad_response("aliased_body", "GET /", "too large to be copied"),
-    bad_response("aliased_headers", "GET /", "too large to be copied"),
-    bad_response("empty_headers", "GET /", "too large to be copied"),
-    bad_response("many_headers", "GET /200000", "too large to be copied").seldom(),
+    bad_response("huge_error", "GET /62914560", TOO_LARGE).with("max_memory = '128MiB'").seldom(),
+    bad_response("long_protocol", "GET /", TOO_LARGE).with(MUCH_MEMORY).seldom(),
+    bad_response("aliased_body", "GET /", TOO_LARGE),
+    bad_response("aliased_headers", "GET /", TOO_LARGE),
+    bad_response("empty_headers", "GET /", TOO_LARGE),
+    bad_response("many_headers", "GET /200000", TOO_LARGE).seldom(),
     bad_response("many_headers", "GET /20000", "over 64 KiB").seldom(),
     // Answers with what would be no answer, or another one.
     bad_response("any_status", "GET /0", "status 0"),

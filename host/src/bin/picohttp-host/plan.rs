@@ -144,6 +144,7 @@ fn confine(options: &Serve) -> Confine {
 
 fn access_log(options: &Serve) -> Option<AccessLog> {
     let target = match options.access_log.clone()? {
+        path if path.as_os_str() == "stdout" => LogTarget::Stdout,
         path if path.as_os_str() == "stderr" => LogTarget::Stderr,
         path => LogTarget::File(path),
     };
@@ -216,7 +217,7 @@ fn named_by(server: &ServerPlan) -> Vec<&Path> {
     let log = server.access_log.as_ref().map(|log| &log.target);
     let log = log.and_then(|target| match target {
         LogTarget::File(path) => Some(path),
-        LogTarget::Stderr => None,
+        LogTarget::Stdout | LogTarget::Stderr => None,
     });
     let tls = server.tls.iter().flat_map(|(certificate, key)| [certificate, key]);
     tls.chain(&server.admin_token_file).chain(log).map(PathBuf::as_path).collect()

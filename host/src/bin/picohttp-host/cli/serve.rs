@@ -86,7 +86,7 @@ pub struct Serve {
           value_hint = ValueHint::FilePath)]
     pub admin_token_file: Option<PathBuf>,
 
-    /// Log each request to this file, or to `stderr`; SIGHUP opens the file again
+    /// Log each request to this file, or to `stdout` or `stderr`; SIGHUP opens the file again
     #[arg(long, value_name = "FILE", help_heading = "Watching", value_hint = ValueHint::FilePath)]
     pub access_log: Option<PathBuf>,
 
@@ -141,12 +141,12 @@ pub struct Serve {
 
     /// With --keep-alive: how long a connection may be idle between requests
     #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = duration,
-          help_heading = "Limits")]
+          requires = "keep_alive", help_heading = "Limits")]
     pub idle_timeout: Duration,
 
     /// With --keep-alive: how many requests a connection may have
     #[arg(long, value_name = "COUNT", default_value_t = 10_000, help_heading = "Limits",
-          value_parser = clap::value_parser!(u32).range(1..))]
+          requires = "keep_alive", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_requests_per_connection: u32,
 
     #[command(flatten)]
