@@ -1,11 +1,13 @@
 //! Builds a handler from a folder with a `Cargo.toml`.
 
 use std::fmt;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use serde::Deserialize;
+use toml::de::DeTable;
 
 /// The target that makes components.
 const TARGET: &str = "wasm32-wasip2";
@@ -16,6 +18,8 @@ const TARGET: &str = "wasm32-wasip2";
 pub enum BuildError {
     /// There is no `Cargo.toml` in this folder.
     NoManifest(PathBuf),
+    /// The `Cargo.toml` in this folder is a workspace's, and no package's.
+    Workspace(PathBuf),
     /// `cargo` could not be run.
     Cargo(io::Error),
     /// The build failed; the compiler has said why on standard error.
@@ -33,6 +37,11 @@ impl fmt::Display for BuildError {
                 f,
                 "{0} has no Cargo.toml; a handler is a component (a .wasm file), or a folder with \
                  a Cargo.toml to build one from. To serve its files: --dir {0}::/",
+                folder.display()
+            ),
+            BuildError::Workspace(folder) => write!(
+                f,
+                "{} is a workspace; serve the folder of one of its packages",
                 folder.display()
             ),
             BuildError::Cargo(error) => {
@@ -84,6 +93,9 @@ pub fn build(folder: &Path) -> Result<PathBuf, BuildError> {
     let manifest = folder.join("Cargo.toml");
     let manifest =
         manifest.canonicalize().map_err(|_| BuildError::NoManifest(folder.to_owned()))?;
+    if is_workspace_only(&manifest) {
+        return Err(BuildError::Workspace(folder.to_owned()));
+    }
     let output = Command::new("cargo")
         .args(["build", "--release", "--target", TARGET])
         .arg("--message-format=json-render-diagnostics")
@@ -117,4 +129,14 @@ pub fn build(folder: &Path) -> Result<PathBuf, BuildError> {
             Err(BuildError::ManyComponents(folder.to_owned(), components))
         }
     }
+}
+
+/// Whether there is no package in a manifest. What cannot be read is for cargo to tell.
+fn is_workspace_only(manifest: &Path) -> bool {
+    let text = fs::read_to_string(manifest).unwrap_or_default();
+    let table = DeTable::parse(&text);
+    table.is_ok_and(|table| {
+        let has = |key| table.get_ref().contains_key(key);
+        has("workspace") && !has("package")
+    })
 }

@@ -132,6 +132,14 @@ fn a_folder_without_a_manifest() -> Result<()> {
 }
 
 #[test]
+fn a_workspace_in_the_place_of_a_package() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    fs::write(folder.path().join("Cargo.toml"), "[workspace]\nmembers = ['a', 'b']\n")?;
+    let says = ["is a workspace; serve the folder of one of its packages"];
+    check(&[&folder.path().to_string_lossy()], 1, &says)
+}
+
+#[test]
 fn a_folder_that_does_not_build() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let manifest = "[package]\nname = 'broken'\n[lib]\npath = 'lib.rs'\ncrate-type = ['cdylib']\n";

@@ -46,7 +46,7 @@ pub fn template(name: &str, sdk: Option<&Path>) -> Result<Template> {
         "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
          [lib]\ncrate-type = [\"cdylib\"]\n\n\
          [dependencies]\npicohttp = {{ path = {sdk:?} }}\n\n\
-         [profile.release]\nlto = true\nstrip = \"symbols\"\n\n\
+         [profile.release]\nlto = true\nstrip = \"debuginfo\"\n\n\
          # No part of a workspace that this folder may be in.\n[workspace]\n"
     );
     let files = vec![
