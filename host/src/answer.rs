@@ -5,9 +5,6 @@ use crate::http1::{self, CloseReason, Error, Unsendable};
 use crate::request_id;
 use crate::{Fault, Reason, RequestId, Response};
 
-/// What is said where nothing is served.
-const NOTHING_HERE: &str = "nothing is served here\n";
-
 /// An answer, ready to be sent.
 pub(crate) struct Answer {
     /// Its status.
@@ -78,7 +75,7 @@ impl Answer {
             Fault::Error(message) => format!("{message}\n"),
             Fault::Overloaded => "too busy to handle this request now\n".to_owned(),
             Fault::Unavailable => "what is served here is not ready\n".to_owned(),
-            Fault::NoRoute => NOTHING_HERE.to_owned(),
+            Fault::NoRoute => "nothing is served here\n".to_owned(),
             Fault::Timeout(_) | Fault::CpuTime(_) => {
                 format!("the handler took too long (request {id})\n")
             }
@@ -96,12 +93,6 @@ impl Answer {
     pub(crate) fn refusal(error: Error, head_only: bool) -> Answer {
         let close = Some(CloseReason::Unreadable);
         Answer::text(error.status(), error.into(), format!("{error}\n"), head_only, close)
-    }
-
-    /// What is said to a request for which there is nothing, and whose body is not wanted.
-    pub(crate) fn no_route(head_only: bool) -> Answer {
-        let close = Some(CloseReason::NoRoute);
-        Answer::text(404, Reason::NoRoute, NOTHING_HERE.to_owned(), head_only, close)
     }
 
     /// What is said to a client that speaks plain HTTP where TLS is spoken.

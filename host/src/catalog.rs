@@ -15,7 +15,7 @@ use crate::http1::{self, Head};
 use crate::metrics::{Metrics, RouteTally, Series, TenantTally};
 use crate::normal_form;
 use crate::route_tree::{PathError, RouteTree};
-use crate::tenant::Bounds;
+use crate::tenant::Totals;
 use crate::{Handler, Quota, Route, Tenant};
 
 /// All tenants of a server and their endpoints.
@@ -29,7 +29,7 @@ pub(crate) struct Catalog {
 pub(crate) struct Served {
     pub(crate) account: Arc<Account>,
     pub(crate) lane: Arc<Lane>,
-    pub(crate) bounds: Bounds,
+    pub(crate) totals: Totals,
     pub(crate) hosts: Vec<String>,
     pub(crate) tally: Arc<TenantTally>,
     pub(crate) endpoints: Vec<Arc<Endpoint>>,
@@ -158,12 +158,12 @@ impl Catalog {
         Ok(())
     }
 
-    /// Lets the catalog's bounds be those that count, now that it is served, and its
+    /// Lets the catalog's totals be those that count, now that it is served, and its
     /// tenants have journals if they are to.
     pub(crate) fn settle(&self, journals: bool) {
         let alone = self.tenants.len() == 1;
         for served in &self.tenants {
-            let Bounds { quota, max_memory, log_rate } = served.bounds;
+            let Totals { quota, max_memory, log_rate } = served.totals;
             served.account.set_bounds(max_memory, log_rate, alone);
             served.lane.set_quota(quota);
             if journals {
@@ -209,14 +209,14 @@ impl Served {
             Some(before) => Arc::clone(&before.account),
             None => Arc::new(Account::new(&tenant.name)),
         };
-        let Tenant { name, hosts, bounds, routes } = tenant;
+        let Tenant { name, hosts, totals, routes } = tenant;
         let lane = match before {
             Some(before) => Arc::clone(&before.lane),
-            None => Arc::new(admission.of_tenant(root_lane, bounds.quota, Arc::clone(&account))),
+            None => Arc::new(admission.of_tenant(root_lane, totals.quota, Arc::clone(&account))),
         };
         let tally = series.tenant(&name, before.map(|before| &before.tally));
         let (endpoints, paths) = (Vec::with_capacity(routes.len()), RouteTree::default());
-        let mut served = Served { account, lane, bounds, hosts, tally, endpoints, paths };
+        let mut served = Served { account, lane, totals, hosts, tally, endpoints, paths };
         let before: HashMap<&str, &Arc<Endpoint>> = before
             .into_iter()
             .flat_map(|before| &before.endpoints)

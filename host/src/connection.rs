@@ -10,6 +10,7 @@ use rustix::io::ioctl_fionread;
 
 use crate::RequestId;
 use crate::catalog::Endpoint;
+use crate::deadline::after;
 use crate::exchange::Handled;
 use crate::http1::{self, CloseReason, Message, Receiver};
 use crate::load::{Held, Share};
@@ -260,14 +261,8 @@ impl Connection {
         }
     }
 
-    /// Whether the request asks for a head alone, as far as can be told of one that was
-    /// not read.
+    /// Whether the request asks for a head alone.
     pub(crate) fn head_only(&self) -> bool {
-        self.input.trim_ascii_start().starts_with(b"HEAD ")
+        http1::asks_for_head(&self.input)
     }
-}
-
-/// `base` after `more`, or as far as the clock goes.
-pub(crate) fn after(base: Instant, more: Duration) -> Instant {
-    base.checked_add(more).unwrap_or_else(|| base + Duration::from_secs(1 << 30))
 }

@@ -9,9 +9,9 @@
 //! least: who asks for little makes nobody else's share small. And when nobody has asked for
 //! anything for a while, nobody is ahead any more.
 
-use std::num::NonZero;
-use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::processors::processors;
 
 /// How many halves of the average are still no more than a share: tenants that do the same do
 /// not cost quite the same.
@@ -59,7 +59,7 @@ impl Share {
 
 impl Default for Clock {
     fn default() -> Self {
-        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let processors = processors();
         Clock::new(u32::try_from(processors).unwrap_or(u32::MAX))
     }
 }

@@ -47,6 +47,8 @@ pub fn answer_in_memory(
     args: &[String],
     origin: &Arc<Origin>,
 ) -> Answered {
+    let head_only = http1::asks_for_head(&request);
+    let refused = |error| answered(Answer::refusal(error, head_only), None, Cost::default());
     let received = Receiver::default().receive(&mut request, limits, |_| Ok(*limits));
     let message = match received {
         Ok(Received::Message(message)) => message,
@@ -75,10 +77,6 @@ pub fn answer_in_memory(
     let cost = call.cost.get();
     let (answer, fault) = Answer::of(response, asked);
     answered(answer, fault, cost)
-}
-
-fn refused(error: Error) -> Answered {
-    answered(Answer::refusal(error, false), None, Cost::default())
 }
 
 fn answered(answer: Answer, fault: Option<Fault>, cost: Cost) -> Answered {

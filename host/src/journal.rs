@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::RequestId;
 use crate::access_log::{Facts, Figures, Time};
+use crate::text::cut;
 
 /// How many of each are kept.
 const ENTRIES: usize = 100;
@@ -75,10 +76,10 @@ impl Journal {
     ) {
         let entry = Output {
             time: Time::now(),
-            route: cut(route).to_owned(),
+            route: cut(route, MAX_TEXT).to_owned(),
             request,
             stream,
-            text: cut(line).to_owned(),
+            text: cut(line, MAX_TEXT).to_owned(),
         };
         let mut output = lock(&self.output);
         if output.len() >= ENTRIES {
@@ -100,11 +101,7 @@ fn lock<T>(entries: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn set(text: &mut String, value: &str) {
     text.clear();
-    text.push_str(cut(value));
-}
-
-fn cut(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or(text)
+    text.push_str(cut(value, MAX_TEXT));
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::guest::quote;
 use crate::http1;
+use crate::text::quote;
 
 /// How much of a handler's message reaches the log, in bytes.
 const MAX_MESSAGE: usize = 2 << 10;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::access_log::Log;
 use crate::admin::Admin;
-use crate::connection::after;
+use crate::deadline::after;
 use crate::workers::Workers;
 use crate::{CatalogError, Tenant, Tls};
 

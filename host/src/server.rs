@@ -9,7 +9,7 @@ use crate::admin::Admin;
 use crate::config::AccessLog;
 use crate::listener::Listener;
 use crate::metrics::Metrics;
-use crate::service::{Bounds, Records, Service};
+use crate::service::{MAX_CONCURRENT_REQUESTS, MAX_QUEUE, Records, Service, Settings};
 use crate::workers::Workers;
 use crate::{
     BoundSocket, Cache, Handler, KeepAlive, Quota, Route, RunningServer, StartError, Tenant,
@@ -43,7 +43,7 @@ pub struct HttpServer {
     addresses: Vec<SocketAddr>,
     socket: Option<BoundSocket>,
     listener: Option<TcpListener>,
-    bounds: Bounds,
+    settings: Settings,
     tls: Option<Tls>,
     threads: bool,
     max_concurrent_requests: usize,
@@ -59,12 +59,7 @@ pub struct HttpServer {
 impl HttpServer {
     /// A server for one handler, on 127.0.0.1:8080 unless told otherwise.
     pub fn new(handler: impl Handler) -> HttpServer {
-        HttpServer::of_route(Route::new("/...", handler))
-    }
-
-    /// A server for one route, whatever the host.
-    pub fn of_route(route: Route) -> HttpServer {
-        HttpServer::of_tenants([Tenant::new("default").route(route)])
+        HttpServer::of_tenants([Tenant::new("default").route(Route::new("/...", handler))])
     }
 
     /// A server for many, on 127.0.0.1:8080 unless told otherwise.
@@ -74,11 +69,11 @@ impl HttpServer {
             addresses: Vec::new(),
             socket: None,
             listener: None,
-            bounds: Bounds::default(),
+            settings: Settings::default(),
             tls: None,
             threads: true,
-            max_concurrent_requests: 64,
-            max_queue: 1024,
+            max_concurrent_requests: MAX_CONCURRENT_REQUESTS,
+            max_queue: MAX_QUEUE,
             admin: None,
             admin_socket: None,
             admin_listener: None,
@@ -147,7 +142,7 @@ impl HttpServer {
     /// How many connections there may be; 20 000 unless told otherwise. Those over it are
     /// closed as they come.
     pub fn max_connections(mut self, count: usize) -> HttpServer {
-        self.bounds.max_connections = count.max(1);
+        self.settings.max_connections = count.max(1);
         self
     }
 
@@ -155,26 +150,26 @@ impl HttpServer {
     /// 512 MiB unless told otherwise. Bodies that come when there are more are answered
     /// with 503.
     pub fn max_buffered(mut self, bytes: usize) -> HttpServer {
-        self.bounds.max_buffered = bytes;
+        self.settings.max_buffered = bytes;
         self
     }
 
     /// The sizes that a request may have.
     pub fn limits(mut self, limits: http1::Limits) -> HttpServer {
-        self.bounds.limits = limits;
+        self.settings.limits = limits;
         self
     }
 
     /// How long each stage of a connection may last.
     pub fn timeouts(mut self, timeouts: Timeouts) -> HttpServer {
-        self.bounds.timeouts = timeouts;
+        self.settings.timeouts = timeouts;
         self
     }
 
     /// Lets connections of HTTP/1.1 clients persist over several requests. Without it, which
     /// is the default, every connection is closed after one.
     pub fn keep_alive(mut self, keep_alive: KeepAlive) -> HttpServer {
-        self.bounds.keep_alive = Some(keep_alive);
+        self.settings.keep_alive = Some(keep_alive);
         self
     }
 
@@ -188,7 +183,7 @@ impl HttpServer {
     /// `X-Request-Id`; not unless told otherwise. A client's own id is kept if it is one
     /// plain word.
     pub fn request_ids(mut self, request_ids: bool) -> HttpServer {
-        self.bounds.request_ids = request_ids;
+        self.settings.request_ids = request_ids;
         self
     }
 
@@ -254,8 +249,8 @@ impl HttpServer {
                 .map_err(StartError::AccessLog)?,
             journals: self.admin.is_some(),
         };
-        let service =
-            Service::new(self.tenants, self.bounds, quota, records).map_err(StartError::Catalog)?;
+        let service = Service::new(self.tenants, self.settings, quota, records)
+            .map_err(StartError::Catalog)?;
         service.loading.store(self.loading, Ordering::Relaxed);
         let service = Arc::new(service);
         let listen = |(address, token)| match (self.admin_listener, self.admin_socket) {

@@ -1,4 +1,4 @@
-//! What every request of a server has in common.
+//! The service: the state that all request threads share, and the settings it was started with.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +14,18 @@ use crate::load::{Held, Load, UNCOUNTED};
 use crate::metrics::Metrics;
 use crate::record::Record;
 use crate::{Fault, Quota, RequestId, Tenant};
+
+/// How many connections there may be, unless told otherwise.
+pub(crate) const MAX_CONNECTIONS: u32 = 20_000;
+
+/// How many bytes of requests and responses they may hold in sum, unless told otherwise.
+pub(crate) const MAX_BUFFERED: usize = 512 << 20;
+
+/// How many requests may run at once, unless told otherwise.
+pub(crate) const MAX_CONCURRENT_REQUESTS: usize = 64;
+
+/// How many requests may wait, unless told otherwise.
+pub(crate) const MAX_QUEUE: usize = 1024;
 
 /// The deadlines of a connection. Each counts from when its stage began: one byte now
 /// and then keeps nothing alive. Only bodies and responses get more time as they move, and
@@ -64,9 +76,9 @@ impl Default for KeepAlive {
     }
 }
 
-/// What connections may ask of a server.
+/// How a server is set up.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
+pub(crate) struct Settings {
     /// The sizes of a request.
     pub(crate) limits: http1::Limits,
     /// How long each stage may last.
@@ -81,14 +93,14 @@ pub(crate) struct Bounds {
     pub(crate) request_ids: bool,
 }
 
-impl Default for Bounds {
+impl Default for Settings {
     fn default() -> Self {
-        Bounds {
+        Settings {
             limits: http1::Limits::default(),
             timeouts: Timeouts::default(),
             keep_alive: None,
-            max_connections: 20_000,
-            max_buffered: 512 << 20,
+            max_connections: MAX_CONNECTIONS as usize,
+            max_buffered: MAX_BUFFERED,
             request_ids: false,
         }
     }
@@ -103,10 +115,10 @@ pub(crate) struct Records {
     pub(crate) journals: bool,
 }
 
-/// The catalog and the bounds that all request threads share.
+/// What all request threads share.
 pub(crate) struct Service {
     pub(crate) catalog: ArcSwap<Catalog>,
-    pub(crate) bounds: Bounds,
+    pub(crate) settings: Settings,
     pub(crate) admission: Arc<Admission>,
     /// What all tenants together may have.
     pub(crate) quota: Quota,
@@ -129,7 +141,7 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn new(
         tenants: Vec<Tenant>,
-        bounds: Bounds,
+        settings: Settings,
         quota: Quota,
         records: Records,
     ) -> Result<Service, CatalogError> {
@@ -143,7 +155,7 @@ impl Service {
         catalog.settle(journals);
         Ok(Service {
             catalog: ArcSwap::from_pointee(catalog),
-            bounds,
+            settings,
             admission,
             quota,
             root_lane,
@@ -177,7 +189,7 @@ impl Service {
 
     /// The limits of a request, given its endpoint once that is known.
     pub(crate) fn limits(&self, endpoint: Option<&Endpoint>) -> http1::Limits {
-        let mut limits = self.bounds.limits;
+        let mut limits = self.settings.limits;
         if let Some(bytes) = endpoint.and_then(|endpoint| endpoint.max_body_size) {
             limits.body_bytes = bytes;
         }
@@ -202,7 +214,7 @@ impl Service {
 
     /// Whether anybody is told what the heads of requests say that are not handled.
     pub(crate) fn records_heads(&self) -> bool {
-        self.access_log.is_some() || self.journals || self.bounds.request_ids
+        self.access_log.is_some() || self.journals || self.settings.request_ids
     }
 
     pub(crate) fn next_id(&self) -> RequestId {
@@ -218,12 +230,12 @@ impl Service {
 
     /// Whether there are as many connections as there may be.
     pub(crate) fn is_full(&self) -> bool {
-        self.load.connections() >= self.bounds.max_connections
+        self.load.connections() >= self.settings.max_connections
     }
 
     /// Whether all connections may hold what they do, and those for an endpoint.
     pub(crate) fn is_within_buffers(&self, endpoint: Option<&Endpoint>) -> bool {
-        let free = self.bounds.max_buffered.checked_sub(self.load.bytes());
+        let free = self.settings.max_buffered.checked_sub(self.load.bytes());
         free.is_some_and(|free| endpoint.is_none_or(|it| it.origin.account.may_buffer(free)))
     }
 
@@ -249,7 +261,7 @@ impl Service {
     /// Why a connection on which `answered` requests went before must be closed after
     /// this one, if it must.
     pub(crate) fn close_reason(&self, head: &Head<'_>, answered: u32) -> Option<CloseReason> {
-        let Some(keep_alive) = self.bounds.keep_alive else {
+        let Some(keep_alive) = self.settings.keep_alive else {
             return Some(CloseReason::OneRequest);
         };
         if self.stopping.load(Ordering::Relaxed) {

@@ -27,13 +27,13 @@ use crate::{Handler, Rate};
 pub struct Tenant {
     pub(crate) name: String,
     pub(crate) hosts: Vec<String>,
-    pub(crate) bounds: Bounds,
+    pub(crate) totals: Totals,
     pub(crate) routes: Vec<Route>,
 }
 
 /// What all routes of a tenant may have together.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Bounds {
+pub(crate) struct Totals {
     pub(crate) quota: Quota,
     pub(crate) max_memory: Option<usize>,
     pub(crate) log_rate: Option<usize>,
@@ -76,7 +76,7 @@ impl Tenant {
         Tenant {
             name: name.into(),
             hosts: Vec::new(),
-            bounds: Bounds::default(),
+            totals: Totals::default(),
             routes: Vec::new(),
         }
     }
@@ -91,21 +91,21 @@ impl Tenant {
 
     /// What all routes of the tenant may have together.
     pub fn quota(mut self, quota: Quota) -> Tenant {
-        self.bounds.quota = quota;
+        self.totals.quota = quota;
         self
     }
 
     /// How much memory all live instances of the tenant may have together, in bytes;
     /// without a bound unless told otherwise.
     pub fn max_memory(mut self, bytes: usize) -> Tenant {
-        self.bounds.max_memory = Some(bytes);
+        self.totals.max_memory = Some(bytes);
         self
     }
 
     /// How much of what the tenant's handlers write reaches the log, in bytes a second;
     /// all of it unless told otherwise.
     pub fn log_rate(mut self, bytes: usize) -> Tenant {
-        self.bounds.log_rate = Some(bytes);
+        self.totals.log_rate = Some(bytes);
         self
     }
 

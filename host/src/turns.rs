@@ -8,13 +8,13 @@
 //! handlers are quick, and no client waits for long while some are slow.
 
 use std::cell::RefCell;
-use std::num::NonZero;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use rustix::thread::{Pid, gettid};
+
+use crate::processors::processors;
 
 /// How often threads are looked at. A handler that is running at two looks in a row, so
 /// for one to two times as long, costs its thread the turn. Were that as short as common
@@ -60,7 +60,7 @@ struct Free {
 impl Turns {
     /// As many turns as processors, for so many threads.
     pub(crate) fn new(threads: usize) -> Turns {
-        let turns = thread::available_parallelism().map_or(1, NonZero::get);
+        let turns = processors();
         Turns {
             seats: (0..threads).map(|_| AtomicU64::new(WITHOUT_TURN)).collect(),
             threads: (0..threads).map(|_| AtomicI32::default()).collect(),

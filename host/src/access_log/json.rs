@@ -7,6 +7,7 @@ use serde_json::ser::{Formatter, Serializer};
 
 use super::words::{MAX_TARGET, MAX_WORD, is_plain, write_address, write_number};
 use super::{Facts, Figures};
+use crate::text::cut;
 
 /// Appends the line of a request, without its end; what is not known is not in it.
 pub(super) fn write(line: &mut Vec<u8>, facts: &Facts<'_>) {
@@ -65,7 +66,7 @@ fn write_known(line: &mut Vec<u8>, before: &str, word: Option<&str>) {
 
 fn write_word(line: &mut Vec<u8>, before: &str, word: &str, max: usize) {
     line.extend_from_slice(before.as_bytes());
-    let word = word.get(..word.floor_char_boundary(max)).unwrap_or(word);
+    let word = cut(word, max);
     if is_plain(word.as_bytes()) {
         line.push(b'"');
         line.extend_from_slice(word.as_bytes());

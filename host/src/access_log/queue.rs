@@ -3,11 +3,12 @@
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tracing::warn;
 
 use super::sink::{Lost, Sink};
+use crate::rate::Seldom;
 
 /// How many bytes of lines may wait.
 const ROOM: usize = 4 << 20;
@@ -29,7 +30,7 @@ pub(super) struct Queue {
     /// The writer has ended.
     done: Condvar,
     dropped: AtomicU64,
-    warned: Mutex<Option<Instant>>,
+    warned: Seldom,
 }
 
 #[derive(Default)]
@@ -126,10 +127,7 @@ impl Queue {
 
     fn drop_lines(&self, count: u64, why: &str) {
         self.dropped.fetch_add(count, Ordering::Relaxed);
-        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        if warned.is_none_or(|at| at.elapsed() >= WARN) {
-            *warned = Some(Instant::now());
-            drop(warned);
+        if self.warned.may(WARN) {
             let dropped = self.dropped();
             warn!(dropped, "lines of the access log are dropped: {why}");
         }

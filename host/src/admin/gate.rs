@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::http1::{self, Head};
 use crate::normal_form;
+use crate::text::hex;
 
 type Digest = [u8; 32];
 
@@ -111,8 +112,7 @@ impl Cookie {
             .chain_update(token)
             .finalize()
             .into();
-        let value = value.map(|byte| format!("{byte:02x}")).concat();
-        Cookie { name: format!("{COOKIE}{}", address.port()), value }
+        Cookie { name: format!("{COOKIE}{}", address.port()), value: hex(value) }
     }
 
     fn header(&self) -> String {

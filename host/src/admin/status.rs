@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -17,6 +16,7 @@ use crate::admission::Lane;
 use crate::catalog::{Endpoint, Served};
 use crate::cpu_time::process_clock;
 use crate::metrics::{BOUNDS, ByReason, Metrics, Times, Window};
+use crate::processors::processors;
 use crate::service::Service;
 
 /// Counts by a word.
@@ -132,7 +132,7 @@ struct Route {
 impl Status {
     /// With the routes of all tenants, or only of one.
     pub(super) fn of(admin: &AdminService, routes_of: Option<&[u8]>, now: Instant) -> Status {
-        let Service { metrics, load, bounds, .. } = admin.service.as_ref();
+        let Service { metrics, load, settings, .. } = admin.service.as_ref();
         let (started, since) = metrics.started;
         let (done, failed) = metrics.reloads.counts();
         let log = admin.service.access_log.as_ref();
@@ -150,14 +150,14 @@ impl Status {
             uptime: now.saturating_duration_since(since).as_secs_f64(),
             ready: admin.service.unready().is_none(),
             address: admin.served_at.to_string(),
-            processors: thread::available_parallelism().map_or(1, usize::from),
+            processors: processors(),
             resident_bytes: resident_bytes(),
             cpu_seconds: process_clock().as_secs_f64(),
             connections: Connections {
                 open: load.connections(),
-                max: bounds.max_connections,
+                max: settings.max_connections,
                 buffered_bytes: load.bytes(),
-                max_buffered_bytes: bounds.max_buffered,
+                max_buffered_bytes: settings.max_buffered,
             },
             requests: Occupancy::of(&admin.service.root_lane, admin.service.quota),
             unrouted: counts(&metrics.unrouted),
@@ -208,9 +208,9 @@ impl Tenant {
         Tenant {
             name: account.name.clone(),
             hosts: served.hosts.clone(),
-            occupancy: Occupancy::of(&served.lane, served.bounds.quota),
+            occupancy: Occupancy::of(&served.lane, served.totals.quota),
             memory_bytes: account.memory(),
-            max_memory_bytes: served.bounds.max_memory,
+            max_memory_bytes: served.totals.max_memory,
             reasons: counts(&tally.by_reason),
             log_dropped_bytes: account.dropped(),
             latency: buckets(&latency),

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use super::{Place, Run};
+use super::Run;
 use crate::account::Account;
+use crate::background::Place;
 use crate::connection::Connection;
 use crate::fairness::{Clock, Share};
 use crate::rate::Bucket;
@@ -233,10 +234,9 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZero;
-    use std::thread;
 
     use super::*;
+    use crate::processors::processors;
 
     fn run(took: Duration, busy: Duration) -> Run {
         Run { took, busy, place: Place::Front, ended: Instant::now() }
@@ -302,7 +302,7 @@ mod tests {
         }
         state.in_background = in_background;
         (0..in_background).for_each(|_| state.begin(other));
-        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let processors = processors();
         for _ in 0..1000 {
             now += Duration::from_millis(1);
             for _ in 0..processors {

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::account::Account;
-use crate::background;
+use crate::background::{self, Place};
 use crate::connection::Connection;
 use crate::tenant::Quota;
 use lanes::{LaneState, State};
@@ -45,13 +45,6 @@ pub(crate) struct Admission {
 
 /// A request for the background with its lane, or the word to end.
 type Deferred = Option<(usize, Connection)>;
-
-/// For which threads something is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    Front,
-    Background,
-}
 
 /// Which of those who are ready a thread in front may take.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -25,12 +25,18 @@ use std::time::{Duration, Instant};
 
 use rustix::thread::Pid;
 
-use crate::admission::Place;
 use crate::cpu_time::thread_clock;
 use permits::{Permits, Usage};
 pub(crate) use policy::set_idle_policy;
 pub(crate) use pressure::Pressure;
 use tasks::{Task, Tasks};
+
+/// For which threads something is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Front,
+    Background,
+}
 
 thread_local! {
     /// The background that the present thread may retreat to. There is none for threads of

@@ -6,7 +6,6 @@
 //! it at once, as beside one permit that is used those who go first are as badly off as beside all.
 
 use std::collections::VecDeque;
-use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -14,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 
-use crate::connection::after;
+use crate::deadline::after;
+use crate::processors::processors;
 
 /// How much longer permits rest than processors were busy with one of them.
 const REST: u32 = 15;
@@ -54,7 +54,7 @@ struct State {
 impl Permits {
     /// With as many as there are processors.
     pub(super) fn new() -> Permits {
-        let count = thread::available_parallelism().map_or(1, NonZero::get);
+        let count = processors();
         let waiting = VecDeque::new();
         let state = State { count, free: count, waiting, rest_until: None };
         Permits { state: Mutex::new(state), is_under_pressure: AtomicBool::new(false) }

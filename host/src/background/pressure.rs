@@ -1,11 +1,12 @@
 //! Whether those who go first wait for processors.
 
 use std::collections::HashMap;
-use std::num::NonZero;
+use std::fs;
 use std::time::{Duration, Instant};
-use std::{fs, thread};
 
 use rustix::thread::Pid;
+
+use crate::processors::processors;
 
 /// What part of all processors' time between two looks they may have waited, all together.
 const PART: u32 = 20;
@@ -20,7 +21,7 @@ pub(crate) struct Pressure {
 
 impl Default for Pressure {
     fn default() -> Self {
-        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let processors = processors();
         let processors = u32::try_from(processors).unwrap_or(u32::MAX);
         Pressure { processors, waited: None }
     }
@@ -65,6 +66,8 @@ fn waited(thread: Pid) -> Option<Duration> {
 mod tests {
     use std::iter;
 
+    use std::thread;
+
     use rustix::thread::gettid;
 
     use super::*;
@@ -78,7 +81,7 @@ mod tests {
         if waited(gettid()).is_none() {
             return eprintln!("SKIPPED: the kernel does not count for how long threads wait");
         }
-        let threads = thread::available_parallelism().unwrap().get() * 4;
+        let threads = processors() * 4;
         thread::scope(|scope| {
             let (sender, receiver) = crossbeam_channel::unbounded();
             for _ in 0..threads {

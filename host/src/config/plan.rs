@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::position::Position;
 use crate::http1::Limits;
+use crate::service::{MAX_BUFFERED, MAX_CONCURRENT_REQUESTS, MAX_CONNECTIONS, MAX_QUEUE};
 use crate::{CompileLimits, Directory, KeepAlive, Rate, Sandbox, Source, Timeouts};
 
 /// A server and its tenants. Every default has been filled in; an `Option` that is
@@ -24,6 +25,13 @@ pub struct Plan {
     /// Where those keys of `[server]` are written that only serving can judge in full: what is
     /// in the files that they name, and whether there is such a user.
     pub written: BTreeMap<&'static str, Position>,
+}
+
+impl Plan {
+    /// The routes of all tenants.
+    pub fn routes(&self) -> impl Iterator<Item = &RoutePlan> {
+        self.tenants.iter().flat_map(|tenant| &tenant.routes)
+    }
 }
 
 /// What all tenants share: sockets, connections, and the bounds on all together.
@@ -91,10 +99,10 @@ impl Default for ServerPlan {
             head_timeout: timeouts.head,
             body_timeout: timeouts.body,
             write_timeout: timeouts.write,
-            max_connections: 20_000,
-            max_buffered: 512 << 20,
-            max_concurrent_requests: 64,
-            max_queue: 1024,
+            max_connections: MAX_CONNECTIONS,
+            max_buffered: MAX_BUFFERED,
+            max_concurrent_requests: MAX_CONCURRENT_REQUESTS,
+            max_queue: MAX_QUEUE,
             shutdown_timeout: Duration::from_secs(10),
             cache_dir: None,
             compile_timeout: compile.time,

@@ -11,7 +11,7 @@ pub use error::{DeployError, DeployErrors};
 
 use crate::config::{Plan, RoutePlan, TenantPlan};
 use crate::source::{Source, SourceError};
-use crate::tenant::Bounds;
+use crate::tenant::Totals;
 use crate::{
     Cache, Call, Component, Engine, Fault, Handler, Quota, Request, Response, Route, Sandbox,
     Tenant,
@@ -202,7 +202,7 @@ fn tenants(plan: &Plan, handlers: impl IntoIterator<Item = Option<Component>>) -
     let mut handlers = handlers.into_iter();
     let served = |tenant: &TenantPlan| {
         let mut served = Tenant::new(&tenant.name).hosts(&tenant.hosts);
-        served.bounds = bounds(tenant);
+        served.totals = totals(tenant);
         let routes = tenant.routes.iter().zip(&mut handlers);
         served.routes = routes.map(|(route, handler)| served_route(route, handler)).collect();
         served
@@ -210,8 +210,8 @@ fn tenants(plan: &Plan, handlers: impl IntoIterator<Item = Option<Component>>) -
     plan.tenants.iter().map(served).collect()
 }
 
-fn bounds(tenant: &TenantPlan) -> Bounds {
-    Bounds {
+fn totals(tenant: &TenantPlan) -> Totals {
+    Totals {
         quota: Quota {
             max_concurrent_requests: tenant.max_concurrent_requests,
             max_queue: tenant.max_queue,

@@ -1,7 +1,6 @@
 //! The sources of a plan, each loaded once, on as many threads as there are processors.
 
 use std::collections::HashMap;
-use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -10,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Deployer, Digest};
 use crate::config::Plan;
+use crate::processors::processors;
 use crate::source::{Source, SourceError};
 use crate::{Cache, Component, Engine, Sandbox};
 
@@ -73,7 +73,7 @@ impl Deployer {
                 progress(done.fetch_add(1, Ordering::Relaxed) + 1, sources.len());
             }
         };
-        let threads = thread::available_parallelism().map_or(1, NonZero::get).min(sources.len());
+        let threads = processors().min(sources.len());
         thread::scope(|scope| {
             // If a thread cannot be had, the others do its work.
             for _ in 1..threads {
@@ -86,7 +86,7 @@ impl Deployer {
 
     /// The cache, unless a handler of the plan may change what is kept there.
     fn cache_for(&self, plan: &Plan) -> Cache {
-        let routes = plan.tenants.iter().flat_map(|tenant| &tenant.routes);
+        let routes = plan.routes();
         let mut folders = routes.flat_map(|route| &route.directories);
         match folders.any(|folder| folder.writable && self.cache.is_within_reach(&folder.host)) {
             true => Cache::none(),

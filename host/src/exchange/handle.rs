@@ -13,13 +13,16 @@ use crate::catalog::Endpoint;
 use crate::catch_panic::catch_panic;
 use crate::connection::Connection;
 use crate::cpu_time::CpuTimer;
-use crate::guest::Quoted;
 use crate::http1::{self, CloseReason, Head, Message};
 use crate::load::Held;
 use crate::record::{Record, Words};
 use crate::request_id;
 use crate::service::Service;
+use crate::text::{Quoted, cut};
 use crate::{Call, Cost, Fault, Reason, Request, RequestId, Response};
+
+/// How much of a client's word the log has use for, in bytes.
+const MAX_WORD: usize = 256;
 
 /// What handling a request came to.
 pub(crate) struct Handled {
@@ -54,7 +57,7 @@ pub(super) fn handle(
     let started = Instant::now();
     let busy = CpuTimer::since(started);
     let text = http1::decode(connection.input.get(..message.head).unwrap_or_default());
-    let head = match http1::parse(&text, &service.bounds.limits) {
+    let head = match http1::parse(&text, &service.settings.limits) {
         Ok(head) => head,
         Err(error) => {
             let answer = Answer::refusal(error, connection.head_only());
@@ -71,7 +74,7 @@ pub(super) fn handle(
     }
     let id = connection.id;
     let own_id;
-    let request_id = if service.bounds.request_ids {
+    let request_id = if service.settings.request_ids {
         own_id = id.to_string();
         Some(request_id::ensure(&mut headers, &own_id))
     } else {
@@ -166,18 +169,13 @@ fn log_fault(
     id: RequestId,
     (method, target): (&str, &str),
 ) {
-    let (method, target, text) = (excerpt(method), excerpt(target), fault.to_string());
+    let (method, target, text) = (cut(method, MAX_WORD), cut(target, MAX_WORD), fault.to_string());
     let origin = &endpoint.origin;
     let size = origin.record_size(method.len() + target.len() + text.len());
     if origin.account.may_log_fault(size) {
         let (tenant, route) = (origin.tenant(), origin.route());
         warn!(request = %id, tenant, route, method, target, status = answer.status, reason = %answer.reason, fault = ?Quoted(&text));
     }
-}
-
-/// As much of a client's word as the log has use for. As a field, it is quoted there.
-fn excerpt(word: &str) -> &str {
-    word.get(..word.floor_char_boundary(256)).unwrap_or(word)
 }
 
 /// A handler that panics in the host harms its own request only.

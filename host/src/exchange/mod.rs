@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use tracing::debug;
 
 use crate::Fault;
-use crate::admission::{Admitted, Place};
-use crate::background;
+use crate::admission::Admitted;
+use crate::background::{self, Place};
 use crate::catch_panic::catch_panic;
 use crate::connection::{Connection, Stage};
 use crate::http1::{CloseReason, Receiver};
@@ -32,12 +32,8 @@ use send::{drain, send};
 enum Step {
     /// The next stage can begin.
     Next,
-    /// The socket must be waited for.
-    Wait(Interest),
-    /// Another thread must go on.
-    HandOver,
-    /// Nobody need go on before a while.
-    Pause,
+    /// The connection must wait.
+    Park(Until),
     /// The connection is over.
     Close(CloseReason),
 }
@@ -46,7 +42,7 @@ enum Step {
 pub(crate) enum Until {
     /// Its socket.
     Ready(Interest),
-    /// Another thread.
+    /// Another thread, to go on with it.
     Taken,
     /// A while to be over.
     Later,
@@ -64,25 +60,25 @@ pub(crate) fn advance(
     seat: Seat<'_>,
     park: impl Fn(Connection, Until),
 ) {
-    let mut handled = false;
+    let mut has_handled = false;
     let began = Instant::now();
     loop {
         let step = match connection.take_stage() {
-            Stage::Receive(_) if handled && began.elapsed() > REQUESTS_IN_A_ROW => {
+            Stage::Receive(_) if has_handled && began.elapsed() > REQUESTS_IN_A_ROW => {
                 // What it waits for is only that its client has taken its answers.
-                connection.begin_stage(service.bounds.timeouts.write);
+                connection.begin_stage(service.settings.timeouts.write);
                 connection.stage = Stage::GiveWay;
-                Step::Wait(Interest::Writable)
+                Step::Park(Until::Ready(Interest::Writable))
             }
             Stage::GiveWay => {
-                connection.begin_request(service.bounds.timeouts.head);
+                connection.begin_request(service.settings.timeouts.head);
                 connection.stage = Stage::Receive(Receiver::default());
                 Step::Next
             }
             Stage::Receive(receiver) => receive(&mut connection, receiver, service),
             Stage::Admit(message) => {
                 let now = Instant::now();
-                connection.begin_waiting(now, service.bounds.timeouts.queue);
+                connection.begin_waiting(now, service.settings.timeouts.queue);
                 match connection.endpoint.clone() {
                     None => {
                         let refused = handle(&connection, &message, Err(Fault::NoRoute), service);
@@ -111,14 +107,14 @@ pub(crate) fn advance(
                 match background::place() {
                     Place::Front => Step::Next,
                     // Nothing but the handler has to do with what others leave.
-                    Place::Background => Step::HandOver,
+                    Place::Background => Step::Park(Until::Taken),
                 }
             }
             Stage::Answer(message, answered) => {
                 if let Some(endpoint) = connection.endpoint.take() {
                     service.admission.leave(&mut connection, &endpoint.lane, &answered.run);
                 }
-                handled = true;
+                has_handled = true;
                 finish(&mut connection, &message, answered, service);
                 Step::Next
             }
@@ -127,9 +123,7 @@ pub(crate) fn advance(
         };
         match step {
             Step::Next => {}
-            Step::Wait(interest) => return park(connection, Until::Ready(interest)),
-            Step::HandOver => return park(connection, Until::Taken),
-            Step::Pause => return park(connection, Until::Later),
+            Step::Park(until) => return park(connection, until),
             Step::Close(reason) => return close(&connection, reason, service),
         }
     }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Step;
 use super::refuse::{refuse, refuse_overload, refuse_slow};
-use crate::answer::Answer;
+use super::{Step, Until};
+use crate::Fault;
+use crate::answer::{Answer, Asked};
 use crate::catalog::Endpoint;
 use crate::connection::{Connection, Stage};
 use crate::http1::{self, CloseReason, Error, Framing, Head, Limits, Received, Receiver};
@@ -23,8 +24,8 @@ pub(super) fn receive(
     service: &Service,
 ) -> Step {
     let refuse = |connection: &mut Connection, unserved: Unserved| {
-        let head_only = connection.head_only();
-        refuse(connection, unserved.answer(head_only), service);
+        let answer = unserved.answer(connection);
+        refuse(connection, answer, service);
         Step::Next
     };
     for reads in 0..=READS_IN_A_ROW {
@@ -41,7 +42,7 @@ pub(super) fn receive(
                     connection.send_interim(http1::CONTINUE);
                 }
                 if receiver.in_body() && !was_in_body {
-                    connection.begin_stage(service.bounds.timeouts.body);
+                    connection.begin_stage(service.settings.timeouts.body);
                 }
             }
             Err(unserved) => return refuse(connection, unserved),
@@ -55,7 +56,7 @@ pub(super) fn receive(
             // The first request has its time from when the client was accepted.
             Ok(Moved::Bytes) if !had_begun && connection.answered > 0 => {
                 if connection.has_begun() {
-                    connection.begin_request(service.bounds.timeouts.head);
+                    connection.begin_request(service.settings.timeouts.head);
                 }
             }
             Ok(Moved::Bytes) if receiver.in_body() => {
@@ -70,7 +71,7 @@ pub(super) fn receive(
             Ok(Moved::Pending(interest)) => {
                 connection.stage = Stage::Receive(receiver);
                 connection.shrink();
-                return Step::Wait(interest);
+                return Step::Park(Until::Ready(interest));
             }
             Ok(Moved::End) if !had_begun => return Step::Close(CloseReason::ClientClosed),
             Ok(Moved::End) => return refuse(connection, Error::Truncated.into()),
@@ -85,7 +86,7 @@ pub(super) fn receive(
         return Step::Next;
     }
     connection.stage = Stage::Receive(receiver);
-    Step::Wait(Interest::Readable)
+    Step::Park(Until::Ready(Interest::Readable))
 }
 
 /// Why a request is answered before it has come whole.
@@ -102,10 +103,14 @@ impl From<Error> for Unserved {
 }
 
 impl Unserved {
-    fn answer(self, head_only: bool) -> Answer {
+    fn answer(self, connection: &Connection) -> Answer {
+        let (id, head_only) = (connection.id, connection.head_only());
         match self {
             Unserved::Unreadable(error) => Answer::refusal(error, head_only),
-            Unserved::NoRoute => Answer::no_route(head_only),
+            Unserved::NoRoute => {
+                let close = Some(CloseReason::NoRoute);
+                Answer::fault(&Fault::NoRoute, Asked { id, head_only, close })
+            }
             Unserved::Unencrypted => Answer::unencrypted(head_only),
         }
     }

@@ -13,11 +13,11 @@ use crate::service::Service;
 
 /// Answers a request that is not handled.
 pub(super) fn refuse(connection: &mut Connection, mut answer: Answer, service: &Service) {
-    let limits = &service.bounds.limits;
+    let limits = &service.settings.limits;
     let text = service.records_heads().then(|| record::head_text(&connection.input, limits));
     let head = text.as_deref().map(|text| record::parse_lossy(text, limits));
     let words = head.as_ref().map(Words::of);
-    if service.bounds.request_ids {
+    if service.settings.request_ids {
         let id = words.and_then(|words| request_id::of(words.headers));
         answer.tell_id(id.unwrap_or(&connection.id.to_string()));
     }

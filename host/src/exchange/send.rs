@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Step;
+use super::{Step, Until};
 use crate::Reason;
 use crate::answer::Answer;
 use crate::connection::{Connection, Output, Stage, Then};
@@ -35,7 +35,7 @@ pub(super) fn begin_sending(
     }
     connection.hold(data.len());
     connection.answered = connection.answered.saturating_add(1);
-    connection.begin_stage(service.bounds.timeouts.write);
+    connection.begin_stage(service.settings.timeouts.write);
     let head = connection.behind_owed(head);
     connection.stage = Stage::Send(Output { head, data, sent: 0, then });
 }
@@ -60,7 +60,7 @@ pub(super) fn send(connection: &mut Connection, mut output: Output, service: &Se
                 connection.allow_for(output.sent - before);
             }
             connection.stage = Stage::Send(output);
-            return Step::Wait(interest);
+            return Step::Park(Until::Ready(interest));
         }
         Ok(_) => {}
         Err(_) => return Step::Close(CloseReason::Failed),
@@ -69,17 +69,17 @@ pub(super) fn send(connection: &mut Connection, mut output: Output, service: &Se
     match output.then {
         Then::NextRequest | Then::LaterRequest => {
             connection.id = service.next_id();
-            let idle = service.bounds.keep_alive.unwrap_or_default().idle;
+            let idle = service.settings.keep_alive.unwrap_or_default().idle;
             let begun = connection.has_begun();
-            connection.begin_request(if begun { service.bounds.timeouts.head } else { idle });
+            connection.begin_request(if begun { service.settings.timeouts.head } else { idle });
             connection.stage = Stage::Receive(Receiver::default());
             match output.then {
-                Then::LaterRequest => Step::Pause,
+                Then::LaterRequest => Step::Park(Until::Later),
                 _ if begun => Step::Next,
                 _ => {
                     // Nobody is so fast that the next request is here already.
                     connection.shrink();
-                    Step::Wait(Interest::Readable)
+                    Step::Park(Until::Ready(Interest::Readable))
                 }
             }
         }
@@ -90,7 +90,7 @@ pub(super) fn send(connection: &mut Connection, mut output: Output, service: &Se
             if connection.finish_sending().is_err() {
                 return Step::Close(reason);
             }
-            let mut drain = service.bounds.timeouts.drain;
+            let mut drain = service.settings.timeouts.drain;
             if reason == CloseReason::SlowRequest {
                 // It has had its time; this is for the answer to arrive.
                 drain = drain.min(LAST_WORD);
@@ -108,7 +108,7 @@ pub(super) fn drain(connection: &mut Connection, reason: CloseReason) -> Step {
     match connection.drain() {
         Ok(Moved::Pending(interest)) => {
             connection.stage = Stage::Drain(reason);
-            Step::Wait(interest)
+            Step::Park(Until::Ready(interest))
         }
         Ok(_) | Err(_) => Step::Close(reason),
     }

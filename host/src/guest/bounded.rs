@@ -2,10 +2,8 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, Write};
-use std::num::NonZero;
 use std::os::fd::AsFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -14,8 +12,9 @@ use rustix::io::{Errno, ioctl_fionbio};
 use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, getrlimit, pidfd_open, prlimit};
 
-use crate::connection::after;
 use crate::cpu_time::process_clock;
+use crate::deadline::after;
+use crate::processors::processors;
 
 /// Who has less than this part of a processor is kept from its work by others. Nobody goes on
 /// for more than this many times its time, whoever keeps it.
@@ -130,7 +129,7 @@ impl Running {
     /// Whether in that time it had little of the processors, and this process, which had `own`,
     /// not much either.
     fn is_crowded_out(&self, time: Duration, own: Duration) -> bool {
-        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let processors = processors();
         let all = time.saturating_mul(processors.try_into().unwrap_or(u32::MAX));
         own < all / STARVED && self.work().is_some_and(|work| work < time / STARVED)
     }

@@ -151,13 +151,13 @@ fn stop() -> ! {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZero;
     use std::sync::Barrier;
 
     use wasmtime::{Config, Instance, Module, Store, UpdateDeadline};
 
     use super::*;
     use crate::background::Background;
+    use crate::processors::processors;
 
     const PATIENT: Duration = Duration::from_secs(60);
 
@@ -185,7 +185,7 @@ mod tests {
     fn who_waits_for_a_turn_until_its_deadline_ends_there() {
         let engine = wasmtime::Engine::new(Config::new().epoch_interruption(true)).unwrap();
         let (clock, background) = (&start(&engine).unwrap(), &Arc::new(Background::new()));
-        let turns = thread::available_parallelism().map_or(1, NonZero::get);
+        let turns = processors();
         let (taken, over) = (&Barrier::new(turns + 1), &Barrier::new(turns + 1));
         let later = |time| Instant::now() + time;
         let in_background = || {

@@ -6,11 +6,9 @@
 //! what the compiler gives in this process.
 
 use std::ffi::{OsStr, OsString};
-use std::num::NonZero;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -19,6 +17,7 @@ use super::bounded::{self, Bounds, Ended, Outcome};
 use super::compile_stdin::{GOES_LAST, MEMORY, NO_STACK, REFUSED};
 use super::load::{MAX_COMPILED, quote};
 use super::load_error::LoadError;
+use crate::processors::processors;
 
 /// How much is read of what a compiler says, in bytes. Less of it is shown.
 const MAX_SAID: u64 = 4 << 10;
@@ -42,10 +41,10 @@ const MAX_THREADS: u32 = 4;
 
 /// Compiles components for an [`Engine`](crate::Engine).
 #[derive(Clone, Debug)]
-pub struct Compiler(Place);
+pub struct Compiler(Mode);
 
 #[derive(Clone, Debug)]
-enum Place {
+enum Mode {
     InProcess,
     Command { program: PathBuf, args: Vec<OsString>, limits: CompileLimits, goes_last: bool },
 }
@@ -73,7 +72,7 @@ impl Compiler {
     /// Compiles in this process and without bounds, so only what can be trusted. This is
     /// what an engine does unless it is told otherwise.
     pub fn in_process() -> Compiler {
-        Compiler(Place::InProcess)
+        Compiler(Mode::InProcess)
     }
 
     /// Has each component compiled by a process of its own.
@@ -88,7 +87,7 @@ impl Compiler {
         limits: CompileLimits,
     ) -> Compiler {
         let args = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
-        Compiler(Place::Command { program: program.into(), args, limits, goes_last: false })
+        Compiler(Mode::Command { program: program.into(), args, limits, goes_last: false })
     }
 
     /// The same compiler, which lets all other processes go first if it is one of its own; where
@@ -99,7 +98,7 @@ impl Compiler {
 
     fn with_place_in_line(&self, last: bool) -> Compiler {
         let mut compiler = self.clone();
-        if let Place::Command { goes_last, .. } = &mut compiler.0 {
+        if let Mode::Command { goes_last, .. } = &mut compiler.0 {
             *goes_last = last;
         }
         compiler
@@ -111,8 +110,8 @@ impl Compiler {
         component: &[u8],
     ) -> Result<Vec<u8>, LoadError> {
         match &self.0 {
-            Place::InProcess => engine.precompile_component(component).map_err(LoadError::invalid),
-            Place::Command { program, args, limits, goes_last } => {
+            Mode::InProcess => engine.precompile_component(component).map_err(LoadError::invalid),
+            Mode::Command { program, args, limits, goes_last } => {
                 let mut command = Command::new(program);
                 let bounds = limits.bounds(component.len() as u64, *goes_last);
                 command.args(args).env_clear().env(THREADS, bounds.threads.to_string());
@@ -136,7 +135,7 @@ impl CompileLimits {
         let more = Duration::from_secs(component / PER_SECOND);
         let time = self.time.saturating_add(more);
         let work = (self.time / 8).saturating_add(more / 4);
-        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let processors = processors();
         let processors = if goes_last { processors.div_ceil(2) } else { processors };
         let threads = u32::try_from(processors).map_or(MAX_THREADS, |all| all.min(MAX_THREADS));
         let output = component.saturating_mul(GROWTH).saturating_add(MIN_COMPILED);

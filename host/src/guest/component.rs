@@ -12,7 +12,7 @@ use super::clock::{Clock, TICK};
 use super::engine::Engine;
 use super::state::State;
 use super::{Cache, Compiled, LoadError, Sandbox, bindings, fault, load};
-use crate::admission::Place;
+use crate::background::Place;
 use crate::{Call, Cost, Fault, Handler, Request, Response, background};
 
 /// What the host may copy out of a guest beyond its response: list and string
@@ -26,15 +26,14 @@ const MAX_HANDLES: usize = 1000;
 /// gets an instance of its own, and nothing survives it.
 #[derive(Clone)]
 pub struct Component {
+    name: Arc<str>,
     engine: Engine,
-    plan: Arc<Plan>,
+    profile: Arc<Profile>,
     pub(super) pre: PluginPre<State>,
 }
 
 /// What every instance of a component has in common.
-pub(super) struct Plan {
-    /// The handler's name.
-    pub(super) name: String,
+pub(super) struct Profile {
     /// What an instance may use.
     pub(super) sandbox: Sandbox,
     /// What ends it.
@@ -120,9 +119,8 @@ impl Component {
         load::check_exports(&component)?;
         let linked = load::link(&component, engine.linker())?;
         let pre = PluginPre::new(linked).map_err(LoadError::mismatch)?;
-        let (name, clock) = (name.to_owned(), engine.clock().clone());
-        let plan = Arc::new(Plan { name, sandbox, clock });
-        Ok(Component { engine: engine.clone(), plan, pre })
+        let profile = Arc::new(Profile { sandbox, clock: engine.clock().clone() });
+        Ok(Component { name: name.into(), engine: engine.clone(), profile, pre })
     }
 
     /// The same compiled component in another sandbox. It takes next to no memory of its
@@ -134,16 +132,13 @@ impl Component {
     pub fn in_sandbox(&self, sandbox: Sandbox, cache: &Cache) -> Result<Component, LoadError> {
         load::check_sandbox(&self.engine, &sandbox, cache)?;
         load::check_resources(&self.engine, self.pre.instance_pre().component(), &sandbox)?;
-        let (name, clock) = (self.plan.name.clone(), self.plan.clock.clone());
-        let plan = Arc::new(Plan { name, sandbox, clock });
-        Ok(Component { engine: self.engine.clone(), plan, pre: self.pre.clone() })
+        let profile = Arc::new(Profile { sandbox, clock: self.profile.clock.clone() });
+        Ok(Component { profile, ..self.clone() })
     }
 
     /// The same component under another name.
     pub fn named(&self, name: &str) -> Component {
-        let Plan { sandbox, clock, .. } = self.plan.as_ref();
-        let (name, sandbox, clock) = (name.to_owned(), sandbox.clone(), clock.clone());
-        Component { plan: Arc::new(Plan { name, sandbox, clock }), ..self.clone() }
+        Component { name: name.into(), ..self.clone() }
     }
 
     /// The names of the interfaces that the component imports.
@@ -155,17 +150,17 @@ impl Component {
 
     /// The handler's name, as it is in the log.
     pub fn name(&self) -> &str {
-        &self.plan.name
+        &self.name
     }
 
     /// A store whose every bound is set before any of the guest's code can run: start
     /// functions run while it is instantiated.
     pub(super) fn store(&self, call: &Call<'_>) -> Store<State> {
-        let mut store = Store::new(self.engine.inner(), State::new(self.plan.clone(), call));
+        let mut store = Store::new(self.engine.inner(), State::new(self.profile.clone(), call));
         store.limiter(|state| &mut state.meter);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(at_tick);
-        store.set_hostcall_fuel(self.plan.sandbox.max_response.saturating_add(COPY_SLACK));
+        store.set_hostcall_fuel(self.profile.sandbox.max_response.saturating_add(COPY_SLACK));
         store.set_max_component_handles(MAX_HANDLES);
         store
     }
@@ -213,7 +208,7 @@ impl Handler for Component {
         match answer {
             // An answer that was made without a file would be a lie: not found, for one.
             _ if state.incomplete => Err(Fault::Overloaded),
-            Ok(answer) => accept(answer, self.plan.sandbox.max_response),
+            Ok(answer) => accept(answer, self.profile.sandbox.max_response),
             Err(error) => Err(fault::of(&error, state)),
         }
     }
@@ -262,7 +257,7 @@ fn at_tick(mut store: StoreContextMut<'_, State>) -> Result<UpdateDeadline> {
         }
     }
     if is_long || background::place() == Place::Background {
-        state.plan.clock.take_turn(state.deadline)?;
+        state.profile.clock.take_turn(state.deadline)?;
     }
     state.looked_at = now;
     Ok(UpdateDeadline::Continue(1))

@@ -110,7 +110,6 @@ pub struct Engine {
     runtime: Arc<Runtime>,
     clock: Clock,
     compiler: Compiler,
-    allocation: Allocation,
     max_memory: usize,
     memories: u32,
     believes_precompiled: bool,
@@ -145,7 +144,6 @@ impl Engine {
             runtime,
             clock,
             compiler,
-            allocation,
             max_memory,
             memories: memories(options.instances.max(1)),
             believes_precompiled,
@@ -162,11 +160,6 @@ impl Engine {
     /// whoever can write one of its files can do what this process can.
     pub fn allow_precompiled(self, allowed: bool) -> Engine {
         Engine { believes_precompiled: allowed, ..self }
-    }
-
-    /// How this engine allocates instances.
-    pub fn allocation(&self) -> Allocation {
-        self.allocation
     }
 
     /// The largest memory that an instance may have, in bytes.

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use wasmtime::{Error, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
-use super::Plan;
+use super::Profile;
 use super::component::OutOfTime;
 use super::state::State;
 use crate::Fault;
@@ -21,7 +21,7 @@ const COPIED_TOO_MUCH: &str = "fuel allocated for hostcalls has been exhausted";
 
 /// Why an instance could not be made or did not answer.
 pub(super) fn of(error: &Error, state: &State) -> Fault {
-    let Plan { sandbox, .. } = state.plan.as_ref();
+    let Profile { sandbox, .. } = state.profile.as_ref();
     if error.is::<PoolConcurrencyLimitError>() || is_exhausted(error) {
         return Fault::Overloaded;
     }

@@ -10,10 +10,9 @@ use super::cache::{Cache, Entry};
 use super::compiled;
 use super::engine::{Engine, TABLE_ELEMENTS, TABLES};
 use super::load_error::LoadError;
-use super::output;
 use super::sandbox::Sandbox;
 use super::state::State;
-use crate::regular_file;
+use crate::{regular_file, text};
 
 /// The largest component that is loaded, in bytes.
 pub(super) const MAX_COMPONENT: u64 = 256 << 20;
@@ -212,5 +211,5 @@ pub(super) fn link(
 
 /// Text out of a component, fit for a terminal: strangers chose it.
 pub(super) fn quote(text: &str) -> String {
-    output::quote(text, MAX_QUOTE)
+    text::quote(text, MAX_QUOTE)
 }

@@ -34,6 +34,5 @@ pub use load_error::LoadError;
 pub use sandbox::{Directory, Sandbox};
 
 pub(crate) use load::read;
-pub(crate) use output::{Quoted, quote};
 
-use component::Plan;
+use component::Profile;

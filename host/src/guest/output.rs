@@ -3,8 +3,6 @@
 //! A line in the log is one record, whatever the guest wrote: control bytes are
 //! escaped, long lines are cut, and what is over the request's quota is only counted.
 
-use std::fmt;
-use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::AsyncWrite;
@@ -13,6 +11,7 @@ use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
+use crate::text::{Quoted, escape};
 use crate::{Origin, RequestId};
 
 /// How many bytes of one line are kept, as they came and as they are written.
@@ -160,71 +159,4 @@ impl OutputStream for Output {
 #[async_trait]
 impl Pollable for Output {
     async fn ready(&mut self) {}
-}
-
-/// A line as printable text: control characters, and those that reorder text around
-/// them, are shown as escapes.
-fn escape(line: &[u8]) -> String {
-    let mut escaped = Vec::with_capacity(line.len());
-    for character in String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).chars() {
-        let hidden = character.is_control()
-            || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
-        // Writing to a Vec cannot fail.
-        let _ = match character {
-            '\t' => write!(escaped, "\t"),
-            '\\' => write!(escaped, "\\\\"),
-            _ if hidden => write!(escaped, "{}", character.escape_default()),
-            _ => write!(escaped, "{character}"),
-        };
-    }
-    String::from_utf8_lossy(&escaped).into_owned()
-}
-
-/// A stranger's text for the log or a terminal: escaped, and cut after `max` bytes.
-pub(crate) fn quote(text: &str, max: usize) -> String {
-    let kept = text.as_bytes().get(..text.floor_char_boundary(max)).unwrap_or_default();
-    let mut quoted = escape(kept);
-    quoted.truncate(quoted.floor_char_boundary(max));
-    if text.len() > max {
-        quoted.push('…');
-    }
-    quoted
-}
-
-/// A stranger's text as a field of a record: in quotation marks that it cannot end, so that
-/// it adds no fields of its own.
-pub(crate) struct Quoted<'a>(pub(crate) &'a str);
-
-impl fmt::Debug for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\"", self.0.replace('"', "\\\""))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_control_character_survives() {
-        assert_eq!(escape(b"plain \xc3\xa9\ttab\r"), "plain é\ttab");
-        assert_eq!(escape(b"\x1b[31mred\x07"), "\\u{1b}[31mred\\u{7}");
-        assert_eq!(escape("a\u{202e}b\u{85}c".as_bytes()), "a\\u{202e}b\\u{85}c");
-        assert_eq!(escape(b"\\n \n \0"), "\\\\n \\n \\u{0}");
-        assert_eq!(escape(b"\xff"), "\u{fffd}");
-    }
-
-    #[test]
-    fn no_text_ends_its_field() {
-        let forged = Quoted(r#"a" tenant="b"#);
-        assert_eq!(format!("{forged:?}"), r#""a\" tenant=\"b""#);
-    }
-
-    #[test]
-    fn a_quotation_is_cut_between_characters() {
-        assert_eq!(quote("plain", 5), "plain");
-        assert_eq!(quote("a\nb", 9), "a\\nb");
-        assert_eq!(quote("éé", 3), "é…");
-        assert_eq!(quote(&"\x07".repeat(99), 20).len(), 20 + "…".len());
-    }
 }

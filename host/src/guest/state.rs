@@ -9,9 +9,9 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use super::files::Granted;
 use super::meter::Meter;
 use super::output::Output;
-use super::{Plan, Sandbox};
-use crate::connection::after;
+use super::{Profile, Sandbox};
 use crate::cpu_time::CpuTimer;
+use crate::deadline::after;
 use crate::{Call, Origin, RequestId};
 
 /// How many resources (files, streams, pollables) a guest may hold at once. Each file
@@ -23,8 +23,8 @@ const MAX_RANDOM: u64 = 64 << 10;
 
 /// The state behind one instance's imports.
 pub(super) struct State {
-    /// What the guest was granted, and its name.
-    pub(super) plan: Arc<Plan>,
+    /// What the guest may use, and what ends it.
+    pub(super) profile: Arc<Profile>,
     /// The request that this instance answers.
     pub(super) request: RequestId,
     /// When the guest was let in.
@@ -55,14 +55,14 @@ struct Wasi {
 }
 
 impl State {
-    pub(super) fn new(plan: Arc<Plan>, call: &Call<'_>) -> State {
+    pub(super) fn new(profile: Arc<Profile>, call: &Call<'_>) -> State {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
-        let meter = Meter::new(Arc::clone(call.origin), plan.sandbox.max_memory);
+        let meter = Meter::new(Arc::clone(call.origin), profile.sandbox.max_memory);
         let began = Instant::now();
-        let deadline = after(began, plan.sandbox.timeout);
+        let deadline = after(began, profile.sandbox.timeout);
         State {
-            plan,
+            profile,
             request: call.id,
             began,
             looked_at: began,
@@ -78,7 +78,7 @@ impl State {
 
     /// How long a processor may be busy with the guest.
     pub(super) fn cpu_time(&self) -> Option<Duration> {
-        self.plan.sandbox.cpu_time
+        self.profile.sandbox.cpu_time
     }
 
     /// Logs what the guest wrote and did not end with a line end.
@@ -93,14 +93,14 @@ impl State {
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         let origin = &self.meter.origin;
-        let wasi = self.wasi.get_or_insert_with(|| Wasi::new(&self.plan, origin, self.request));
+        let wasi = self.wasi.get_or_insert_with(|| Wasi::new(&self.profile, origin, self.request));
         WasiCtxView { ctx: &mut wasi.context, table: &mut self.table }
     }
 }
 
 impl Wasi {
-    fn new(plan: &Plan, origin: &Arc<Origin>, request: RequestId) -> Wasi {
-        let Sandbox { max_output, environment, .. } = &plan.sandbox;
+    fn new(profile: &Profile, origin: &Arc<Origin>, request: RequestId) -> Wasi {
+        let Sandbox { max_output, environment, .. } = &profile.sandbox;
         let output = |stream| Output::new(stream, Arc::clone(origin), request, max_output / 2);
         let (stdout, stderr) = (output("stdout"), output("stderr"));
         let mut builder = WasiCtxBuilder::new();

@@ -23,7 +23,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     linker.allow_shadowing(true);
     poll::add_to_linker::<State, HasWait>(linker, |state| Wait {
         table: &mut state.table,
-        clock: &state.plan.clock,
+        clock: &state.profile.clock,
         deadline: state.deadline,
     })?;
     linker.allow_shadowing(false);

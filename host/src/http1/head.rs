@@ -33,6 +33,11 @@ impl Head<'_> {
     }
 }
 
+/// Whether a request asks for a head alone, as far as can be told before it is read.
+pub fn asks_for_head(bytes: &[u8]) -> bool {
+    bytes.trim_ascii_start().starts_with(b"HEAD ")
+}
+
 /// Whether anything of a request is in `bytes`: an empty line before one is nothing.
 pub fn has_begun(bytes: &[u8]) -> bool {
     !bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n'))

@@ -46,7 +46,7 @@ mod target;
 pub use chunked::Decoder;
 pub use error::Error;
 pub use framing::{Framing, expects_continue, framing, host};
-pub use head::{Head, decode, has_begun, head_end, parse};
+pub use head::{Head, asks_for_head, decode, has_begun, head_end, parse};
 pub use persistence::{CloseReason, close_reason};
 pub use receive::{Body, Message, Received, Receiver};
 pub use respond::{CONTINUE, Unsendable, write_head};

@@ -52,18 +52,18 @@ impl Collector for Page {
 impl Page {
     /// What belongs to no tenant.
     fn encode_server(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let Service { metrics, load, bounds, .. } = self.service.as_ref();
+        let Service { metrics, load, settings, .. } = self.service.as_ref();
         let unrouted = metrics.unrouted.counts().map(|(reason, count)| (reason.word(), count));
         let text = "Requests for no route, by reason";
         counters(encoder, "unrouted_requests", text, by("reason", unrouted))?;
         gauge(encoder, "connections", "Connections that are open", load.connections())?;
-        gauge(encoder, "max_connections", "Connection limit", bounds.max_connections)?;
+        gauge(encoder, "max_connections", "Connection limit", settings.max_connections)?;
         let closed = metrics.closed().map(|(reason, count)| (reason.word(), count));
         let text = "Connections that were closed, by reason";
         counters(encoder, "closed_connections", text, by("reason", closed))?;
         let text = "Bytes of large requests and responses held in memory";
         gauge(encoder, "buffered_bytes", text, load.bytes())?;
-        gauge(encoder, "max_buffered_bytes", "Limit of buffered bytes", bounds.max_buffered)?;
+        gauge(encoder, "max_buffered_bytes", "Limit of buffered bytes", settings.max_buffered)?;
         let (done, failed) = metrics.reloads.counts();
         let reloads = [("done", done), ("failed", failed)];
         let text = "Reloads, by result";
@@ -138,7 +138,7 @@ impl<'a> Rows<'a> {
                 others.dropped += dropped;
                 continue;
             }
-            let quota = served.bounds.quota;
+            let quota = served.totals.quota;
             let bound = |bound| Some(bound).filter(|&bound| bound != usize::MAX);
             tenants.push(TenantRow {
                 name,
@@ -149,7 +149,7 @@ impl<'a> Rows<'a> {
                 dropped,
                 max_running: bound(quota.max_concurrent_requests),
                 max_waiting: bound(quota.max_queue),
-                max_memory: served.bounds.max_memory,
+                max_memory: served.totals.max_memory,
             });
             for endpoint in &served.endpoints {
                 if !Arc::ptr_eq(&endpoint.tally, &metrics.other_routes) {

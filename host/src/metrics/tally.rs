@@ -9,7 +9,7 @@ use crate::record::Record;
 
 /// The classes of statuses: handlers choose three digits as they like, and each would be
 /// a series of its own.
-pub(crate) const CLASSES: [&str; 5] = ["2xx", "3xx", "4xx", "5xx", "other"];
+const CLASSES: [&str; 5] = ["2xx", "3xx", "4xx", "5xx", "other"];
 
 /// Something that is counted by reason.
 #[derive(Debug, Default)]

@@ -9,7 +9,7 @@ use crate::catalog::Served;
 use crate::service::Service;
 
 /// How often a sample is taken, and how many are kept: a minute of them.
-pub(crate) const PACE: Duration = Duration::from_secs(5);
+const PACE: Duration = Duration::from_secs(5);
 const SAMPLES: usize = 12;
 
 /// A minute of samples.

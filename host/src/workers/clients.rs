@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 use super::Workers;
-use crate::connection::{Connection, after};
+use crate::connection::Connection;
+use crate::deadline::after;
 use crate::http1::CloseReason;
 use crate::listener::AcceptError;
 use crate::load::Share;
@@ -58,7 +59,7 @@ impl Workers {
         if self.service.is_full() {
             self.service.metrics.count_closed(CloseReason::TooManyConnections);
             if self.told_full.may(COMPLAINTS) {
-                let most = self.service.bounds.max_connections;
+                let most = self.service.settings.max_connections;
                 warn!(max_connections = most, "closing clients that come, as there are too many");
             }
             return Ok(None);
@@ -71,7 +72,7 @@ impl Workers {
             }
         };
         let now = Instant::now();
-        let deadline = after(now, self.service.bounds.timeouts.head);
+        let deadline = after(now, self.service.settings.timeouts.head);
         let share = Share::of(&self.service.load);
         let id = self.service.next_id();
         Ok(Some(Connection::new(transport, client, id, now, deadline, share)))

@@ -25,7 +25,7 @@ use rustls::ServerConfig;
 use slab::Slab;
 use tracing::error;
 
-use crate::admission::Place;
+use crate::background::Place;
 use crate::background::{self, Background};
 use crate::catalog::CatalogError;
 use crate::catch_panic::catch_panic;

@@ -11,9 +11,11 @@ use tracing::error;
 
 use super::{LISTENER, SWEEP, Workers};
 use crate::background::Pressure;
-use crate::connection::{Connection, Stage, after};
+use crate::connection::{Connection, Stage};
+use crate::deadline::after;
 use crate::exchange;
 use crate::poller::Interest;
+use crate::rate::Seldom;
 use crate::turns::{LOOK, Seat};
 
 /// How often the supervisor looks at the threads while no handler runs.
@@ -33,7 +35,7 @@ impl Workers {
     /// What the supervisor does.
     pub(super) fn supervise(self: &Arc<Self>, _: Seat<'_>) {
         let mut swept = Instant::now();
-        let mut complained: Option<Instant> = None;
+        let complained = Seldom::default();
         let mut pause = LOOK;
         let mut pressure = Pressure::default();
         while !self.ended.load(Ordering::Relaxed) {
@@ -46,9 +48,8 @@ impl Workers {
                 self.poller.nudge();
             }
             if let Err(error) = self.start_threads()
-                && complained.is_none_or(|at| at.elapsed() >= COMPLAINTS)
+                && complained.may(COMPLAINTS)
             {
-                complained = Some(Instant::now());
                 error!(%error, "cannot start a thread; trying again");
             }
             if swept.elapsed() >= SWEEP {

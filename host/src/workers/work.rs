@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use tracing::error;
 
 use super::{LISTENER, SWEEP, Workers};
-use crate::admission::{Eligible, Place};
+use crate::admission::Eligible;
 use crate::background;
+use crate::background::Place;
 use crate::connection::Connection;
 use crate::exchange;
 use crate::poller::Event;

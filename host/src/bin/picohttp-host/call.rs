@@ -19,7 +19,7 @@ use crate::{engine, events, loading, plan, print, progress, say};
 /// cost, to standard error.
 pub fn call(options: &Call, log: Log, announce: bool) -> Result<ExitCode> {
     events::outlive_full_files()?;
-    let plan = plan::of_call(options);
+    let plan = plan::of_call(options)?;
     let answered = answer(&plan, options, announce)?;
     // What the handler logged comes first.
     drop(log);

@@ -35,7 +35,7 @@ pub fn engine(plan: &Plan) -> Result<Engine> {
 
 /// How many different handlers there are.
 fn sources(plan: &Plan) -> usize {
-    let routes = plan.tenants.iter().flat_map(|tenant| &tenant.routes);
+    let routes = plan.routes();
     routes.map(|route| &route.source).collect::<HashSet<_>>().len()
 }
 

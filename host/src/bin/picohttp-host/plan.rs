@@ -38,24 +38,21 @@ pub fn has_tenants(file: &Path, plan: &Plan) -> Result<()> {
 }
 
 /// The handler that is asked once, and no more.
-pub fn of_call(options: &Call) -> Plan {
+pub fn of_call(options: &Call) -> Result<Plan> {
     let source = Source::at(&options.handler);
     let cache_dir = options.keeping.cache_dir.clone();
     let server = ServerPlan { cache_dir, ..of_compiling(&options.compile_limits).server };
     let name = source.name();
-    let route = route(source, &options.grants, &options.limits);
-    Plan { tenants: vec![TenantPlan::new(name, &server, vec![route])], server, ..Plan::default() }
+    let route = route(source, &options.grants, &options.limits)?;
+    let tenants = vec![TenantPlan::new(name, &server, vec![route])];
+    Ok(Plan { tenants, server, ..Plan::default() })
 }
 
 fn single(options: &Serve) -> Result<Plan> {
     let server = server(options);
     let source = options.handler.as_ref().map_or(Source::Static, Source::at);
     let name = source.name();
-    let mut route = route(source, &options.grants, &options.limits);
-    let mut guests = BTreeSet::new();
-    if let Some(twice) = route.directories.iter().find(|folder| !guests.insert(&folder.guest)) {
-        bail!("--dir: the handler has another folder as {}", twice.guest);
-    }
+    let mut route = route(source, &options.grants, &options.limits)?;
     if route.source == Source::Static && route.directories.is_empty() {
         let host = current_dir().context("cannot tell the current folder")?;
         route.directories.push(Directory { host, guest: "/".to_owned(), writable: false });
@@ -74,8 +71,12 @@ fn single(options: &Serve) -> Result<Plan> {
     Ok(Plan { server, tenants: vec![tenant], ..Plan::default() })
 }
 
-fn route(source: Source, grants: &Grants, limits: &Limits) -> RoutePlan {
-    RoutePlan {
+fn route(source: Source, grants: &Grants, limits: &Limits) -> Result<RoutePlan> {
+    let mut guests = BTreeSet::new();
+    if let Some(twice) = grants.dir.iter().find(|folder| !guests.insert(&folder.guest)) {
+        bail!("--dir: the handler has another folder as {}", twice.guest);
+    }
+    Ok(RoutePlan {
         args: grants.arg.clone(),
         environment: grants.env.clone(),
         directories: grants.dir.clone(),
@@ -85,7 +86,7 @@ fn route(source: Source, grants: &Grants, limits: &Limits) -> RoutePlan {
         max_body_size: limits.max_body_size as u64,
         max_response_size: limits.max_response_size,
         ..RoutePlan::new("/...", source)
-    }
+    })
 }
 
 /// Handlers that are compiled, and asked one at a time at most.
@@ -161,7 +162,7 @@ fn access_log(options: &Serve) -> Option<AccessLog> {
 /// watched, if it may be machine code, or if there are others': alone, a handler may put
 /// another in its own place.
 pub fn refuse_writable(plan: &Plan, components_count: bool) -> Result<()> {
-    let routes = || plan.tenants.iter().flat_map(|tenant| &tenant.routes);
+    let routes = || plan.routes();
     let writable = || {
         let folders = |route| RoutePlan::writable(route).map(move |folder| (route, folder));
         routes().flat_map(folders)
@@ -221,4 +222,20 @@ fn named_by(server: &ServerPlan) -> Vec<&Path> {
     });
     let tls = server.tls.iter().flat_map(|(certificate, key)| [certificate, key]);
     tls.chain(&server.admin_token_file).chain(log).map(PathBuf::as_path).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::Options;
+
+    #[test]
+    fn flags_that_are_not_given_mean_what_files_mean_that_do_not_say() {
+        let options = Options::parse_from(["picohttp-host"]).serve;
+        assert_eq!(server(&options), ServerPlan::default());
+        let route = route(Source::Static, &options.grants, &options.limits).unwrap();
+        assert_eq!(route, RoutePlan::new("/...", Source::Static));
+    }
 }

@@ -61,7 +61,7 @@ impl Drop for Line {
 /// Shows how many handlers of a plan are loaded of how many. What builds some of them shows its
 /// own progress.
 pub fn show(wanted: bool, plan: &Plan) -> impl Fn(usize, usize) + Sync {
-    let mut routes = plan.tenants.iter().flat_map(|tenant| &tenant.routes);
+    let mut routes = plan.routes();
     let builds = routes.any(|route| matches!(route.source, Source::Folder(_)));
     let counts = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
     let shown = Arc::clone(&counts);

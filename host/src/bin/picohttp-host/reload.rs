@@ -1,11 +1,12 @@
 //! Reads the plan again, and serves it if it is sound.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvError, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use picohttp_host::config::Plan;
 use picohttp_host::{Deployer, Deployment, RunningServer, Tenant};
 use tracing::{error, info, warn};
@@ -134,7 +135,9 @@ impl Reloading {
     fn reload(&mut self, asks: &Sender<()>) {
         let started = Instant::now();
         notify::reloading();
-        let replaced = self.replace(asks);
+        // What goes wrong with one configuration must not keep the next from being read.
+        let replaced = catch_unwind(AssertUnwindSafe(|| self.replace(asks)));
+        let replaced = replaced.unwrap_or_else(|_| Err(anyhow!("the host has panicked")));
         notify::ready();
         match replaced {
             Ok(()) => {

@@ -104,7 +104,7 @@ impl Watched {
                 watched.configurations.insert(folder);
             }
         }
-        let routes = plan.tenants.iter().flat_map(|tenant| &tenant.routes);
+        let routes = plan.routes();
         for source in routes.map(|route| &route.source) {
             match source {
                 Source::Static => {}

@@ -12,6 +12,7 @@ use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
 
 use crate::guest::load::MAX_COMPILED;
+use crate::text::hex;
 
 /// How the name of a file ends that is to become an entry.
 const UNFINISHED: &str = "unfinished";
@@ -59,7 +60,7 @@ impl Entry {
     }
 
     pub(super) fn path(&self) -> PathBuf {
-        self.folder.join(self.key.map(|byte| format!("{byte:02x}")).concat())
+        self.folder.join(hex(self.key))
     }
 
     /// What an entry begins with. The key is in it, so that no entry can pass for another.

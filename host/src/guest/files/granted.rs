@@ -36,9 +36,9 @@ pub(super) fn list(
 }
 
 fn open_all(state: &mut State) -> Vec<Granted> {
-    let plan = Arc::clone(&state.plan);
+    let profile = Arc::clone(&state.profile);
     let mut granted = Vec::new();
-    for directory in &plan.sandbox.directories {
+    for directory in &profile.sandbox.directories {
         match open_one(directory) {
             Ok(folder) => granted.push((folder, directory.guest.clone())),
             Err(error) => {

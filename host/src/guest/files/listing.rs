@@ -14,9 +14,9 @@ pub(super) struct Listing(Dir);
 
 pub(super) fn begin(
     files: &mut WasiFilesystemCtxView<'_>,
-    descriptor: &Resource<Descriptor>,
+    (descriptor,): (Resource<Descriptor>,),
 ) -> Result<Resource<Listing>, Failure> {
-    let within = folder(files, descriptor)?;
+    let within = folder(files, &descriptor)?;
     // One of its own, as reading goes on from where it was.
     let options = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let opened = openat(within.dir.as_ref(), ".", options, Mode::empty());
@@ -30,9 +30,9 @@ pub(super) fn begin(
 
 pub(super) fn next(
     files: &mut WasiFilesystemCtxView<'_>,
-    listing: &Resource<Listing>,
+    (listing,): (Resource<Listing>,),
 ) -> Result<Option<DirectoryEntry>, Failure> {
-    let Listing(folder) = files.table.get_mut(listing)?;
+    let Listing(folder) = files.table.get_mut(&listing)?;
     while let Some(entry) = folder.read() {
         let entry = entry.map_err(Failure::of)?;
         let name = entry.file_name();

@@ -17,7 +17,9 @@ mod times;
 use std::io;
 
 use rustix::io::Errno;
-use wasmtime::component::{Linker, Resource, ResourceType};
+use wasmtime::component::{
+    ComponentNamedList, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType,
+};
 use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::filesystem::{Descriptor, Dir, WasiFilesystemCtxView, WasiFilesystemView};
 use wasmtime_wasi::p2::FsError;
@@ -66,76 +68,45 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     let mut preopens = linker.instance(PREOPENS)?;
     preopens.func_wrap("get-directories", |store, ()| Ok((granted::list(store)?,)))?;
     let mut types = linker.instance(TYPES)?;
-    types.func_wrap(
-        "[method]descriptor.open-at",
-        |store: StoreContextMut<'_, State>, arguments| {
-            with_files(store, |files| open::open(files, arguments))
-        },
-    )?;
-    types.func_wrap(
-        "[method]descriptor.set-times-at",
-        |store: StoreContextMut<'_, State>, arguments| {
-            with_files(store, |files| times::set(files, arguments))
-        },
-    )?;
-    types.func_wrap(
-        "[method]descriptor.read-via-stream",
-        |store: StoreContextMut<'_, State>, arguments| {
-            with_files(store, |files| streams::read_via(files, arguments))
-        },
-    )?;
-    types.func_wrap(
-        "[method]descriptor.write-via-stream",
-        |store: StoreContextMut<'_, State>, arguments| {
-            with_files(store, |files| streams::write_via(files, arguments))
-        },
-    )?;
-    types.func_wrap(
-        "[method]descriptor.append-via-stream",
-        |store: StoreContextMut<'_, State>, arguments| {
-            with_files(store, |files| streams::append_via(files, arguments))
-        },
-    )?;
-    types.resource(
-        "directory-entry-stream",
-        ResourceType::host::<Listing>(),
-        |mut store, rep| {
-            let listing = Resource::<Listing>::new_own(rep);
-            store.data_mut().table.delete(listing)?;
-            Ok(())
-        },
-    )?;
-    types.func_wrap(
-        "[method]descriptor.read-directory",
-        |store: StoreContextMut<'_, State>, (folder,): (_,)| {
-            with_files(store, |files| listing::begin(files, &folder))
-        },
-    )?;
-    types.func_wrap(
-        "[method]directory-entry-stream.read-directory-entry",
-        |store: StoreContextMut<'_, State>, (listing,): (_,)| {
-            with_files(store, |files| listing::next(files, &listing))
-        },
-    )?;
+    replace(&mut types, "[method]descriptor.open-at", open::open)?;
+    replace(&mut types, "[method]descriptor.set-times-at", times::set)?;
+    replace(&mut types, "[method]descriptor.read-via-stream", streams::read_via)?;
+    replace(&mut types, "[method]descriptor.write-via-stream", streams::write_via)?;
+    replace(&mut types, "[method]descriptor.append-via-stream", streams::append_via)?;
+    let entries = ResourceType::host::<Listing>();
+    types.resource("directory-entry-stream", entries, |mut store, number| {
+        store.data_mut().table.delete(Resource::<Listing>::new_own(number))?;
+        Ok(())
+    })?;
+    replace(&mut types, "[method]descriptor.read-directory", listing::begin)?;
+    replace(&mut types, "[method]directory-entry-stream.read-directory-entry", listing::next)?;
     linker.allow_shadowing(false);
     Ok(())
 }
 
-/// Does something with a guest's files, and makes of it what the guest is told.
-fn with_files<T>(
-    mut store: StoreContextMut<'_, State>,
-    act: impl FnOnce(&mut WasiFilesystemCtxView<'_>) -> Result<T, Failure>,
-) -> Result<(Result<T, Told>,)> {
-    let mut files = store.data_mut().filesystem();
-    let told = match act(&mut files) {
-        Ok(done) => Ok(done),
-        Err(Failure::Error(error)) => Err(files.convert_error_code(error)?),
-        Err(Failure::Exhausted) => {
-            store.data_mut().incomplete = true;
-            Err(Told::InsufficientMemory)
-        }
-    };
-    Ok((told,))
+/// Makes a function of the interface do something with a guest's files, and tell the guest
+/// what came of it.
+fn replace<Parameters, T>(
+    interface: &mut LinkerInstance<'_, State>,
+    name: &str,
+    act: fn(&mut WasiFilesystemCtxView<'_>, Parameters) -> Result<T, Failure>,
+) -> Result<()>
+where
+    Parameters: ComponentNamedList + Lift + 'static,
+    T: Lower + 'static,
+{
+    interface.func_wrap(name, move |mut store: StoreContextMut<'_, State>, parameters| {
+        let mut files = store.data_mut().filesystem();
+        let told = match act(&mut files, parameters) {
+            Ok(done) => Ok(done),
+            Err(Failure::Error(error)) => Err(files.convert_error_code(error)?),
+            Err(Failure::Exhausted) => {
+                store.data_mut().incomplete = true;
+                Err(Told::InsufficientMemory)
+            }
+        };
+        Ok((told,))
+    })
 }
 
 /// The folder of a descriptor.

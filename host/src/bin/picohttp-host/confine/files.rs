@@ -42,7 +42,7 @@ impl Files {
     /// Those of a plan. The cache is made if it is not there.
     pub fn of(plan: &Plan, cache: Option<&Path>) -> Result<Files> {
         let server = &plan.server;
-        let routes = || plan.tenants.iter().flat_map(|tenant| &tenant.routes);
+        let routes = || plan.routes();
         let sources = routes().filter_map(|route| route.source.path());
         let tls = server.tls.iter().flat_map(|(certificate, key)| [certificate, key]);
         let files = plan.files.iter().chain(tls).chain(&server.admin_token_file);

@@ -205,7 +205,7 @@ pub fn become_user(plan: &Plan) -> Result<Option<User>> {
 
 /// Whether handlers are built, which takes the network.
 fn builds(plan: &Plan) -> bool {
-    let mut routes = plan.tenants.iter().flat_map(|tenant| &tenant.routes);
+    let mut routes = plan.routes();
     routes.any(|route| matches!(route.source, Source::Folder(_)))
 }
 
