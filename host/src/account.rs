@@ -5,13 +5,12 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::journal::Journal;
-use crate::rate::Seldom;
+use crate::rate::{Bucket, Fill, Seldom};
 
 /// How much of a processor's time a tenant's long handlers have like anyone's, in
 /// nanoseconds for each second, and at most at once. What they take beyond that they
 /// have of what others leave.
-const CREDIT: f64 = 0.005 * 1e9;
-const MOST_CREDIT: f64 = 0.05 * 1e9;
+const CREDIT: Fill = Fill { per_second: 0.005 * 1e9, most: 0.05 * 1e9 };
 
 /// How much credit a tenant must have left to owe nothing, in nanoseconds.
 const LEAST_CREDIT: f64 = 0.01 * 1e9;
@@ -25,8 +24,8 @@ pub(crate) struct Account {
     max_memory: AtomicUsize,
     /// How many bytes of requests and answers its connections hold.
     buffered: AtomicUsize,
-    log: Mutex<Allowance>,
-    faults: Mutex<Allowance>,
+    log: Mutex<Bucket>,
+    faults: Mutex<Bucket>,
     log_rate: AtomicUsize,
     /// How many bytes its handlers wrote that did not reach the log.
     dropped: AtomicU64,
@@ -34,7 +33,7 @@ pub(crate) struct Account {
     journal: OnceLock<Journal>,
     /// When it was last said that something of the two streams did not reach the log.
     told: [Seldom; 2],
-    credit: Mutex<Allowance>,
+    credit: Mutex<Bucket>,
     /// Whether the credit has been used up, and may still be.
     owed: AtomicBool,
     /// Whether the tenant is the only one.
@@ -114,19 +113,23 @@ impl Account {
 
     /// Whether so many bytes more may reach the log.
     pub(crate) fn may_log(&self, bytes: usize) -> bool {
-        let rate = self.log_rate.load(Ordering::Relaxed);
-        rate == usize::MAX || take(&self.log, bytes as f64, rate as f64, rate as f64)
+        self.has_room(&self.log, bytes)
     }
 
     /// Whether what is said of a fault, in so many bytes, may reach the log; counts it
     /// otherwise. What guests print takes nothing from this.
     pub(crate) fn may_log_fault(&self, bytes: usize) -> bool {
-        let rate = self.log_rate.load(Ordering::Relaxed);
-        let may = rate == usize::MAX || take(&self.faults, bytes as f64, rate as f64, rate as f64);
+        let may = self.has_room(&self.faults, bytes);
         if !may {
             self.count_dropped(bytes);
         }
         may
+    }
+
+    fn has_room(&self, log: &Mutex<Bucket>, bytes: usize) -> bool {
+        let rate = self.log_rate.load(Ordering::Relaxed);
+        let fill = Fill { per_second: rate as f64, most: rate as f64 };
+        rate == usize::MAX || try_take(log, bytes as f64, fill)
     }
 
     /// Counts bytes that did not reach the log.
@@ -139,9 +142,9 @@ impl Account {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Keeps a journal from now on.
-    pub(crate) fn keep_journal(&self) {
-        self.journal.get_or_init(Journal::default);
+    /// Keeps a journal from now on, as one of so many tenants.
+    pub(crate) fn keep_journal(&self, tenants: usize) {
+        self.journal.get_or_init(Journal::default).share(tenants);
     }
 
     /// The journal, if one is kept.
@@ -154,8 +157,8 @@ impl Account {
     pub(crate) fn owes(&self) -> bool {
         self.owed.load(Ordering::Relaxed) && {
             let credit = self.credit.try_lock();
-            let owes =
-                credit.map_or(true, |mut credit| !credit.has(LEAST_CREDIT, CREDIT, MOST_CREDIT));
+            let has = |credit: &Bucket| credit.has(LEAST_CREDIT, CREDIT, Instant::now());
+            let owes = !credit.is_ok_and(|credit| has(&credit));
             self.owed.store(owes, Ordering::Relaxed);
             owes
         }
@@ -165,7 +168,7 @@ impl Account {
     /// nobody else, it may.
     pub(crate) fn has_credit(&self, time: Duration) -> bool {
         let has_credit = self.alone.load(Ordering::Relaxed)
-            || take(&self.credit, time.as_nanos() as f64, CREDIT, MOST_CREDIT);
+            || try_take(&self.credit, time.as_nanos() as f64, CREDIT);
         if !has_credit {
             self.owed.store(true, Ordering::Relaxed);
         }
@@ -173,33 +176,9 @@ impl Account {
     }
 }
 
-/// Something of which there is more as time goes by.
-#[derive(Debug, Default)]
-struct Allowance {
-    left: f64,
-    at: Option<Instant>,
-}
-
-impl Allowance {
-    /// Whether there is `amount`, given how much comes in a second and how much there can
-    /// be.
-    fn has(&mut self, amount: f64, per_second: f64, most: f64) -> bool {
-        let now = Instant::now();
-        let more = self.at.map(|at| now.saturating_duration_since(at).as_secs_f64() * per_second);
-        self.left = more.map_or(most, |more| most.min(self.left + more));
-        self.at = Some(now);
-        amount <= self.left
-    }
-}
-
-/// Takes `amount` if there is so much.
-fn take(allowance: &Mutex<Allowance>, amount: f64, per_second: f64, most: f64) -> bool {
-    let mut allowance = allowance.lock().unwrap_or_else(PoisonError::into_inner);
-    let enough = allowance.has(amount, per_second, most);
-    if enough {
-        allowance.left -= amount;
-    }
-    enough
+fn try_take(bucket: &Mutex<Bucket>, amount: f64, fill: Fill) -> bool {
+    let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
+    bucket.try_take(amount, fill, Instant::now())
 }
 
 #[cfg(test)]

@@ -167,7 +167,7 @@ impl Catalog {
             served.account.set_bounds(max_memory, log_rate, alone);
             served.lane.set_quota(quota);
             if journals {
-                served.account.keep_journal();
+                served.account.keep_journal(self.tenants.len());
             }
             for endpoint in &served.endpoints {
                 endpoint.lane.set_quota(endpoint.quota);
@@ -212,7 +212,7 @@ impl Served {
         let Tenant { name, hosts, totals, routes } = tenant;
         let lane = match before {
             Some(before) => Arc::clone(&before.lane),
-            None => Arc::new(admission.of_tenant(root_lane, totals.quota, Arc::clone(&account))),
+            None => Arc::new(admission.add_tenant(root_lane, totals.quota, Arc::clone(&account))),
         };
         let tally = series.tenant(&name, before.map(|before| &before.tally));
         let (endpoints, paths) = (Vec::with_capacity(routes.len()), RouteTree::default());
@@ -249,7 +249,7 @@ impl Served {
         }
         let lane = match before {
             Some(before) => Arc::clone(&before.lane),
-            None => Arc::new(admission.of_route(&self.lane, quota)),
+            None => Arc::new(admission.add_route(&self.lane, quota)),
         };
         let origin = Arc::new(Origin { route: path, account: Arc::clone(&self.account) });
         let tally = series.route(&self.tally, before.map(|before| &before.tally));

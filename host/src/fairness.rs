@@ -45,13 +45,13 @@ pub(crate) struct Clock {
 
 /// What one tenant has had.
 #[derive(Debug, Default)]
-pub(crate) struct Share {
+pub(crate) struct Spent {
     had: Duration,
     /// The window in which it was last active.
     window: u64,
 }
 
-impl Share {
+impl Spent {
     pub(crate) fn had(&self) -> Duration {
         self.had
     }
@@ -79,8 +79,8 @@ impl Clock {
     }
 
     /// Whether the tenant has had no more than its share.
-    pub(crate) fn is_due(&self, share: &Share, now: Instant) -> bool {
-        share.had <= self.time + self.given + SLACK || share.had <= self.time(now) + SLACK
+    pub(crate) fn is_due(&self, spent: &Spent, now: Instant) -> bool {
+        spent.had <= self.time + self.given + SLACK || spent.had <= self.time(now) + SLACK
     }
 
     /// Begins another window if this one is over. Says whether it did: those who are active,
@@ -98,23 +98,23 @@ impl Clock {
     }
 
     /// Counts the tenant among those who are active.
-    pub(crate) fn count(&mut self, share: &mut Share, now: Instant) {
-        if share.window != self.window {
+    pub(crate) fn count(&mut self, spent: &mut Spent, now: Instant) {
+        if spent.window != self.window {
             // Until now there were fewer to share it.
             self.count_time(now);
-            share.window = self.window;
+            spent.window = self.window;
             self.active += 1;
         }
     }
 
     /// Counts that a tenant has kept a processor busy.
-    pub(crate) fn charge(&mut self, share: &mut Share, busy: Duration, now: Instant) {
-        self.count(share, now);
+    pub(crate) fn charge(&mut self, spent: &mut Spent, busy: Duration, now: Instant) {
+        self.count(spent, now);
         let busy = busy.min(MOST);
         // Who was idle saved next to nothing up by it.
-        share.had = share.had.max(self.time(now).saturating_sub(SLACK)) + busy;
+        spent.had = spent.had.max(self.time(now).saturating_sub(SLACK)) + busy;
         self.given += self.share_of(busy);
-        share.had = share.had.min(self.time(now) + MOST);
+        spent.had = spent.had.min(self.time(now) + MOST);
     }
 
     fn time(&self, now: Instant) -> Duration {
@@ -153,22 +153,22 @@ mod tests {
     struct Shop<const TENANTS: usize> {
         clock: Clock,
         now: Instant,
-        shares: [Share; TENANTS],
+        spent: [Spent; TENANTS],
     }
 
     impl<const TENANTS: usize> Shop<TENANTS> {
         fn new() -> Self {
-            let shares = std::array::from_fn(|_| Share::default());
-            Shop { clock: Clock::new(2), now: Instant::now(), shares }
+            let spent = std::array::from_fn(|_| Spent::default());
+            Shop { clock: Clock::new(2), now: Instant::now(), spent }
         }
 
         fn charge(&mut self, tenant: usize, busy: Duration) {
             self.clock.begin_window(self.now);
-            self.clock.charge(&mut self.shares[tenant], busy, self.now);
+            self.clock.charge(&mut self.spent[tenant], busy, self.now);
         }
 
         fn is_due(&self, tenant: usize) -> bool {
-            self.clock.is_due(&self.shares[tenant], self.now)
+            self.clock.is_due(&self.spent[tenant], self.now)
         }
     }
 
@@ -302,7 +302,7 @@ mod tests {
         let mut shop = Shop::<2>::new();
         for _ in 0..1000 {
             shop.now += MS;
-            let [greedy, behind] = &mut shop.shares;
+            let [greedy, behind] = &mut shop.spent;
             if shop.clock.begin_window(shop.now) {
                 shop.clock.count(behind, shop.now);
             }

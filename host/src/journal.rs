@@ -2,6 +2,7 @@
 //! looks.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
@@ -10,8 +11,11 @@ use crate::RequestId;
 use crate::access_log::{Facts, Figures, Time};
 use crate::text::cut;
 
-/// How many of each are kept.
+/// How many of each are kept: of one tenant at the most and at the least, and of all tenants
+/// together if they are not too many for that.
 const ENTRIES: usize = 100;
+const LEAST_ENTRIES: usize = 10;
+const ALL_ENTRIES: usize = 100_000;
 
 /// How much of each text is kept, in bytes.
 const MAX_TEXT: usize = 256;
@@ -19,6 +23,8 @@ const MAX_TEXT: usize = 256;
 /// A journal that begins empty.
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
+    /// How many of each there may be.
+    capacity: AtomicUsize,
     requests: Mutex<VecDeque<Request>>,
     output: Mutex<VecDeque<Output>>,
 }
@@ -52,12 +58,17 @@ pub(crate) struct Pages {
 }
 
 impl Journal {
+    /// Lets it have its part of what all of so many tenants have.
+    pub(crate) fn share(&self, tenants: usize) {
+        let capacity = (ALL_ENTRIES / tenants.max(1)).clamp(LEAST_ENTRIES, ENTRIES);
+        self.capacity.store(capacity, Ordering::Relaxed);
+    }
+
     /// Enters a request.
     pub(crate) fn enter(&self, facts: &Facts<'_>) {
         let mut requests = lock(&self.requests);
-        let full = requests.len() >= ENTRIES;
         // The room of the oldest is the newest's.
-        let mut entry = if full { requests.pop_front() } else { None }.unwrap_or_default();
+        let mut entry = self.make_room(&mut requests).unwrap_or_default();
         set(&mut entry.route, facts.route.unwrap_or_default());
         set(&mut entry.request_id, facts.request_id.unwrap_or_default());
         set(&mut entry.method, facts.method);
@@ -82,10 +93,14 @@ impl Journal {
             text: cut(line, MAX_TEXT).to_owned(),
         };
         let mut output = lock(&self.output);
-        if output.len() >= ENTRIES {
-            output.pop_front();
-        }
+        self.make_room(&mut output);
         output.push_back(entry);
+    }
+
+    /// The last of those that there is no room for beside one more.
+    fn make_room<T>(&self, entries: &mut VecDeque<T>) -> Option<T> {
+        let more = (entries.len() + 1).saturating_sub(self.capacity.load(Ordering::Relaxed));
+        entries.drain(..more.min(entries.len())).next_back()
     }
 
     pub(crate) fn pages(&self) -> Pages {
@@ -111,6 +126,7 @@ mod tests {
     #[test]
     fn the_last_are_kept_and_cut() {
         let journal = Journal::default();
+        journal.share(1);
         for number in 0..ENTRIES + 7 {
             let target = format!("/{number}/{}", "é".repeat(200));
             let facts = Facts { method: "GET", target: &target, ..Facts::default() };
@@ -122,5 +138,17 @@ mod tests {
         assert!(requests[0].target.starts_with("/7/") && output[0].text.starts_with("/7/"));
         assert!(requests.iter().all(|request| request.target.len() <= MAX_TEXT));
         assert!(output.iter().all(|line| line.text.len() <= MAX_TEXT));
+    }
+
+    #[test]
+    fn of_many_tenants_each_keeps_less() {
+        let journal = Journal::default();
+        journal.share(1);
+        (0..ENTRIES).for_each(|_| journal.enter(&Facts::default()));
+        journal.share(1_000_000);
+        journal.enter(&Facts { target: "/last", ..Facts::default() });
+        let Pages { requests, .. } = journal.pages();
+        assert_eq!(requests.len(), LEAST_ENTRIES);
+        assert_eq!(requests.last().unwrap().target, "/last");
     }
 }

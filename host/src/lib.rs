@@ -80,7 +80,7 @@ mod server;
 mod start_error;
 mod running;
 mod workers;
-mod bound_socket;
+mod socket;
 mod listener;
 mod turns;
 mod poller;
@@ -125,7 +125,6 @@ mod deploy;
 pub mod project;
 pub mod config;
 
-pub use bound_socket::BoundSocket;
 pub use catalog::CatalogError;
 pub use deploy::{DeployError, DeployErrors, Deployer, Deployment};
 pub use guest::{
@@ -141,6 +140,7 @@ pub use route_tree::PathError;
 pub use running::RunningServer;
 pub use server::HttpServer;
 pub use service::{KeepAlive, Timeouts};
+pub use socket::{BoundSocket, Socket};
 pub use source::{Source, SourceError};
 pub use start_error::StartError;
 pub use tenant::{Quota, Route, Tenant};

@@ -1,4 +1,4 @@
-//! The listening socket: own or inherit, accept, stop.
+//! The listening socket: accept, stop.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -7,13 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::io::Errno;
 use rustix::net::{Shutdown, SocketFlags, acceptfrom_with, shutdown};
-use socket2::Socket;
 
-use crate::BoundSocket;
+use crate::Socket;
 
 /// A listening socket that never blocks.
 pub(crate) struct Listener {
-    socket: Socket,
+    socket: socket2::Socket,
     address: SocketAddr,
     /// Whether somebody else may accept from it, too.
     shared: bool,
@@ -40,34 +39,23 @@ pub(crate) enum AcceptError {
 }
 
 impl Listener {
-    /// Listens with a socket that nobody else has.
+    /// Listens with a socket.
     ///
     /// # Errors
     ///
-    /// The system's: somebody else was faster to listen on the address.
-    pub(crate) fn own(socket: BoundSocket) -> io::Result<Listener> {
-        let address = socket.address();
-        Ok(Listener::new(socket.listen()?.into(), address, false))
-    }
-
-    /// Listens with a socket that others may have, too.
-    ///
-    /// # Errors
-    ///
-    /// The system's, and if the socket does not listen.
-    pub(crate) fn inherit(socket: TcpListener) -> io::Result<Listener> {
+    /// The system's: somebody else was faster to listen on the address, or the socket that was
+    /// said to listen does not.
+    pub(crate) fn new(socket: Socket) -> io::Result<Listener> {
+        let shared = matches!(socket, Socket::Listening(_));
+        let socket = socket.listen()?;
         let address = socket.local_addr()?;
-        let socket = Socket::from(socket);
+        let socket = socket2::Socket::from(socket);
         if !socket.is_listener()? {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the socket does not listen"));
         }
         socket.set_tcp_nodelay(true)?;
         socket.set_nonblocking(true)?;
-        Ok(Listener::new(socket, address, true))
-    }
-
-    fn new(socket: Socket, address: SocketAddr, shared: bool) -> Listener {
-        Listener { socket, address, shared, accepting: AtomicUsize::new(0) }
+        Ok(Listener { socket, address, shared, accepting: AtomicUsize::new(0) })
     }
 
     /// The same socket, for somebody else to accept from.
@@ -170,10 +158,10 @@ mod tests {
 
     #[test]
     fn a_client_that_is_gone_already_is_known_by_its_address() {
-        let listener = Listener::inherit(TcpListener::bind("127.0.0.1:0").unwrap()).unwrap();
+        let listener = Listener::new(TcpListener::bind("127.0.0.1:0").unwrap().into()).unwrap();
         let mut client = connect(&listener);
         client.write_all(b"GET").unwrap();
-        let client = Socket::from(client);
+        let client = socket2::Socket::from(client);
         client.set_linger(Some(Duration::ZERO)).unwrap();
         drop(client);
         let (_, client) = listener.accept().unwrap();
@@ -188,7 +176,7 @@ mod tests {
             eprintln!("SKIPPED: there is no IPv6 here");
             return;
         };
-        let listener = Listener::inherit(socket).unwrap();
+        let listener = Listener::new(socket.into()).unwrap();
         let _client = connect(&listener);
         let (_, client) = listener.accept().unwrap();
         assert_eq!(client, Some([127, 0, 0, 1].into()));

@@ -3,6 +3,9 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// How much may be missing for what does not come out even: times are whole nanoseconds.
+const ROUNDING: f64 = 1e-3;
+
 /// How many requests may come in a second, on average, and how many at once.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate {
@@ -12,26 +15,53 @@ pub struct Rate {
     pub burst: u32,
 }
 
-/// What is left of a rate (the generic cell rate algorithm: all that must be known is
-/// when the last token, if they were given out evenly, would be back).
+impl From<Rate> for Fill {
+    fn from(rate: Rate) -> Self {
+        Fill { per_second: rate.per_second, most: rate.burst.max(1).into() }
+    }
+}
+
+/// How a bucket is filled.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fill {
+    /// How much comes in a second.
+    pub(crate) per_second: f64,
+    /// How much there can be.
+    pub(crate) most: f64,
+}
+
+/// Something of which there is more as time goes by (a token bucket). It begins full.
 #[derive(Debug, Default)]
 pub(crate) struct Bucket {
-    full_at: Option<Instant>,
+    /// What was left when something was taken last, and when that was.
+    left: Option<(f64, Instant)>,
 }
 
 impl Bucket {
-    /// Whether there is a token. There always is without a rate.
-    pub(crate) fn has_token(&self, rate: Option<Rate>, now: Instant) -> bool {
-        let (Some(rate), Some(full_at)) = (rate, self.full_at) else { return true };
-        let missing = full_at.saturating_duration_since(now);
-        missing + interval(rate) <= interval(rate).saturating_mul(rate.burst.max(1))
+    /// Whether there is so much in it.
+    pub(crate) fn has(&self, amount: f64, fill: Fill, now: Instant) -> bool {
+        amount <= self.content(fill, now) + ROUNDING
     }
 
-    /// Takes a token.
-    pub(crate) fn take_token(&mut self, rate: Option<Rate>, now: Instant) {
-        let Some(rate) = rate else { return };
-        let full_at = self.full_at.map_or(now, |full_at| full_at.max(now));
-        self.full_at = full_at.checked_add(interval(rate)).or(self.full_at);
+    /// Takes so much out of it, whether it is there or not.
+    pub(crate) fn take(&mut self, amount: f64, fill: Fill, now: Instant) {
+        self.left = Some((self.content(fill, now) - amount, now));
+    }
+
+    /// Takes so much out of it if it is there.
+    pub(crate) fn try_take(&mut self, amount: f64, fill: Fill, now: Instant) -> bool {
+        let has = self.has(amount, fill, now);
+        if has {
+            self.take(amount, fill, now);
+        }
+        has
+    }
+
+    fn content(&self, fill: Fill, now: Instant) -> f64 {
+        self.left.map_or(fill.most, |(left, at)| {
+            let more = now.saturating_duration_since(at).as_secs_f64() * fill.per_second;
+            fill.most.min(left + more)
+        })
     }
 }
 
@@ -51,27 +81,16 @@ impl Seldom {
     }
 }
 
-fn interval(rate: Rate) -> Duration {
-    Duration::try_from_secs_f64(rate.per_second.recip()).unwrap_or(Duration::MAX / 2)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_burst_is_followed_by_the_rate() {
-        let rate = Some(Rate { per_second: 10.0, burst: 3 });
+        let fill = Fill::from(Rate { per_second: 10.0, burst: 3 });
         let mut bucket = Bucket::default();
         let start = Instant::now();
-        let mut taken = |at: u64| {
-            let now = start + Duration::from_millis(at);
-            let has = bucket.has_token(rate, now);
-            if has {
-                bucket.take_token(rate, now);
-            }
-            has
-        };
+        let mut taken = |at: u64| bucket.try_take(1.0, fill, start + Duration::from_millis(at));
         assert_eq!([0, 0, 0, 0, 99].map(&mut taken), [true, true, true, false, false]);
         assert_eq!(
             [100, 100, 1000, 1000, 1000, 1000].map(&mut taken),
@@ -80,20 +99,18 @@ mod tests {
     }
 
     #[test]
-    fn without_a_rate_there_is_no_end() {
-        let mut bucket = Bucket::default();
-        for _ in 0..1000 {
-            assert!(bucket.has_token(None, Instant::now()));
-            bucket.take_token(None, Instant::now());
-        }
+    fn what_comes_evenly_is_never_too_much() {
+        let fill = Fill::from(Rate { per_second: 3.0, burst: 1 });
+        let (mut bucket, start) = (Bucket::default(), Instant::now());
+        let third = |number: u32| start + Duration::from_secs(1) * number / 3;
+        assert!((0..10_000).all(|number| bucket.try_take(1.0, fill, third(number))));
     }
 
     #[test]
     fn a_rate_of_next_to_nothing_does_not_overflow() {
-        let rate = Some(Rate { per_second: f64::MIN_POSITIVE, burst: u32::MAX });
+        let fill = Fill::from(Rate { per_second: f64::MIN_POSITIVE, burst: u32::MAX });
         let mut bucket = Bucket::default();
-        assert!(bucket.has_token(rate, Instant::now()));
-        bucket.take_token(rate, Instant::now());
-        bucket.has_token(rate, Instant::now());
+        assert!(bucket.try_take(u32::MAX.into(), fill, Instant::now()));
+        assert!(!bucket.try_take(1.0, fill, Instant::now()));
     }
 }

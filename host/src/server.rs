@@ -1,6 +1,7 @@
 //! A server: an address, a handler and the threads that bring them together.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -12,8 +13,8 @@ use crate::metrics::Metrics;
 use crate::service::{MAX_CONCURRENT_REQUESTS, MAX_QUEUE, Records, Service, Settings};
 use crate::workers::Workers;
 use crate::{
-    BoundSocket, Cache, Handler, KeepAlive, Quota, Route, RunningServer, StartError, Tenant,
-    Timeouts, Tls, http1,
+    BoundSocket, Cache, Handler, KeepAlive, Quota, Route, RunningServer, Socket, StartError,
+    Tenant, Timeouts, Tls, http1,
 };
 
 /// A server that has not been started yet.
@@ -41,16 +42,14 @@ use crate::{
 pub struct HttpServer {
     tenants: Vec<Tenant>,
     addresses: Vec<SocketAddr>,
-    socket: Option<BoundSocket>,
-    listener: Option<TcpListener>,
+    socket: Option<Socket>,
     settings: Settings,
     tls: Option<Tls>,
     threads: bool,
     max_concurrent_requests: usize,
     max_queue: usize,
     admin: Option<(SocketAddr, Option<String>)>,
-    admin_socket: Option<BoundSocket>,
-    admin_listener: Option<TcpListener>,
+    admin_socket: Option<Socket>,
     access_log: Option<AccessLog>,
     cache: Option<Cache>,
     loading: bool,
@@ -68,7 +67,6 @@ impl HttpServer {
             tenants: tenants.into_iter().collect(),
             addresses: Vec::new(),
             socket: None,
-            listener: None,
             settings: Settings::default(),
             tls: None,
             threads: true,
@@ -76,7 +74,6 @@ impl HttpServer {
             max_queue: MAX_QUEUE,
             admin: None,
             admin_socket: None,
-            admin_listener: None,
             access_log: None,
             cache: None,
             loading: false,
@@ -95,18 +92,11 @@ impl HttpServer {
         self
     }
 
-    /// Listens with a socket that is bound already, in place of all addresses. A process
-    /// that binds with privileges can so give them up before it loads handlers.
-    pub fn socket(mut self, socket: BoundSocket) -> HttpServer {
-        self.socket = Some(socket);
-        self
-    }
-
-    /// Listens with a socket that somebody listens with already, in place of all
-    /// addresses. Others may have it, too: when the server stops, it leaves new clients to
-    /// them.
-    pub fn listener(mut self, listener: TcpListener) -> HttpServer {
-        self.listener = Some(listener);
+    /// Listens with a socket that there is already, in place of all addresses. A process that
+    /// binds with privileges can so give them up before it loads handlers; and one that
+    /// listens can share its socket with others, or pass it on.
+    pub fn socket(mut self, socket: impl Into<Socket>) -> HttpServer {
+        self.socket = Some(socket.into());
         self
     }
 
@@ -208,16 +198,10 @@ impl HttpServer {
         self
     }
 
-    /// Listens for operators with a socket that is bound already, in place of the address
-    /// that [`HttpServer::admin`] was given.
-    pub fn admin_socket(mut self, socket: BoundSocket) -> HttpServer {
-        self.admin_socket = Some(socket);
-        self
-    }
-
-    /// Likewise, with a socket that somebody listens with already.
-    pub fn admin_listener(mut self, listener: TcpListener) -> HttpServer {
-        self.admin_listener = Some(listener);
+    /// Listens for operators with a socket that there is already, in place of the address that
+    /// [`HttpServer::admin`] was given.
+    pub fn admin_socket(mut self, socket: impl Into<Socket>) -> HttpServer {
+        self.admin_socket = Some(socket.into());
         self
     }
 
@@ -253,20 +237,15 @@ impl HttpServer {
             .map_err(StartError::Catalog)?;
         service.loading.store(self.loading, Ordering::Relaxed);
         let service = Arc::new(service);
-        let listen = |(address, token)| match (self.admin_listener, self.admin_socket) {
-            (Some(listener), _) => Ok((listener, token)),
-            (None, Some(socket)) => Ok((socket.listen()?, token)),
-            (None, None) => Ok((BoundSocket::bind(&[address])?.listen()?, token)),
+        let listen = |(address, token)| {
+            let socket = self.admin_socket.map_or_else(|| bind(&[address]), Ok)?;
+            Ok((socket.listen()?, token))
         };
         let admin = self.admin.map(listen).transpose().map_err(StartError::Admin)?;
         let admin_listener = admin.as_ref().map(|(listener, _)| listener.try_clone());
         let admin_listener = admin_listener.transpose().map_err(StartError::Admin)?;
-        let listener = match (self.listener, self.socket) {
-            (Some(listener), _) => Listener::inherit(listener),
-            (None, Some(socket)) => Listener::own(socket),
-            (None, None) => BoundSocket::bind(&self.addresses).and_then(Listener::own),
-        };
-        let listener = listener.map_err(StartError::Listen)?;
+        let socket = self.socket.map_or_else(|| bind(&self.addresses), Ok);
+        let listener = socket.and_then(Listener::new).map_err(StartError::Listen)?;
         let address = listener.address();
         let workers = Workers::start(Arc::clone(&service), listener, self.tls, max_running)
             .map_err(StartError::Threads)?;
@@ -290,4 +269,8 @@ impl HttpServer {
         self.start()?.join();
         Ok(())
     }
+}
+
+fn bind(addresses: &[SocketAddr]) -> io::Result<Socket> {
+    BoundSocket::bind(addresses).map(Socket::Bound)
 }

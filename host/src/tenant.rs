@@ -69,6 +69,14 @@ impl Default for Quota {
     }
 }
 
+impl Quota {
+    /// How many requests may run, and how many may wait, where there is a bound.
+    pub(crate) fn bounds(&self) -> (Option<usize>, Option<usize>) {
+        let bound = |bound| Some(bound).filter(|&bound| bound != usize::MAX);
+        (bound(self.max_concurrent_requests), bound(self.max_queue))
+    }
+}
+
 impl Tenant {
     /// A tenant without routes, for every host that no other tenant has. Its name is for
     /// logs and metrics, and must be the only one of its kind.

@@ -15,7 +15,7 @@ fn says(text: &'static str, listener: TcpListener) -> Result<RunningServer> {
     let handler = move |_: &Request<'_>, response: &mut Response| {
         response.data = Some(text.into());
     };
-    Ok(HttpServer::new(handler).listener(listener).start()?)
+    Ok(HttpServer::new(handler).socket(listener).start()?)
 }
 
 #[test]
@@ -97,7 +97,8 @@ fn a_server_that_leaves_waits_no_longer_than_it_may() -> Result<()> {
 #[test]
 fn a_socket_that_does_not_listen_is_refused() -> Result<()> {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
-    let server = HttpServer::new(|_: &Request<'_>, _: &mut Response| {}).listener(socket.into());
+    let handler = |_: &Request<'_>, _: &mut Response| {};
+    let server = HttpServer::new(handler).socket(TcpListener::from(socket));
     let Err(StartError::Listen(error)) = server.start() else { panic!("it is served") };
     ensure!(error.to_string() == "the socket does not listen", "{error}");
     Ok(())

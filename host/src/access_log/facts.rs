@@ -41,6 +41,21 @@ pub(crate) struct Figures {
     pub(crate) memory: usize,
 }
 
+impl Figures {
+    /// What lines of both formats end with, by name.
+    pub(super) fn numbers(&self) -> [(&'static str, u64); 7] {
+        [
+            ("received", self.received as u64),
+            ("total_us", self.total_us),
+            ("queue_us", self.queue_us),
+            ("instantiate_us", self.instantiate_us),
+            ("guest_us", self.guest_us),
+            ("cpu_us", self.cpu_us),
+            ("memory", self.memory as u64),
+        ]
+    }
+}
+
 impl<'a> Facts<'a> {
     pub(crate) fn of(record: &Record<'a>) -> Facts<'a> {
         let origin = record.endpoint.map(|endpoint| &endpoint.origin);

@@ -36,25 +36,12 @@ pub(super) fn write(line: &mut Vec<u8>, facts: &Facts<'_>) {
     write_known(line, ",\"user_agent\":", facts.user_agent);
     write_number(line, ",\"status\":", status.into());
     write_word(line, ",\"reason\":", reason, MAX_WORD);
-    let Figures {
-        received,
-        sent,
-        total_us,
-        queue_us,
-        instantiate_us,
-        guest_us,
-        cpu_us,
-        memory,
-        ..
-    } = facts.figures;
-    write_number(line, ",\"received\":", received as u64);
-    write_number(line, ",\"sent\":", sent as u64);
-    write_number(line, ",\"total_us\":", total_us);
-    write_number(line, ",\"queue_us\":", queue_us);
-    write_number(line, ",\"instantiate_us\":", instantiate_us);
-    write_number(line, ",\"guest_us\":", guest_us);
-    write_number(line, ",\"cpu_us\":", cpu_us);
-    write_number(line, ",\"memory\":", memory as u64);
+    write_number(line, ",\"sent\":", facts.figures.sent as u64);
+    for (name, number) in facts.figures.numbers() {
+        line.extend_from_slice(b",\"");
+        line.extend_from_slice(name.as_bytes());
+        write_number(line, "\":", number);
+    }
     line.push(b'}');
 }
 

@@ -45,15 +45,11 @@ pub(super) fn write(line: &mut Vec<u8>, facts: &Facts<'_>) {
     write_quoted(line, " request_id=", facts.request_id);
     line.extend_from_slice(b" reason=");
     line.extend_from_slice(reason.as_bytes());
-    let Figures { received, total_us, queue_us, instantiate_us, guest_us, cpu_us, memory, .. } =
-        facts.figures;
-    write_number(line, " received=", received as u64);
-    write_number(line, " total_us=", total_us);
-    write_number(line, " queue_us=", queue_us);
-    write_number(line, " instantiate_us=", instantiate_us);
-    write_number(line, " guest_us=", guest_us);
-    write_number(line, " cpu_us=", cpu_us);
-    write_number(line, " memory=", memory as u64);
+    for (name, number) in facts.figures.numbers() {
+        line.push(b' ');
+        line.extend_from_slice(name.as_bytes());
+        write_number(line, "=", number);
+    }
 }
 
 fn write_quoted(line: &mut Vec<u8>, before: &str, word: Option<&str>) {

@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, warn};
 
+use crate::Socket;
 use crate::catch_panic::catch_panic;
 use crate::listener::{AcceptError, Listener};
 use crate::metrics::Window;
@@ -79,7 +80,7 @@ impl Admin {
         service: Arc<Service>,
         served_at: SocketAddr,
     ) -> io::Result<Admin> {
-        let listener = Listener::inherit(listener)?;
+        let listener = Listener::new(Socket::Listening(listener))?;
         let address = listener.address();
         let shared = Arc::new(AdminService {
             service,

@@ -182,9 +182,7 @@ impl Status {
 impl Occupancy {
     fn of(lane: &Lane, quota: Quota) -> Occupancy {
         let (running, waiting) = lane.occupancy();
-        let bound = |bound| Some(bound).filter(|&bound| bound != usize::MAX);
-        let (max_running, max_waiting) =
-            (bound(quota.max_concurrent_requests), bound(quota.max_queue));
+        let (max_running, max_waiting) = quota.bounds();
         let (max_per_second, burst) = quota.rate.map(|rate| (rate.per_second, rate.burst)).unzip();
         Occupancy { running, max_running, waiting, max_waiting, max_per_second, burst }
     }

@@ -11,7 +11,7 @@ use super::Run;
 use crate::account::Account;
 use crate::background::Place;
 use crate::connection::Connection;
-use crate::fairness::{Clock, Share};
+use crate::fairness::{Clock, Spent};
 use crate::rate::Bucket;
 use crate::tenant::Quota;
 
@@ -60,7 +60,7 @@ pub(super) struct LaneState {
     /// Whether it is among the active.
     pub(super) is_active: bool,
     /// What the lane has had of the processors.
-    share: Share,
+    spent: Spent,
     /// How long its requests take of late: who waits keeps a thread, too.
     pace: Duration,
 }
@@ -81,7 +81,7 @@ impl LaneState {
             line: VecDeque::new(),
             account,
             is_active: false,
-            share: Share::default(),
+            spent: Spent::default(),
             pace: Duration::ZERO,
         }
     }
@@ -96,21 +96,21 @@ impl LaneState {
 impl State {
     /// A lane and those around it, outwards.
     fn chain(&self, key: usize) -> impl Iterator<Item = &LaneState> {
-        let room = |key: usize| self.lanes.get(key);
-        std::iter::successors(room(key), move |inner| inner.parent.and_then(room))
+        let lane = |key: usize| self.lanes.get(key);
+        std::iter::successors(lane(key), move |inner| inner.parent.and_then(lane))
     }
 
     pub(super) fn each(&mut self, key: usize, change: impl Fn(&mut LaneState)) {
         let mut next = Some(key);
-        while let Some(room) = next.and_then(|key| self.lanes.get_mut(key)) {
-            change(room);
-            next = room.parent;
+        while let Some(lane) = next.and_then(|key| self.lanes.get_mut(key)) {
+            change(lane);
+            next = lane.parent;
         }
     }
 
     pub(super) fn has_room(&self, key: usize, now: Instant) -> bool {
         (self.place(key, now) == Place::Front || self.may_go_to_background(key))
-            && self.chain(key).all(|room| room.running < room.quota.max_concurrent_requests)
+            && self.chain(key).all(|lane| lane.running < lane.quota.max_concurrent_requests)
     }
 
     /// Whether another request of the lane may be for the background. Who goes last must not
@@ -139,7 +139,7 @@ impl State {
     }
 
     pub(super) fn can_wait(&self, key: usize) -> bool {
-        self.chain(key).all(|room| room.waiting < room.quota.max_queue)
+        self.chain(key).all(|lane| lane.waiting < lane.quota.max_queue)
     }
 
     /// Takes the next in line who has room by now, and gives it that. Of several it is one
@@ -149,43 +149,48 @@ impl State {
         let with_room = candidates.filter(|&(_, key)| self.has_room(key, now));
         let (place, key) = with_room.min_by_key(|&(_, key)| self.had(key))?;
         self.backlog.remove(place);
-        let room = self.lanes.get_mut(key)?;
-        let connection = room.line.pop_front()?;
-        if !room.line.is_empty() {
+        let lane = self.lanes.get_mut(key)?;
+        let connection = lane.line.pop_front()?;
+        if !lane.line.is_empty() {
             self.backlog.push_back(key);
         }
-        self.each(key, |room| room.waiting = room.waiting.saturating_sub(1));
+        self.each(key, |lane| lane.waiting = lane.waiting.saturating_sub(1));
         self.begin(key);
         Some((key, connection))
     }
 
     /// Gives a request of the lane room to run.
     pub(super) fn begin(&mut self, key: usize) {
-        self.each(key, |room| room.running += 1);
+        self.each(key, |lane| lane.running += 1);
         if let Some(tenant) = self.tenant(key)
-            && let Some(room) = self.lanes.get_mut(tenant)
-            && !mem::replace(&mut room.is_active, true)
+            && let Some(lane) = self.lanes.get_mut(tenant)
+            && !mem::replace(&mut lane.is_active, true)
         {
             self.active.push(tenant);
         }
     }
 
     pub(super) fn is_within_rates(&self, key: usize, now: Instant) -> bool {
-        self.chain(key).all(|room| room.bucket.has_token(room.quota.rate, now))
+        self.chain(key)
+            .all(|lane| lane.quota.rate.is_none_or(|rate| lane.bucket.has(1.0, rate.into(), now)))
     }
 
     pub(super) fn take_tokens(&mut self, key: usize, now: Instant) {
-        self.each(key, |room| room.bucket.take_token(room.quota.rate, now));
+        self.each(key, |lane| {
+            if let Some(rate) = lane.quota.rate {
+                lane.bucket.take(1.0, rate.into(), now);
+            }
+        });
     }
 
     /// The lane whose share counts: a tenant's.
     fn tenant(&self, key: usize) -> Option<usize> {
-        self.lanes.get(key).and_then(|room| room.parent)
+        self.lanes.get(key).and_then(|lane| lane.parent)
     }
 
     pub(super) fn had(&self, key: usize) -> Duration {
         let tenant = self.tenant(key).and_then(|key| self.lanes.get(key));
-        tenant.map_or(Duration::ZERO, |tenant| tenant.share.had())
+        tenant.map_or(Duration::ZERO, |tenant| tenant.spent.had())
     }
 
     /// Whether the lane's tenant has had no more than its share, and owes nothing for
@@ -194,7 +199,7 @@ impl State {
         let tenant = self.tenant(key).and_then(|key| self.lanes.get(key));
         tenant.is_none_or(|tenant| {
             let owes = tenant.account.as_ref().is_some_and(|account| account.owes());
-            self.clock.is_due(&tenant.share, now) && !owes
+            self.clock.is_due(&tenant.spent, now) && !owes
         })
     }
 
@@ -206,7 +211,7 @@ impl State {
 
     /// Whether the lane's requests take so little that to let one wait is not worth it.
     pub(super) fn is_quick(&self, key: usize) -> bool {
-        self.lanes.get(key).is_none_or(|room| room.pace < QUICK)
+        self.lanes.get(key).is_none_or(|lane| lane.pace < QUICK)
     }
 
     /// Counts that a request of the lane kept a processor busy.
@@ -214,20 +219,20 @@ impl State {
         let State { lanes, clock, active, .. } = self;
         if clock.begin_window(now) {
             active.retain(|&key| {
-                let Some(room) = lanes.get_mut(key) else { return false };
-                room.is_active = room.running > 0;
+                let Some(lane) = lanes.get_mut(key) else { return false };
+                lane.is_active = lane.running > 0;
                 // Those who have nobody but in the background want to be served, too; but not
                 // those whom long handlers brought there.
-                let owes = || room.account.as_ref().is_some_and(|account| account.owes());
-                if self.in_background > 0 && room.is_active && !owes() {
-                    clock.count(&mut room.share, now);
+                let owes = || lane.account.as_ref().is_some_and(|account| account.owes());
+                if self.in_background > 0 && lane.is_active && !owes() {
+                    clock.count(&mut lane.spent, now);
                 }
-                room.is_active
+                lane.is_active
             });
         }
-        let tenant = lanes.get(key).and_then(|room| room.parent);
+        let tenant = lanes.get(key).and_then(|lane| lane.parent);
         if let Some(tenant) = tenant.and_then(|key| lanes.get_mut(key)) {
-            clock.charge(&mut tenant.share, busy, now);
+            clock.charge(&mut tenant.spent, busy, now);
         }
     }
 }
@@ -245,17 +250,17 @@ mod tests {
     #[test]
     fn one_run_that_was_held_up_does_not_make_a_lane_long() {
         let (quick, long) = (Duration::from_micros(20), Duration::from_millis(50));
-        let mut room = LaneState::new(None, Quota::default(), None);
+        let mut lane = LaneState::new(None, Quota::default(), None);
         for _ in 0..100 {
-            room.learn(&run(quick, quick));
+            lane.learn(&run(quick, quick));
         }
         // Others had the processor.
-        room.learn(&run(WAITED / 2, quick));
-        assert!(room.pace < QUICK / 10);
-        room.learn(&run(long, quick));
-        assert!(room.pace < QUICK);
-        room.learn(&run(long, quick));
-        assert!(room.pace >= QUICK);
+        lane.learn(&run(WAITED / 2, quick));
+        assert!(lane.pace < QUICK / 10);
+        lane.learn(&run(long, quick));
+        assert!(lane.pace < QUICK);
+        lane.learn(&run(long, quick));
+        assert!(lane.pace >= QUICK);
     }
 
     #[test]
@@ -296,7 +301,7 @@ mod tests {
             state.lanes.insert(LaneState::new(Some(tenant), quota, None))
         });
         if owes {
-            let account = state.chain(other).find_map(|room| room.account.clone()).unwrap();
+            let account = state.chain(other).find_map(|lane| lane.account.clone()).unwrap();
             account.set_bounds(None, None, false);
             while account.has_credit(Duration::from_millis(10)) {}
         }

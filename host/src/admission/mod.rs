@@ -107,7 +107,7 @@ impl Admission {
     }
 
     /// Adds the lane of a tenant.
-    pub(crate) fn of_tenant(
+    pub(crate) fn add_tenant(
         self: &Arc<Self>,
         root_lane: &Lane,
         quota: Quota,
@@ -117,7 +117,7 @@ impl Admission {
     }
 
     /// Adds the lane of a route.
-    pub(crate) fn of_route(self: &Arc<Self>, tenant: &Lane, quota: Quota) -> Lane {
+    pub(crate) fn add_route(self: &Arc<Self>, tenant: &Lane, quota: Quota) -> Lane {
         self.add(Some(tenant.key), quota, None)
     }
 
@@ -127,32 +127,32 @@ impl Admission {
         quota: Quota,
         account: Option<Arc<Account>>,
     ) -> Lane {
-        let room = LaneState::new(parent, quota, account);
-        let key = self.state().lanes.insert(room);
+        let lane = LaneState::new(parent, quota, account);
+        let key = self.state().lanes.insert(lane);
         Lane { admission: Arc::clone(self), key }
     }
 
     /// Asks for room for the complete request of `connection`.
     pub(crate) fn enter(&self, connection: Connection, lane: &Lane, now: Instant) -> Admitted {
-        let mut state = self.state();
-        if !state.is_within_rates(lane.key, now) {
+        let (mut state, key) = (self.state(), lane.key);
+        if !state.is_within_rates(key, now) {
             return Admitted::Refused(connection);
         }
-        if state.has_room(lane.key, now) {
-            state.take_tokens(lane.key, now);
-            state.begin(lane.key);
-            if state.is_due(lane.key, now) && state.is_quick(lane.key) {
+        if state.has_room(key, now) {
+            state.take_tokens(key, now);
+            state.begin(key);
+            if state.is_due(key, now) && state.is_quick(key) {
                 return Admitted::Run(connection);
             }
-            self.make_ready(&mut state, lane.key, connection, now);
+            self.make_ready(&mut state, key, connection, now);
             Admitted::Waiting
-        } else if state.can_wait(lane.key) {
-            state.take_tokens(lane.key, now);
-            state.each(lane.key, |room| room.waiting += 1);
-            if let Some(room) = state.lanes.get_mut(lane.key) {
-                room.line.push_back(connection);
-                if room.line.len() == 1 {
-                    state.backlog.push_back(lane.key);
+        } else if state.can_wait(key) {
+            state.take_tokens(key, now);
+            state.each(key, |lane| lane.waiting += 1);
+            if let Some(lane) = state.lanes.get_mut(key) {
+                lane.line.push_back(connection);
+                if lane.line.len() == 1 {
+                    state.backlog.push_back(key);
                 }
             }
             self.waiting.fetch_add(1, Ordering::Relaxed);
@@ -168,11 +168,11 @@ impl Admission {
         let mut state = self.state();
         if mem::take(&mut connection.in_background) {
             state.set_in_background(lane.key, false);
-        } else if let Some(room) = state.lanes.get_mut(lane.key) {
+        } else if let Some(lane) = state.lanes.get_mut(lane.key) {
             // How long it takes with what others leave says nothing of how long it would take.
-            room.learn(run);
+            lane.learn(run);
         }
-        state.each(lane.key, |room| room.running = room.running.saturating_sub(1));
+        state.each(lane.key, |lane| lane.running = lane.running.saturating_sub(1));
         if run.place == Place::Front {
             state.charge(lane.key, run.busy, run.ended);
         }
@@ -272,19 +272,19 @@ impl Admission {
     ) -> Vec<Connection> {
         let mut taken = Vec::new();
         for key in mem::take(&mut state.backlog) {
-            let Some(room) = state.lanes.get_mut(key) else { continue };
-            let over = room.line.iter().position(|connection| !is_over(connection));
-            let over = over.unwrap_or(room.line.len());
-            taken.extend(room.line.drain(..over));
-            if !room.line.is_empty() {
+            let Some(lane) = state.lanes.get_mut(key) else { continue };
+            let over = lane.line.iter().position(|connection| !is_over(connection));
+            let over = over.unwrap_or(lane.line.len());
+            taken.extend(lane.line.drain(..over));
+            if !lane.line.is_empty() {
                 state.backlog.push_back(key);
             }
-            state.each(key, |room| room.waiting = room.waiting.saturating_sub(over));
+            state.each(key, |lane| lane.waiting = lane.waiting.saturating_sub(over));
             self.waiting.fetch_sub(over, Ordering::Relaxed);
         }
         for (key, connection) in mem::take(&mut state.ready) {
             if is_over(&connection) {
-                state.each(key, |room| room.running = room.running.saturating_sub(1));
+                state.each(key, |lane| lane.running = lane.running.saturating_sub(1));
                 self.ready.fetch_sub(1, Ordering::Relaxed);
                 taken.push(connection);
             } else {
@@ -297,7 +297,7 @@ impl Admission {
                 Some((key, mut connection)) if is_over(&connection) => {
                     connection.in_background = false;
                     state.set_in_background(key, false);
-                    state.each(key, |room| room.running = room.running.saturating_sub(1));
+                    state.each(key, |lane| lane.running = lane.running.saturating_sub(1));
                     taken.push(connection);
                 }
                 next => drop(self.background.0.send(next)),
@@ -320,15 +320,15 @@ impl Admission {
 impl Lane {
     /// Changes what the lane has room for. Those who run or wait stay.
     pub(crate) fn set_quota(&self, quota: Quota) {
-        if let Some(room) = self.admission.state().lanes.get_mut(self.key) {
-            room.quota = quota;
+        if let Some(lane) = self.admission.state().lanes.get_mut(self.key) {
+            lane.quota = quota;
         }
     }
 
     /// How many requests run in it, and how many wait.
     pub(crate) fn occupancy(&self) -> (usize, usize) {
         let state = self.admission.state();
-        state.lanes.get(self.key).map_or((0, 0), |room| (room.running, room.waiting))
+        state.lanes.get(self.key).map_or((0, 0), |lane| (lane.running, lane.waiting))
     }
 }
 

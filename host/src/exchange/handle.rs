@@ -86,20 +86,9 @@ pub(super) fn handle(
     let endpoint = connection.endpoint.as_deref();
     // One that is refused has waited only if it waited to the end.
     let has_queued = may_run.is_ok() || connection.deadline <= started;
-    let (response, cost) = match (may_run, endpoint) {
-        (Err(fault), _) => (Err(fault), Cost::default()),
-        (Ok(()), None) => (Err(Fault::NoRoute), Cost::default()),
-        (Ok(()), Some(_)) if connection.deadline < started => {
-            (Err(Fault::Overloaded), Cost::default())
-        }
-        (Ok(()), Some(endpoint)) => {
-            // Components have deadlines of their own, and say so; others have none.
-            background::go_on(connection.deadline);
-            let called = call_handler(endpoint, id, &request);
-            // What follows takes locks that all wait for.
-            background::end();
-            called
-        }
+    let (response, cost) = match may_run {
+        Ok(()) => run(connection, endpoint, started, &request),
+        Err(fault) => (Err(fault), Cost::default()),
     };
     let asked = Asked { id, head_only: method == "HEAD", close };
     let response = response.map(|mut response| {
@@ -137,13 +126,37 @@ pub(super) fn handle(
         total: ended.saturating_duration_since(connection.began),
         cost,
     });
-    // A body that was sent without its length, or another request behind this one.
-    let may_have_body =
-        message.body.is_none() && !matches!(method, "GET" | "HEAD" | "DELETE" | "OPTIONS");
-    let unread = may_have_body || connection.input.len() > message.length();
+    let unread = has_unread(connection, message, method);
     let took = ended.saturating_duration_since(started);
     let run = Run { took, busy: busy.time(ended), place: background::place(), ended };
     Handled { answer, unread, held, run }
+}
+
+/// Runs the handler, if there is one and there is still time.
+fn run(
+    connection: &Connection,
+    endpoint: Option<&Endpoint>,
+    started: Instant,
+    request: &Request<'_>,
+) -> (Result<Response, Fault>, Cost) {
+    let Some(endpoint) = endpoint else { return (Err(Fault::NoRoute), Cost::default()) };
+    if connection.deadline < started {
+        return (Err(Fault::Overloaded), Cost::default());
+    }
+    // Components have deadlines of their own, and say so; others have none.
+    background::go_on(connection.deadline);
+    let returned = call_handler(endpoint, connection.id, request);
+    // What follows takes locks that all wait for.
+    background::end();
+    returned
+}
+
+/// Whether there is a body that was sent without its length, perhaps, or another request behind
+/// this one.
+fn has_unread(connection: &Connection, message: &Message, method: &str) -> bool {
+    let may_have_body =
+        message.body.is_none() && !matches!(method, "GET" | "HEAD" | "DELETE" | "OPTIONS");
+    may_have_body || connection.input.len() > message.length()
 }
 
 /// Begins to send the answer of a request that came whole.

@@ -138,8 +138,7 @@ impl<'a> Rows<'a> {
                 others.dropped += dropped;
                 continue;
             }
-            let quota = served.totals.quota;
-            let bound = |bound| Some(bound).filter(|&bound| bound != usize::MAX);
+            let (max_running, max_waiting) = served.totals.quota.bounds();
             tenants.push(TenantRow {
                 name,
                 tally: &served.tally,
@@ -147,8 +146,8 @@ impl<'a> Rows<'a> {
                 waiting,
                 memory,
                 dropped,
-                max_running: bound(quota.max_concurrent_requests),
-                max_waiting: bound(quota.max_queue),
+                max_running,
+                max_waiting,
                 max_memory: served.totals.max_memory,
             });
             for endpoint in &served.endpoints {

@@ -40,6 +40,7 @@ use std::process::{ExitCode, exit};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use picohttp_host::{Deployer, RunningServer, compile_stdin};
@@ -143,42 +144,7 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
     }
     notify::ready();
     let replaced_by = attend(&server, &restarter, &reloads, &events, &wanted)?;
-    // A process that has been replaced stops by itself; nobody has told it to yet.
-    let mut told = replaced_by.is_none();
-    let end_at_once = move || {
-        for event in wanted {
-            match event {
-                Event::Stop(signal) if told => exit(signal.saturating_add(128)),
-                Event::Stop(signal) => {
-                    told = true;
-                    info!(signal, "stopping already; a second signal ends it at once");
-                }
-                _ => {}
-            }
-        }
-    };
-    if let Err(error) = thread::Builder::new().spawn(end_at_once) {
-        warn!(%error, "no second signal can end this at once");
-    }
-    let cut = match replaced_by {
-        Some(process) => {
-            let connections = server.connections();
-            info!(
-                process = process.as_raw_nonzero(),
-                connections, "a new process serves; stopping"
-            );
-            notify::replaced_by(process);
-            server.leave(timeout)
-        }
-        None => {
-            notify::stopping();
-            server.stop(timeout)
-        }
-    };
-    if cut > 0 {
-        warn!(connections = cut, "cut off at the shutdown timeout");
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(shut_down(&server, replaced_by, timeout, wanted))
 }
 
 /// Does what is wanted until the server shall stop. Returns the process that serves in the
@@ -215,6 +181,52 @@ fn attend(
             }
         }
     }
+}
+
+/// Serves those who are connected to the end, for as long as `timeout`; a second signal ends it
+/// at once.
+fn shut_down(
+    server: &RunningServer,
+    replaced_by: Option<Pid>,
+    timeout: Duration,
+    wanted: Receiver<Event>,
+) -> ExitCode {
+    // A process that has been replaced stops by itself; nobody has told it to yet.
+    let mut told = replaced_by.is_none();
+    let end_at_once = move || {
+        for event in wanted {
+            match event {
+                Event::Stop(signal) if told => exit(signal.saturating_add(128)),
+                Event::Stop(signal) => {
+                    told = true;
+                    info!(signal, "stopping already; a second signal ends it at once");
+                }
+                _ => {}
+            }
+        }
+    };
+    if let Err(error) = thread::Builder::new().spawn(end_at_once) {
+        warn!(%error, "no second signal can end this at once");
+    }
+    let cut = match replaced_by {
+        Some(process) => {
+            let connections = server.connections();
+            info!(
+                process = process.as_raw_nonzero(),
+                connections, "a new process serves; stopping"
+            );
+            notify::replaced_by(process);
+            server.leave(timeout)
+        }
+        None => {
+            notify::stopping();
+            server.stop(timeout)
+        }
+    };
+    if cut > 0 {
+        warn!(connections = cut, "cut off at the shutdown timeout");
+    }
+    ExitCode::SUCCESS
 }
 
 /// Prints what was asked for. Whoever closes standard output has seen enough.

@@ -6,12 +6,12 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use picohttp_host::config::{Plan, ServerPlan};
 use picohttp_host::{
-    Cache, HttpServer, KeepAlive, RunningServer, StartError, Tenant, Timeouts, Tls,
+    Cache, HttpServer, KeepAlive, RunningServer, Socket, StartError, Tenant, Timeouts, Tls,
 };
 use tracing::warn;
 
 use crate::plan;
-use crate::sockets::{Socket, cannot_listen};
+use crate::sockets::cannot_listen;
 
 /// Starts the server of a plan, with the sockets that there are for it. Requests have ids
 /// that clients see if it is a file that says what is served. While handlers are still being
@@ -56,16 +56,12 @@ pub fn start(
         }
         server = server.admin(address, token);
     }
-    server = match clients {
-        Some(Socket::Passed(listener)) => server.listener(listener),
-        Some(Socket::Bound(socket)) => server.socket(socket),
-        None => server,
-    };
-    server = match operators {
-        Some(Socket::Passed(listener)) => server.admin_listener(listener),
-        Some(Socket::Bound(socket)) => server.admin_socket(socket),
-        None => server,
-    };
+    if let Some(socket) = clients {
+        server = server.socket(socket);
+    }
+    if let Some(socket) = operators {
+        server = server.admin_socket(socket);
+    }
     match server.start() {
         Ok(server) => Ok(server),
         Err(StartError::Listen(error)) => Err(cannot_listen(&plan.server.addresses, &error)),

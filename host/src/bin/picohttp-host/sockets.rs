@@ -7,13 +7,13 @@
 
 use std::env;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 
 use anyhow::{Context, Result, anyhow, bail};
 use listenfd::ListenFd;
-use picohttp_host::BoundSocket;
 use picohttp_host::config::ServerPlan;
+use picohttp_host::{BoundSocket, Socket};
 use rustix::net::{AddressFamily, SocketType};
 use tracing::warn;
 
@@ -23,14 +23,6 @@ use crate::cli::Serve;
 pub const CLIENTS: &str = "clients";
 pub const OPERATORS: &str = "operators";
 pub const READY: &str = "ready";
-
-/// A socket to listen with.
-pub enum Socket {
-    /// Somebody listens with it already.
-    Passed(TcpListener),
-    /// Nobody listens yet.
-    Bound(BoundSocket),
-}
 
 /// The sockets to listen with.
 #[derive(Default)]
@@ -54,7 +46,7 @@ impl Sockets {
             return match count {
                 0 => Ok(Sockets::default()),
                 1 => {
-                    let clients = passed.take_tcp_listener(0)?.map(Socket::Passed);
+                    let clients = passed.take_tcp_listener(0)?.map(Socket::Listening);
                     Ok(Sockets { clients, ..Sockets::default() })
                 }
                 _ => bail!("{count} sockets were passed (LISTEN_FDS), and one is served"),
@@ -64,10 +56,10 @@ impl Sockets {
         for (place, name) in names.split(':').enumerate().take(count) {
             match name {
                 CLIENTS => {
-                    sockets.clients = passed.take_tcp_listener(place)?.map(Socket::Passed);
+                    sockets.clients = passed.take_tcp_listener(place)?.map(Socket::Listening);
                 }
                 OPERATORS => {
-                    sockets.operators = passed.take_tcp_listener(place)?.map(Socket::Passed);
+                    sockets.operators = passed.take_tcp_listener(place)?.map(Socket::Listening);
                 }
                 _ => {
                     let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
@@ -123,7 +115,7 @@ impl Sockets {
 
     /// What to say if the process before this one listened elsewhere.
     fn disagrees(&self, key: &str, socket: &Socket, addresses: &[SocketAddr]) -> Option<String> {
-        let Socket::Passed(socket) = socket else { return None };
+        let Socket::Listening(socket) = socket else { return None };
         let here = socket.local_addr().ok()?;
         let is_here = |address: &SocketAddr| {
             address.ip() == here.ip() && (address.port() == 0 || address.port() == here.port())
