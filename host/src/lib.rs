@@ -16,7 +16,7 @@
 //! # }
 //! ```
 //!
-//! # The way of a request
+//! # How a request is served
 //!
 //! [`exchange`] tells it whole. In the order that a request meets them:
 //!
@@ -38,7 +38,7 @@
 //! - What is known of it by then is a [`record`]: counted by [`metrics`], written to the
 //!   [`access_log`] and a tenant's [`journal`], and shown by [`admin`].
 //!
-//! # The way of a handler
+//! # How a handler is loaded
 //!
 //! A file says what is to be served ([`config`]); a handler has a [`source`], which may be
 //! a [`project`] that is built; [`deploy`] loads what a plan names. Nothing but a
@@ -53,7 +53,8 @@
 //!   request.
 //! - No lock is held while a handler runs.
 //! - A client that waits costs no thread.
-//! - There is no global state of our own.
+//! - There is no global state of our own. What a thread knows of itself, such as its place in
+//!   the background, is its own.
 
 #![warn(
     missing_docs,

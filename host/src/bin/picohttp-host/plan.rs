@@ -156,7 +156,7 @@ fn access_log(options: &Serve) -> Option<AccessLog> {
     Some(AccessLog { target, format })
 }
 
-/// No handler may change what the host goes by: what handlers are built from, which it would
+/// No handler may change what the host relies on: what handlers are built from, which it would
 /// run; the configuration, in which it could grant itself anything; and files that are read
 /// again or written to by name, which it could lead elsewhere. A component counts if it is
 /// watched, if it may be machine code, or if there are others': alone, a handler may put
@@ -188,7 +188,7 @@ pub fn refuse_writable(plan: &Plan, components_count: bool) -> Result<()> {
         };
         if let Some((route, folder)) = writable().find(reaches) {
             let error = anyhow!(
-                "the handler may write in {}, and so change {}, which the host goes by; grant it \
+                "the handler may write in {}, and so change {}, which the host relies on; grant it \
                  another folder",
                 folder.display(),
                 path.display()
