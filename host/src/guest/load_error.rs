@@ -110,8 +110,8 @@ impl std::fmt::Display for LoadError {
             ),
             LoadError::Precompiled => f.write_str(
                 "this is a compiled component: machine code that nobody can check. Use the \
-                 component that it was made from, or, if nobody else can write this file, \
-                 --allow-precompiled",
+                 component that it was made from; or serve it with --allow-precompiled, if nobody \
+                 else can write this file",
             ),
             LoadError::Damaged => {
                 f.write_str("the compiled component is damaged; make it anew with `compile`")

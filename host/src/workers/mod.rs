@@ -112,7 +112,7 @@ impl Workers {
         });
         workers.poller.watch(&workers.listener, LISTENER)?;
         let started = (0..count)
-            .try_for_each(|number| workers.seat(number))
+            .try_for_each(|number| workers.start_request_thread(number))
             .and_then(|()| workers.spawn("supervisor".to_owned(), count, Workers::supervise));
         match started {
             Ok(()) => Ok(workers),
@@ -124,7 +124,7 @@ impl Workers {
     }
 
     /// Starts the request thread with this number.
-    fn seat(self: &Arc<Self>, number: usize) -> io::Result<()> {
+    fn start_request_thread(self: &Arc<Self>, number: usize) -> io::Result<()> {
         self.spawn(format!("request-{number}"), number, Workers::work)
     }
 

@@ -66,7 +66,7 @@ impl Workers {
         loop {
             let vacant = self.vacant().pop();
             let Some(number) = vacant else { break };
-            self.seat(number).inspect_err(|_| self.vacant().push(number))?;
+            self.start_request_thread(number).inspect_err(|_| self.vacant().push(number))?;
         }
         if self.service.admission.lacks_thread() {
             self.spawn_background()?;

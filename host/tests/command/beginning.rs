@@ -174,7 +174,7 @@ fn nothing_that_is_there_is_touched() -> Result<()> {
     let folder = tempfile::tempdir()?;
     fs::create_dir(folder.path().join("taken"))?;
     let (code, _, stderr) = new(folder.path(), &["taken"])?;
-    assert!(code == 1 && stderr.contains("cannot make taken: File exists"), "{stderr}");
+    assert!(code == 1 && stderr.contains("taken is there already"), "{stderr}");
     assert_eq!(files(folder.path())?, BTreeSet::new());
     Ok(())
 }

@@ -35,7 +35,8 @@ pub struct Serve {
 
     /// Listen on this address instead, such as 0.0.0.0:80 or [::]:8080; repeat to use the first
     /// that is free
-    #[arg(long, value_name = "IP:PORT", value_parser = address, conflicts_with = "port")]
+    #[arg(long, value_name = "IP:PORT", value_parser = address, conflicts_with = "port",
+          aliases = ["listen", "bind"])]
     pub addr: Vec<SocketAddr>,
 
     #[command(flatten)]

@@ -10,7 +10,7 @@ use std::fs::{self, DirBuilder};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::cli::{Language, New};
 use crate::print;
@@ -37,6 +37,7 @@ pub fn new(options: &New) -> Result<ExitCode> {
         }
     };
     let cannot_make = || format!("cannot make {}", folder.display());
+    ensure!(!folder.exists(), "{} is there already; give another name", folder.display());
     DirBuilder::new().create(folder).with_context(cannot_make)?;
     for (path, text) in &template.files {
         let path = folder.join(path);
@@ -86,6 +87,8 @@ fn next(folder: &Path, template: &Template) -> String {
             &missing,
         );
     }
+    let made: Vec<&str> = template.files.iter().map(|(path, _)| *path).collect();
+    block(&format!("Made {}:", folder.display()), &made);
     let enter = format!("cd {}", folder.display());
     let Template { commands, tests, serve, .. } = template;
     let commands = commands.iter().map(String::as_str).chain(tests.iter().copied());
