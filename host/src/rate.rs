@@ -43,9 +43,11 @@ impl Bucket {
         amount <= self.content(fill, now) + ROUNDING
     }
 
-    /// Takes so much out of it, whether it is there or not.
+    /// Takes so much out of it, whether it is there or not. Of several who look at the clock
+    /// and then take turns, one may come with an earlier time than the one before.
     pub(crate) fn take(&mut self, amount: f64, fill: Fill, now: Instant) {
-        self.left = Some((self.content(fill, now) - amount, now));
+        let at = self.left.map_or(now, |(_, at)| at.max(now));
+        self.left = Some((self.content(fill, at) - amount, at));
     }
 
     /// Takes so much out of it if it is there.
@@ -104,6 +106,17 @@ mod tests {
         let (mut bucket, start) = (Bucket::default(), Instant::now());
         let third = |number: u32| start + Duration::from_secs(1) * number / 3;
         assert!((0..10_000).all(|number| bucket.try_take(1.0, fill, third(number))));
+    }
+
+    #[test]
+    fn who_comes_with_an_earlier_time_brings_nothing_back() {
+        let fill = Fill::from(Rate { per_second: 10.0, burst: 1 });
+        let (mut bucket, start) = (Bucket::default(), Instant::now());
+        let later = start + Duration::from_secs(1);
+        assert!(bucket.try_take(1.0, fill, later));
+        assert!(!bucket.try_take(1.0, fill, start));
+        bucket.take(0.0, fill, start);
+        assert!(!bucket.try_take(1.0, fill, later));
     }
 
     #[test]
