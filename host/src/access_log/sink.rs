@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write, stderr, stdout};
+use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 
 use rustix::fs::OFlags;
@@ -16,7 +17,6 @@ pub(super) struct Sink<W = Target> {
 }
 
 pub(super) enum Target {
-    Stdout,
     Stderr,
     File(File),
 }
@@ -32,7 +32,8 @@ impl Sink {
     /// Opens it; a file at its end, for its owner and group.
     pub(super) fn open(target: &LogTarget) -> io::Result<Sink> {
         let target = match target {
-            LogTarget::Stdout => Target::Stdout,
+            // Not buffered, and nobody else writes to it.
+            LogTarget::Stdout => Target::File(stdout().as_fd().try_clone_to_owned()?.into()),
             LogTarget::Stderr => Target::Stderr,
             LogTarget::File(path) => {
                 let mut options = OpenOptions::new();
@@ -81,7 +82,6 @@ impl<W: Write> Sink<W> {
 impl Write for Target {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Target::Stdout => stdout().write(bytes),
             Target::Stderr => stderr().write(bytes),
             Target::File(file) => file.write(bytes),
         }
