@@ -51,6 +51,28 @@ fn an_answer_is_that_of_a_server_and_has_a_cost() -> Result<()> {
 }
 
 #[test]
+fn two_folders_of_one_name_are_refused() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let granted = format!("{}::/data", folder.path().display());
+    let called = call_guest("behave", &["GET", "/", "--dir", &granted, "--dir", &granted])?;
+    assert!(
+        called.said.contains("--dir: the handler has another folder as /data"),
+        "{}",
+        called.said
+    );
+    assert_eq!(called.head, "");
+    Ok(())
+}
+
+#[test]
+fn who_asks_for_a_head_is_told_of_an_error_without_data() -> Result<()> {
+    let called = call_guest("behave", &["HEAD", "/ /"])?;
+    assert!(called.head.starts_with("HTTP/1.0 400 "), "{}", called.head);
+    assert_eq!(called.data, "");
+    Ok(())
+}
+
+#[test]
 fn a_handler_sees_what_was_typed() -> Result<()> {
     let args = ["POST", "/a%20b/c?x=1&y", "-H", "A: 1", "-d", "body", "--arg", "-x"];
     let seen: Value = serde_json::from_str(&call_guest("behave", &args)?.data)?;
