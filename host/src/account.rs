@@ -157,8 +157,7 @@ impl Account {
     pub(crate) fn owes(&self) -> bool {
         self.owed.load(Ordering::Relaxed) && {
             let credit = self.credit.try_lock();
-            let has = |credit: &Bucket| credit.has(LEAST_CREDIT, CREDIT, Instant::now());
-            let owes = !credit.is_ok_and(|credit| has(&credit));
+            let owes = !credit.is_ok_and(|it| it.has(LEAST_CREDIT, CREDIT, Instant::now()));
             self.owed.store(owes, Ordering::Relaxed);
             owes
         }

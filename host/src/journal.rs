@@ -62,6 +62,8 @@ impl Journal {
     pub(crate) fn share(&self, tenants: usize) {
         let capacity = (ALL_ENTRIES / tenants.max(1)).clamp(LEAST_ENTRIES, ENTRIES);
         self.capacity.store(capacity, Ordering::Relaxed);
+        keep_last(&mut lock(&self.requests), capacity);
+        keep_last(&mut lock(&self.output), capacity);
     }
 
     /// Enters a request.
@@ -110,6 +112,14 @@ impl Journal {
     }
 }
 
+/// Lets all go but the last so many.
+fn keep_last<T>(entries: &mut VecDeque<T>, count: usize) {
+    if entries.len() > count {
+        entries.drain(..entries.len() - count);
+        entries.shrink_to(count);
+    }
+}
+
 fn lock<T>(entries: &Mutex<T>) -> MutexGuard<'_, T> {
     entries.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -146,6 +156,7 @@ mod tests {
         journal.share(1);
         (0..ENTRIES).for_each(|_| journal.enter(&Facts::default()));
         journal.share(1_000_000);
+        assert_eq!(journal.pages().requests.len(), LEAST_ENTRIES);
         journal.enter(&Facts { target: "/last", ..Facts::default() });
         let Pages { requests, .. } = journal.pages();
         assert_eq!(requests.len(), LEAST_ENTRIES);

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How much may be missing for what does not come out even: times are whole nanoseconds.
-const ROUNDING: f64 = 1e-3;
+const ROUNDING: f64 = 1e-6;
 
 /// How many requests may come in a second, on average, and how many at once.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,21 +33,21 @@ pub(crate) struct Fill {
 /// Something of which there is more as time goes by (a token bucket). It begins full.
 #[derive(Debug, Default)]
 pub(crate) struct Bucket {
-    /// What was left when something was taken last, and when that was.
-    left: Option<(f64, Instant)>,
+    /// What was missing when something was taken last, and when that was.
+    missing: Option<(f64, Instant)>,
 }
 
 impl Bucket {
     /// Whether there is so much in it.
     pub(crate) fn has(&self, amount: f64, fill: Fill, now: Instant) -> bool {
-        amount <= self.content(fill, now) + ROUNDING
+        self.missing(fill, now) + amount <= fill.most + ROUNDING
     }
 
     /// Takes so much out of it, whether it is there or not. Of several who look at the clock
     /// and then take turns, one may come with an earlier time than the one before.
     pub(crate) fn take(&mut self, amount: f64, fill: Fill, now: Instant) {
-        let at = self.left.map_or(now, |(_, at)| at.max(now));
-        self.left = Some((self.content(fill, at) - amount, at));
+        let at = self.missing.map_or(now, |(_, at)| at.max(now));
+        self.missing = Some((self.missing(fill, at) + amount, at));
     }
 
     /// Takes so much out of it if it is there.
@@ -59,10 +59,10 @@ impl Bucket {
         has
     }
 
-    fn content(&self, fill: Fill, now: Instant) -> f64 {
-        self.left.map_or(fill.most, |(left, at)| {
+    fn missing(&self, fill: Fill, now: Instant) -> f64 {
+        self.missing.map_or(0.0, |(missing, at)| {
             let more = now.saturating_duration_since(at).as_secs_f64() * fill.per_second;
-            fill.most.min(left + more)
+            (missing.min(fill.most) - more).max(0.0)
         })
     }
 }
@@ -117,6 +117,17 @@ mod tests {
         assert!(!bucket.try_take(1.0, fill, start));
         bucket.take(0.0, fill, start);
         assert!(!bucket.try_take(1.0, fill, later));
+    }
+
+    #[test]
+    fn another_burst_counts_at_once() {
+        let fill = |burst| Fill::from(Rate { per_second: 1.0, burst });
+        let (mut bucket, now) = (Bucket::default(), Instant::now());
+        assert!(bucket.try_take(2.0, fill(2), now));
+        assert!(!bucket.has(1.0, fill(2), now));
+        assert!(bucket.has(98.0, fill(100), now));
+        bucket.take(98.0, fill(100), now);
+        assert!(bucket.has(2.0, fill(2), now + Duration::from_secs(2)));
     }
 
     #[test]

@@ -203,23 +203,6 @@ pub enum TlsError {
     Setup(String),
 }
 
-impl TlsError {
-    /// The file that is to be mended: if the certificate and the key do not fit, the key's.
-    pub fn file(&self) -> Option<&str> {
-        match self {
-            TlsError::Unreadable { file, .. }
-            | TlsError::Damaged { file, .. }
-            | TlsError::NoCertificate { file }
-            | TlsError::NoKey { file }
-            | TlsError::LockedKey { file }
-            | TlsError::Certificate { file, .. }
-            | TlsError::Key { file, .. }
-            | TlsError::Mismatch { key: file, .. } => Some(file),
-            TlsError::Setup(_) => None,
-        }
-    }
-}
-
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -239,7 +239,6 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
     use crate::processors::processors;
 

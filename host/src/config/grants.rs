@@ -13,6 +13,10 @@ use crate::{Directory, Source};
 /// What stands for the embedded handler, in place of a path.
 const STATIC: &str = "builtin:static";
 
+/// How many folders a handler may be granted. Each is a descriptor while it is used, and one of
+/// the 128 resources that a guest can have.
+pub const MAX_DIRECTORIES: usize = 64;
+
 /// What no path begins with.
 const BUILTIN: &str = "builtin:";
 
@@ -65,6 +69,10 @@ pub(super) fn directories(
         if directories.iter().any(|other| other.guest == setting.value.guest) {
             let guest = quoted(&setting.value.guest);
             problems.add(&setting.place, format!("the handler has another folder as {guest}"));
+        }
+        if directories.len() == MAX_DIRECTORIES {
+            problems.add(&setting.place, format!("there are more than {MAX_DIRECTORIES} folders"));
+            break;
         }
         directories.push(setting.value);
     }

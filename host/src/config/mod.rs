@@ -38,7 +38,7 @@ mod value;
 mod text;
 pub mod units;
 
-pub use grants::directory;
+pub use grants::{MAX_DIRECTORIES, directory};
 pub use plan::{AccessLog, Confine, LogFormat, LogTarget, Plan, RoutePlan, ServerPlan, TenantPlan};
 pub use position::Position;
 pub use problem::{Errors, Problem};

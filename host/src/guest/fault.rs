@@ -57,7 +57,7 @@ fn is_exhausted(error: &Error) -> bool {
     errno.is_some_and(is_shortage)
 }
 
-/// The same of what a system call said.
+/// Whether this means that the system has too little of something at this moment.
 pub(super) fn is_shortage(errno: Errno) -> bool {
     matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM)
 }

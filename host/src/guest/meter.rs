@@ -4,6 +4,7 @@
 //! many would multiply them.
 
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 
 use wasmtime::{ResourceLimiter, Result};
@@ -18,6 +19,8 @@ pub(super) struct Meter {
     /// Whose account the memory is on, too.
     pub(super) origin: Arc<Origin>,
     memory: usize,
+    /// By how much that has just grown, if the system has so much.
+    growing: usize,
     max_memory: usize,
     elements: usize,
     refused: Option<Refusal>,
@@ -44,11 +47,13 @@ impl fmt::Display for Refusal {
             Refusal::MaxMemory(most) => {
                 write!(f, "refused more memory than max_memory, {}", shown_size(*most))
             }
-            Refusal::MaxMemoryTotal => f.write_str("refused more than its max_memory_total"),
+            Refusal::MaxMemoryTotal => {
+                f.write_str("refused more memory than its tenant's max_memory_total")
+            }
             Refusal::TableElements => {
                 write!(f, "refused more than {TABLE_ELEMENTS} table elements")
             }
-            Refusal::Declared => f.write_str("refused more than it declares"),
+            Refusal::Declared => f.write_str("refused more than its memory or table declares"),
             Refusal::System => f.write_str("refused memory by the system"),
         }
     }
@@ -56,7 +61,7 @@ impl fmt::Display for Refusal {
 
 impl Meter {
     pub(super) fn new(origin: Arc<Origin>, max_memory: usize) -> Meter {
-        Meter { origin, memory: 0, max_memory, elements: 0, refused: None }
+        Meter { origin, memory: 0, growing: 0, max_memory, elements: 0, refused: None }
     }
 
     /// How much memory the instance has, in bytes.
@@ -69,13 +74,16 @@ impl Meter {
         self.elements
     }
 
-    /// Why the instance was refused something at last, if it was. If it then dies, this is why.
+    /// Why the instance was last refused something, if it was. If it then dies, this is why.
     pub(super) fn refused(&self) -> Option<Refusal> {
         self.refused
     }
 
     fn refuse(&mut self, why: Refusal) -> Result<bool> {
-        self.refused = Some(why);
+        // What a guest itself has ruled out says least.
+        if why != Refusal::Declared || self.refused.is_none() {
+            self.refused = Some(why);
+        }
         Ok(false)
     }
 }
@@ -112,14 +120,18 @@ impl ResourceLimiter for Meter {
         if !is_declared(desired, maximum) {
             return self.refuse(Refusal::Declared);
         }
-        if !self.origin.account.take_memory(memory.saturating_sub(self.memory)) {
+        let growing = memory.saturating_sub(self.memory);
+        if !self.origin.account.take_memory(growing) {
             return self.refuse(Refusal::MaxMemoryTotal);
         }
-        self.memory = memory;
+        (self.memory, self.growing) = (memory, growing);
         Ok(true)
     }
 
     fn memory_grow_failed(&mut self, _: wasmtime::Error) -> Result<()> {
+        let growing = mem::take(&mut self.growing);
+        self.memory = self.memory.saturating_sub(growing);
+        self.origin.account.give_memory(growing);
         self.refused = Some(Refusal::System);
         Ok(())
     }
@@ -170,6 +182,18 @@ mod tests {
         assert!(!meter.memory_growing(40, 41, None).unwrap());
         assert_eq!(meter.refused(), Some(Refusal::MaxMemory(100)));
         assert!(meter.memory_growing(40, 40, None).unwrap());
+    }
+
+    #[test]
+    fn what_the_system_does_not_have_is_not_counted() {
+        let mut meter = meter(100);
+        assert!(meter.memory_growing(0, 60, None).unwrap());
+        for _ in 0..10 {
+            assert!(meter.memory_growing(60, 100, None).unwrap());
+            meter.memory_grow_failed(wasmtime::Error::msg("no memory")).unwrap();
+        }
+        assert_eq!((meter.memory(), meter.origin.account.memory()), (60, 60));
+        assert_eq!(meter.refused(), Some(Refusal::System));
     }
 
     #[test]

@@ -25,8 +25,7 @@ use rustls::ServerConfig;
 use slab::Slab;
 use tracing::error;
 
-use crate::background::Place;
-use crate::background::{self, Background};
+use crate::background::{self, Background, Place};
 use crate::catalog::CatalogError;
 use crate::catch_panic::catch_panic;
 use crate::connection::Connection;

@@ -10,8 +10,7 @@ use tracing::error;
 
 use super::{LISTENER, SWEEP, Workers};
 use crate::admission::Eligible;
-use crate::background;
-use crate::background::Place;
+use crate::background::{self, Place};
 use crate::connection::Connection;
 use crate::exchange;
 use crate::poller::Event;

@@ -65,6 +65,18 @@ fn two_folders_of_one_name_are_refused() -> Result<()> {
 }
 
 #[test]
+fn more_folders_than_a_guest_can_have_are_refused() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let folder = folder.path().display();
+    let granted: Vec<String> = (0..65).map(|number| format!("{folder}::/{number}")).collect();
+    let mut args = vec!["GET", "/"];
+    args.extend(granted.iter().flat_map(|granted| ["--dir", granted]));
+    let called = call_guest("behave", &args)?;
+    assert!(called.said.contains("--dir: a handler may have 64 folders, and not 65"));
+    Ok(())
+}
+
+#[test]
 fn who_asks_for_a_head_is_told_of_an_error_without_data() -> Result<()> {
     let called = call_guest("behave", &["HEAD", "/ /"])?;
     assert!(called.head.starts_with("HTTP/1.0 400 "), "{}", called.head);

@@ -312,3 +312,14 @@ fn a_check_reads_the_certificate_and_the_token() -> Result<()> {
     ensure!(said.contains(&token), "{said}");
     Ok(())
 }
+
+#[test]
+fn of_one_file_with_all_it_is_the_certificate_that_is_missing_first() -> Result<()> {
+    let folder = folder("tls_cert = 'all.pem'\ntls_key = 'all.pem'")?;
+    fs::write(folder.path("all.pem"), "")?;
+    let mut check = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
+    let output = check.args(["check", "--config"]).arg(folder.path("picohttp.toml")).output()?;
+    let said = String::from_utf8(output.stderr)?;
+    ensure!(said.contains(": server.tls_cert: there is no certificate in "), "{said}");
+    Ok(())
+}

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use picohttp_host::config::{
-    AccessLog, Confine, LogFormat, LogTarget, Plan, Position, Problem, RoutePlan, ServerPlan,
-    TenantPlan,
+    AccessLog, Confine, LogFormat, LogTarget, MAX_DIRECTORIES, Plan, Position, Problem, RoutePlan,
+    ServerPlan, TenantPlan,
 };
 use picohttp_host::{Directory, Source, places};
 
@@ -72,6 +72,11 @@ fn single(options: &Serve) -> Result<Plan> {
 }
 
 fn route(source: Source, grants: &Grants, limits: &Limits) -> Result<RoutePlan> {
+    ensure!(
+        grants.dir.len() <= MAX_DIRECTORIES,
+        "--dir: a handler may have {MAX_DIRECTORIES} folders, and not {}",
+        grants.dir.len()
+    );
     let mut guests = BTreeSet::new();
     if let Some(twice) = grants.dir.iter().find(|folder| !guests.insert(&folder.guest)) {
         bail!("--dir: the handler has another folder as {}", twice.guest);

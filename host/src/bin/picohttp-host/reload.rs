@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver, RecvError, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use picohttp_host::config::Plan;
 use picohttp_host::{Deployer, Deployment, RunningServer, Tenant};
 use tracing::{error, info, warn};
@@ -43,6 +43,8 @@ impl Reloader {
     /// Waits to be asked, or for changes if they are watched, on a thread of its own. Before,
     /// if not all handlers were there at the start, it waits for the `rest`.
     pub fn start(mut reloading: Reloading, rest: Option<Receiver<Deployment>>) -> Result<Reloader> {
+        // They may not be there any more when the certificate is read again.
+        reloading.plan.written.clear();
         let (asks, asked) = mpsc::channel();
         reloading.report_to(&asks);
         let again = asks.clone();
@@ -50,11 +52,17 @@ impl Reloader {
             .name("reload".to_owned())
             .spawn(move || {
                 if let Some(rest) = rest {
-                    reloading.complete(&rest);
+                    reloading.survive(|reloading| reloading.complete(&rest));
                 }
-                while let Ok(()) = reloading.wait(&asked, &again) {
-                    watch::settle(&asked);
-                    reloading.reload(&again);
+                let mut ended = false;
+                while !ended {
+                    reloading.survive(|reloading| match reloading.wait(&asked, &again) {
+                        Ok(()) => {
+                            watch::settle(&asked);
+                            reloading.reload(&again);
+                        }
+                        Err(RecvError) => ended = true,
+                    });
                 }
             })
             .context("cannot start a thread")?;
@@ -69,6 +77,17 @@ impl Reloader {
 }
 
 impl Reloading {
+    /// Does something; if it panics, what comes next is tried all the same. What goes wrong with
+    /// one configuration must not keep the next from being read.
+    fn survive(&mut self, act: impl FnOnce(&mut Reloading)) {
+        if catch_unwind(AssertUnwindSafe(|| act(self))).is_err() {
+            error!("reloading has panicked; reload to try again");
+            self.server.count_failed_reload();
+            notify::ready();
+            thread::sleep(AGAIN);
+        }
+    }
+
     /// Waits until there is something to read again.
     fn wait(&mut self, asked: &Receiver<()>, asks: &Sender<()>) -> Result<(), RecvError> {
         while self.is_blind {
@@ -135,9 +154,7 @@ impl Reloading {
     fn reload(&mut self, asks: &Sender<()>) {
         let started = Instant::now();
         notify::reloading();
-        // What goes wrong with one configuration must not keep the next from being read.
-        let replaced = catch_unwind(AssertUnwindSafe(|| self.replace(asks)));
-        let replaced = replaced.unwrap_or_else(|_| Err(anyhow!("the host has panicked")));
+        let replaced = self.replace(asks);
         notify::ready();
         match replaced {
             Ok(()) => {

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use picohttp_host::config::{Plan, ServerPlan};
 use picohttp_host::{
     Cache, HttpServer, KeepAlive, RunningServer, Socket, StartError, Tenant, Timeouts, Tls,
+    TlsError,
 };
 use tracing::warn;
 
@@ -77,7 +78,16 @@ pub fn start(
 pub fn tls(plan: &Plan) -> Result<Option<Tls>> {
     let Some((certificate, key)) = &plan.server.tls else { return Ok(None) };
     let tls = Tls::from_files(certificate, key).map_err(|error| {
-        let is_key = error.file().is_some_and(|file| Path::new(file) == key);
+        let is_key = match &error {
+            TlsError::Unreadable { file, .. } | TlsError::Damaged { file, .. } => {
+                Path::new(file) == key && key != certificate
+            }
+            TlsError::NoKey { .. }
+            | TlsError::LockedKey { .. }
+            | TlsError::Key { .. }
+            | TlsError::Mismatch { .. } => true,
+            _ => false,
+        };
         plan::wrong(plan, if is_key { "tls_key" } else { "tls_cert" }, error)
     })?;
     if tls.key_is_public() {

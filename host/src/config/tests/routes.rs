@@ -209,3 +209,13 @@ fn limits_of_a_route_that_cannot_hold_are_errors() {
          `max_memory_total` of 1 MiB"
     );
 }
+
+#[test]
+fn a_handler_has_so_many_folders_and_no_more() {
+    let dirs = |count: usize| {
+        let dirs: Vec<String> = (0..count).map(|number| format!("'data::/{number}'")).collect();
+        format!("dirs = [{}]", dirs.join(", "))
+    };
+    assert_eq!(route(&dirs(64)).directories.len(), 64);
+    assert!(route_errors(&dirs(66)).ends_with(".dirs[64]: there are more than 64 folders"));
+}

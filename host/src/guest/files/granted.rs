@@ -42,8 +42,12 @@ fn open_all(state: &mut State) -> Vec<Granted> {
         match open_one(directory) {
             Ok(folder) => granted.push((folder, directory.guest.clone())),
             Err(error) => {
-                state.incomplete |= is_shortage(error);
                 warn_of(state, directory, error);
+                if is_shortage(error) {
+                    // There is no answer without it, and none of the others can be opened.
+                    state.incomplete = true;
+                    break;
+                }
             }
         }
     }
@@ -51,7 +55,8 @@ fn open_all(state: &mut State) -> Vec<Granted> {
 }
 
 fn open_one(directory: &Directory) -> rustix::io::Result<Dir> {
-    let options = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    // Who may search a folder need not be able to list it.
+    let options = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let folder = retry_on_intr(|| open(&directory.host, options, Mode::empty()))?;
     if is_for_others(&folder) {
         return Err(Errno::MFILE);

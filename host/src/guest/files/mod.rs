@@ -38,7 +38,7 @@ const TYPES: &str = "wasi:filesystem/types@0.2.12";
 
 /// Why something could not be done.
 enum Failure {
-    /// The system has too little of something at this moment, as descriptors.
+    /// The system has too little of something at this moment, such as descriptors.
     Exhausted,
     /// What the guest is told.
     Error(FsError),
