@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use picohttp_tests::client::{self, Answer, Client};
 use picohttp_tests::guests::root;
 use picohttp_tests::host::eventually;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tempfile::TempDir;
 
 /// A running program. It is killed when it is dropped.
@@ -75,6 +75,13 @@ impl Program {
 
     pub fn connect(&self, count: usize) -> Result<Vec<Client>> {
         (0..count).map(|_| Client::connect(self.address)).collect()
+    }
+
+    /// Lets it have so much of something from now on, and no more.
+    pub fn limit(&self, resource: Resource, most: u64) -> Result<()> {
+        let limit = Rlimit { current: Some(most), maximum: Some(most) };
+        prlimit(Some(self.pid()), resource, limit)?;
+        Ok(())
     }
 
     /// Where operators can connect, if they can.

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use picohttp_tests::client::{Client, exchange, get};
 use picohttp_tests::guests::{guest, plugin};
 use picohttp_tests::host::eventually;
-use rustix::process::{Resource, Rlimit, Signal, getuid, prlimit};
+use rustix::process::{Resource, Signal, getuid};
 use tempfile::TempDir;
 
 use super::program::{self, Program, address_in};
@@ -72,8 +72,7 @@ fn a_log_whose_reader_is_gone_ends_nothing() -> Result<()> {
 #[test]
 fn more_clients_than_descriptors_are_served_when_some_go() -> Result<()> {
     let mut program = Program::start(&plugin("hello")?, &["--head-timeout", "1h"])?;
-    let limit = Rlimit { current: Some(64), maximum: Some(64) };
-    prlimit(Some(program.pid()), Resource::Nofile, limit)?;
+    program.limit(Resource::Nofile, 64)?;
     let mut clients = program.connect(200)?;
     clients.iter_mut().try_for_each(|client| client.send("GET /hello HTTP/1.0\r\n"))?;
     eventually("the program says so", || {
@@ -92,8 +91,7 @@ fn guests_that_open_all_they_can_leave_descriptors_for_clients() -> Result<()> {
     fs::write(folder.path().join("file"), "")?;
     let granted = format!("{}::/data", folder.path().display());
     let mut program = Program::start(&guest("files")?, &["--dir", &granted])?;
-    let limit = Rlimit { current: Some(64), maximum: Some(64) };
-    prlimit(Some(program.pid()), Resource::Nofile, limit)?;
+    program.limit(Resource::Nofile, 64)?;
     let clients = program.connect(16)?;
     assert_eq!(program.get("/open?path=/data/file")?.status, 503);
     drop(clients);
@@ -110,8 +108,7 @@ fn granted_folders_leave_descriptors_for_clients() -> Result<()> {
     let arguments: Vec<_> = granted.iter().flat_map(|granted| ["--dir", granted]).collect();
     let mut program = Program::start(&guest("files")?, &arguments)?;
     assert_eq!(program.get("/read?path=/59/file")?.status, 200);
-    let limit = Rlimit { current: Some(64), maximum: Some(64) };
-    prlimit(Some(program.pid()), Resource::Nofile, limit)?;
+    program.limit(Resource::Nofile, 64)?;
     let clients = program.connect(16)?;
     assert_eq!(program.get("/read?path=/59/file")?.status, 503);
     drop(clients);
@@ -125,8 +122,7 @@ fn a_file_that_may_grow_no_more_costs_lines_and_not_the_process() -> Result<()> 
     let log = folder.path().join("access.log");
     let log = log.to_str().context("no text")?;
     let mut program = Program::start(&plugin("hello")?, &["--access-log", log])?;
-    let limit = Rlimit { current: Some(4 << 10), maximum: Some(4 << 10) };
-    prlimit(Some(program.pid()), Resource::Fsize, limit)?;
+    program.limit(Resource::Fsize, 4 << 10)?;
     for _ in 0..200 {
         assert_eq!(program.get("/hello")?.status, 200);
     }
@@ -142,8 +138,7 @@ fn operators_get_in_when_clients_have_all_descriptors() -> Result<()> {
     let args = ["--head-timeout", "1h", "--admin-addr", "127.0.0.1:0"];
     let mut program = Program::start(&plugin("hello")?, &args)?;
     let operators = program.operators()?;
-    let limit = Rlimit { current: Some(64), maximum: Some(64) };
-    prlimit(Some(program.pid()), Resource::Nofile, limit)?;
+    program.limit(Resource::Nofile, 64)?;
     let clients = program.connect(200)?;
     eventually("all descriptors are taken", || {
         program.log().is_ok_and(|log| log.contains("cannot accept clients"))
