@@ -251,80 +251,6 @@ pub unsafe fn _export_handle_cabi<T_: Guest>(
         ptr26
     }
 }
-#[doc(hidden)]
-#[allow(non_snake_case)]
-pub unsafe fn __post_return_handle<T_: Guest>(arg0: *mut u8) {
-    unsafe {
-        let l0 = i32::from(*arg0.add(0).cast::<u8>());
-        match l0 {
-            0 => {
-                let l1 = *arg0
-                    .add(::core::mem::size_of::<*const u8>())
-                    .cast::<*mut u8>();
-                let l2 = *arg0
-                    .add(2 * ::core::mem::size_of::<*const u8>())
-                    .cast::<usize>();
-                _rt::cabi_dealloc(l1, l2, 1);
-                let l3 = *arg0
-                    .add(4 * ::core::mem::size_of::<*const u8>())
-                    .cast::<*mut u8>();
-                let l4 = *arg0
-                    .add(5 * ::core::mem::size_of::<*const u8>())
-                    .cast::<usize>();
-                let base9 = l3;
-                let len9 = l4;
-                for i in 0..len9 {
-                    let base = base9.add(i * (4 * ::core::mem::size_of::<*const u8>()));
-                    {
-                        let l5 = *base.add(0).cast::<*mut u8>();
-                        let l6 = *base
-                            .add(::core::mem::size_of::<*const u8>())
-                            .cast::<usize>();
-                        _rt::cabi_dealloc(l5, l6, 1);
-                        let l7 = *base
-                            .add(2 * ::core::mem::size_of::<*const u8>())
-                            .cast::<*mut u8>();
-                        let l8 = *base
-                            .add(3 * ::core::mem::size_of::<*const u8>())
-                            .cast::<usize>();
-                        _rt::cabi_dealloc(l7, l8, 1);
-                    }
-                }
-                _rt::cabi_dealloc(
-                    base9,
-                    len9 * (4 * ::core::mem::size_of::<*const u8>()),
-                    ::core::mem::size_of::<*const u8>(),
-                );
-                let l10 = i32::from(
-                    *arg0.add(6 * ::core::mem::size_of::<*const u8>()).cast::<u8>(),
-                );
-                match l10 {
-                    0 => {}
-                    _ => {
-                        let l11 = *arg0
-                            .add(7 * ::core::mem::size_of::<*const u8>())
-                            .cast::<*mut u8>();
-                        let l12 = *arg0
-                            .add(8 * ::core::mem::size_of::<*const u8>())
-                            .cast::<usize>();
-                        let base13 = l11;
-                        let len13 = l12;
-                        _rt::cabi_dealloc(base13, len13 * 1, 1);
-                    }
-                }
-            }
-            _ => {
-                let l14 = *arg0
-                    .add(::core::mem::size_of::<*const u8>())
-                    .cast::<*mut u8>();
-                let l15 = *arg0
-                    .add(2 * ::core::mem::size_of::<*const u8>())
-                    .cast::<usize>();
-                _rt::cabi_dealloc(l14, l15, 1);
-            }
-        }
-    }
-}
 pub trait Guest {
     /// Answers one request in an instance of its own. `args` are the operator's
     /// `--arg` values, in order. An `err` is sent as status 500 with its text; a
@@ -345,9 +271,7 @@ macro_rules! __export_world_plugin_cabi {
         usize, arg10 : i32, arg11 : * mut u8, arg12 : usize, arg13 : * mut u8, arg14 :
         usize,) -> * mut u8 { unsafe { $($path_to_types)*:: _export_handle_cabi::<$ty >
         (arg0, arg1, arg2, arg3, arg4, arg5, arg6, arg7, arg8, arg9, arg10, arg11, arg12,
-        arg13, arg14) } } #[unsafe (export_name = "cabi_post_handle")] unsafe extern "C"
-        fn _post_return_handle(arg0 : * mut u8,) { unsafe { $($path_to_types)*::
-        __post_return_handle::<$ty > (arg0) } } };
+        arg13, arg14) } } };
     };
 }
 #[doc(hidden)]

@@ -34,7 +34,8 @@ macro_rules! __component {
                     args: ::std::vec::Vec<::std::string::String>,
                 ) -> ::std::result::Result<$crate::bindings::Response, ::std::string::String> {
                     let parameters = &[$(::std::stringify!($parameter)),*];
-                    let request = ::std::convert::From::from(request);
+                    // The instance is thrown away with all that it has: nothing need be freed.
+                    let request = ::std::mem::ManuallyDrop::new(request.into());
                     $crate::internal::answer($handler, &request, args, parameters)
                         .map(::std::convert::From::from)
                 }

@@ -1,4 +1,4 @@
-//! The checked-in bindings are what `wit-bindgen` makes of `../wit`.
+//! The checked-in bindings are what `wit-bindgen` makes of `../wit`, less its post-return.
 //!
 //! They are not generated while a handler compiles, because the generator takes
 //! far longer to build than a handler does.
@@ -39,5 +39,18 @@ fn generate(wit: &Path) -> String {
     let mut generator = options.build();
     generator.generate(&mut resolve, world, &mut files).unwrap();
     let (_, code) = files.iter().next().unwrap();
-    HEADER.to_owned() + str::from_utf8(code).unwrap()
+    HEADER.to_owned() + &without_post_return(str::from_utf8(code).unwrap())
+}
+
+/// Takes out what would free an answer when the host has copied it: the instance is thrown away
+/// then, with all that it has, and one call less is a shorter life.
+fn without_post_return(code: &str) -> String {
+    let (before, rest) = code
+        .split_once("#[doc(hidden)]\n#[allow(non_snake_case)]\npub unsafe fn __post_return_handle")
+        .unwrap();
+    let (_, after) = rest.split_once("\n}\n").unwrap();
+    let (exported, rest) =
+        after.split_once(r#" #[unsafe (export_name = "cabi_post_handle")]"#).unwrap();
+    let (_, after) = rest.split_once("(arg0) } }").unwrap();
+    [before, exported, after].concat()
 }
