@@ -11,6 +11,7 @@ use std::thread;
 use anyhow::{Result, bail, ensure};
 use picohttp_host::{Component, Directory, Fault, HttpServer, Sandbox};
 use picohttp_tests::host::Host;
+use picohttp_tests::old_kernel::without_openat2;
 use picohttp_tests::sandbox::{get, load};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde_json::{Value, json};
@@ -302,4 +303,18 @@ fn a_granted_folder_that_is_gone_is_nothing() -> Result<()> {
     fs::remove_dir_all(top.path().join("granted"))?;
     assert_eq!(told(&guest, "/read?path=/data/file")?, None);
     Ok(())
+}
+
+#[test]
+fn folders_hold_without_openat2_too() -> Result<()> {
+    without_openat2(|| {
+        a_folder_can_be_read_and_not_left()?;
+        a_folder_is_read_only_unless_it_was_granted_for_writing()?;
+        a_folder_for_writing_cannot_be_left_either()?;
+        what_can_block_is_not_opened()?;
+        streams_read_and_write_at_once()?;
+        a_folder_says_what_is_in_it()?;
+        times_are_set_of_what_is_in_the_folder()?;
+        files_that_a_guest_forgot_are_closed()
+    })
 }

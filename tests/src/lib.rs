@@ -10,6 +10,7 @@ pub mod flips;
 pub mod gate;
 pub mod guests;
 pub mod host;
+pub mod old_kernel;
 pub mod sandbox;
 pub mod shared;
 pub mod text;

@@ -27,6 +27,9 @@ const COMPLAINTS: Duration = Duration::from_secs(5);
 /// How long a client that was told to try again in a second is not listened to.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// For how many connections there is always a place to be parked, without making one.
+const PLACES: usize = 256;
+
 /// How long a client that was accepted before the server stopped may take to begin its
 /// request.
 const STOP_GRACE: Duration = Duration::from_millis(300);
@@ -127,6 +130,11 @@ impl Workers {
             })
             .map(|(key, _)| key)
             .collect();
-        expired.into_iter().filter_map(|key| parked.try_remove(key)).collect()
+        let expired = expired.into_iter().filter_map(|key| parked.try_remove(key)).collect();
+        // After a crowd its places are given back.
+        if parked.capacity() / 4 > parked.len().max(PLACES) {
+            parked.shrink_to_fit();
+        }
+        expired
     }
 }

@@ -13,6 +13,7 @@ use anyhow::{Context, Result, ensure};
 use picohttp_tests::client::{Client, exchange, get};
 use picohttp_tests::guests::{guest, plugin};
 use picohttp_tests::host::eventually;
+use picohttp_tests::old_kernel::without_openat2;
 use rustix::process::{Resource, Signal, getuid};
 use tempfile::TempDir;
 
@@ -114,6 +115,14 @@ fn granted_folders_leave_descriptors_for_clients() -> Result<()> {
     drop(clients);
     ensure!(!program.log()?.contains("cannot accept clients"));
     program.check_nothing_is_left()
+}
+
+#[test]
+fn descriptors_are_left_for_clients_without_openat2_too() -> Result<()> {
+    without_openat2(|| {
+        guests_that_open_all_they_can_leave_descriptors_for_clients()?;
+        granted_folders_leave_descriptors_for_clients()
+    })
 }
 
 #[test]
