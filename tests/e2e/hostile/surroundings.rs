@@ -118,10 +118,30 @@ fn granted_folders_leave_descriptors_for_clients() -> Result<()> {
 }
 
 #[test]
+fn what_cannot_be_opened_for_want_of_descriptors_is_not_changed() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("file");
+    fs::write(&file, "as it was")?;
+    let granted = format!("{}::/data::rw", folder.path().display());
+    let mut program = Program::start(&guest("files")?, &["--dir", &granted])?;
+    program.limit(Resource::Nofile, 64)?;
+    let clients = program.connect(40)?;
+    assert_eq!(program.get("/write?path=/data/file")?.status, 503);
+    assert_eq!(program.get("/write?path=/data/another")?.status, 503);
+    assert_eq!(fs::read_to_string(&file)?, "as it was");
+    assert_eq!(fs::read_dir(folder.path())?.count(), 1);
+    drop(clients);
+    program.check_nothing_is_left()?;
+    assert_eq!(program.get("/write?path=/data/file")?.status, 200);
+    Ok(())
+}
+
+#[test]
 fn descriptors_are_left_for_clients_without_openat2_too() -> Result<()> {
     without_openat2(|| {
         guests_that_open_all_they_can_leave_descriptors_for_clients()?;
-        granted_folders_leave_descriptors_for_clients()
+        granted_folders_leave_descriptors_for_clients()?;
+        what_cannot_be_opened_for_want_of_descriptors_is_not_changed()
     })
 }
 

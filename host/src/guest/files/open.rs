@@ -12,7 +12,7 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
-use rustix::io::Errno;
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::process::{Resource as Limited, getrlimit};
 use wasmtime::component::Resource;
 use wasmtime_wasi::filesystem::{Descriptor, Dir, OpenMode, WasiFilesystemCtxView};
@@ -32,6 +32,10 @@ pub(super) fn open(
 ) -> Result<Resource<Descriptor>, Failure> {
     look(files, &folder, follow, &path)?;
     let within = super::folder(files, &folder)?;
+    if how.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE) {
+        // What is refused must not have changed anything.
+        check_room(within)?;
+    }
     if let Some(opened) = open_within(within, follow, &path, how, flags)? {
         return Ok(files.table.push(opened)?);
     }
@@ -130,6 +134,12 @@ const FOR_OTHERS: u64 = 4;
 pub(super) fn is_for_others(file: &impl AsRawFd) -> bool {
     let Some(limit) = getrlimit(Limited::Nofile).current else { return false };
     u64::try_from(file.as_raw_fd()).is_ok_and(|number| number >= limit - limit / FOR_OTHERS)
+}
+
+/// Checks that there is a descriptor for guests.
+fn check_room(folder: &Dir) -> Result<(), Failure> {
+    let next = fcntl_dupfd_cloexec(Arc::as_ref(&folder.dir), 0).map_err(Failure::of)?;
+    if is_for_others(&next) { Err(Failure::Exhausted) } else { Ok(()) }
 }
 
 /// Opens what is beneath a folder, as these options say. `None` where the kernel or its guards
