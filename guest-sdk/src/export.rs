@@ -34,8 +34,9 @@ macro_rules! __component {
                     args: ::std::vec::Vec<::std::string::String>,
                 ) -> ::std::result::Result<$crate::bindings::Response, ::std::string::String> {
                     let parameters = &[$(::std::stringify!($parameter)),*];
+                    let request = <$crate::Request as ::std::convert::From<_>>::from(request);
                     // The instance is thrown away with all that it has: nothing need be freed.
-                    let request = ::std::mem::ManuallyDrop::new(request.into());
+                    let request = ::std::mem::ManuallyDrop::new(request);
                     $crate::internal::answer($handler, &request, args, parameters)
                         .map(::std::convert::From::from)
                 }

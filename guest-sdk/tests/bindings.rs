@@ -9,8 +9,8 @@ use std::{env, fs};
 use wit_bindgen_core::{Files, WorldGenerator, wit_parser::Resolve};
 
 const HEADER: &str = "\
-//! Bindings are the `plugin` world in Rust: generated from `../../wit`, by
-//! `BLESS=1 cargo test -p picohttp --test bindings`.
+//! Bindings are the `plugin` world in Rust, without its post-return: generated from
+//! `../../wit`, by `BLESS=1 cargo test -p picohttp --test bindings`.
 
 ";
 
@@ -45,12 +45,13 @@ fn generate(wit: &Path) -> String {
 /// Takes out what would free an answer when the host has copied it: the instance is thrown away
 /// then, with all that it has, and one call less is a shorter life.
 fn without_post_return(code: &str) -> String {
-    let (before, rest) = code
-        .split_once("#[doc(hidden)]\n#[allow(non_snake_case)]\npub unsafe fn __post_return_handle")
-        .unwrap();
-    let (_, after) = rest.split_once("\n}\n").unwrap();
-    let (exported, rest) =
-        after.split_once(r#" #[unsafe (export_name = "cabi_post_handle")]"#).unwrap();
-    let (_, after) = rest.split_once("(arg0) } }").unwrap();
-    [before, exported, after].concat()
+    let cut = |code: &str, from: &str, to: &str| {
+        let parts = code.split_once(from);
+        let parts = parts.and_then(|(before, rest)| Some((before, rest.split_once(to)?.1)));
+        let (before, after) = parts.expect("a post-return as it has always been written");
+        [before, after].concat()
+    };
+    let function = "#[doc(hidden)]\n#[allow(non_snake_case)]\npub unsafe fn __post_return_handle";
+    let export = r#" #[unsafe (export_name = "cabi_post_handle")]"#;
+    cut(&cut(code, function, "\n}\n"), export, "(arg0) } }")
 }

@@ -27,8 +27,8 @@ const COMPLAINTS: Duration = Duration::from_secs(5);
 /// How long a client that was told to try again in a second is not listened to.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// For how many connections there is always a place to be parked, without making one.
-const PLACES: usize = 256;
+/// From how many on the places of parked connections are given back that nobody needs.
+const MANY_PLACES: usize = 1024;
 
 /// How long a client that was accepted before the server stopped may take to begin its
 /// request.
@@ -130,9 +130,11 @@ impl Workers {
             })
             .map(|(key, _)| key)
             .collect();
-        let expired = expired.into_iter().filter_map(|key| parked.try_remove(key)).collect();
-        // After a crowd its places are given back.
-        if parked.capacity() / 4 > parked.len().max(PLACES) {
+        // Those at the end first: the last that became free is the next that is taken.
+        let expired = expired.into_iter().rev();
+        let expired = expired.filter_map(|key| parked.try_remove(key)).collect();
+        // After a crowd, the places behind the last that is taken are given back.
+        if parked.capacity() > MANY_PLACES.max(parked.len().saturating_mul(4)) {
             parked.shrink_to_fit();
         }
         expired

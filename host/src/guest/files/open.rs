@@ -32,23 +32,12 @@ pub(super) fn open(
 ) -> Result<Resource<Descriptor>, Failure> {
     look(files, &folder, follow, &path)?;
     let within = super::folder(files, &folder)?;
-    if how.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE) {
-        // What is refused must not have changed anything.
-        check_room(within)?;
-    }
+    // Before, as to open a file can be to make it, or to empty it.
+    check_room(within)?;
     if let Some(opened) = open_within(within, follow, &path, how, flags)? {
         return Ok(files.table.push(opened)?);
     }
-    let opened = files.open_at(folder, follow, path, how, flags)?;
-    let for_others = match files.table.get(&opened)? {
-        Descriptor::File(file) => is_for_others(file.file.as_ref()),
-        Descriptor::Dir(folder) => is_for_others(folder.dir.as_ref()),
-    };
-    if for_others {
-        files.table.delete(opened)?;
-        return Err(Failure::Exhausted);
-    }
-    Ok(opened)
+    Ok(files.open_at(folder, follow, path, how, flags)?)
 }
 
 /// Looks whether something is there that waits, or does something, when it is opened.
@@ -136,7 +125,7 @@ pub(super) fn is_for_others(file: &impl AsRawFd) -> bool {
     u64::try_from(file.as_raw_fd()).is_ok_and(|number| number >= limit - limit / FOR_OTHERS)
 }
 
-/// Checks that there is a descriptor for guests.
+/// Checks that a descriptor is left for guests.
 fn check_room(folder: &Dir) -> Result<(), Failure> {
     let next = fcntl_dupfd_cloexec(Arc::as_ref(&folder.dir), 0).map_err(Failure::of)?;
     if is_for_others(&next) { Err(Failure::Exhausted) } else { Ok(()) }
@@ -150,11 +139,10 @@ pub(super) fn open_beneath(
     options: OFlags,
     mode: Mode,
 ) -> Result<Option<File>, Failure> {
-    let file = match try_open(folder, path, options, mode) {
-        Err(Errno::NOSYS | Errno::PERM) => return Ok(None),
-        opened => opened.map_err(Failure::of)?,
-    };
-    if is_for_others(&file) { Err(Failure::Exhausted) } else { Ok(Some(file)) }
+    match try_open(folder, path, options, mode) {
+        Err(Errno::NOSYS | Errno::PERM) => Ok(None),
+        opened => opened.map(Some).map_err(Failure::of),
+    }
 }
 
 fn try_open(folder: &Dir, path: &str, options: OFlags, mode: Mode) -> rustix::io::Result<File> {
