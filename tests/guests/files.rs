@@ -1,9 +1,11 @@
 //! Does with files what its query says: `/read?path=P`, `/list?path=P`,
 //! `/write?path=P`, `/make?path=P`, `/remove?path=P`, `/link?path=P&to=Q` and
-//! `/rename?path=P&to=Q`. `/open?path=P` opens a file 10 000 times and closes none.
+//! `/rename?path=P&to=Q`. `/open?path=P` opens a file until it is refused, and keeps all for a
+//! second.
 
 use std::io::{Error, ErrorKind, Result};
-use std::{env, fs, mem};
+use std::time::Duration;
+use std::{env, fs, thread};
 
 use picohttp::{Request, Response, handler};
 
@@ -27,9 +29,15 @@ fn files(request: &Request, response: &mut Response) -> Result<()> {
         "link" => fs::hard_link(path, value("to"))?,
         "rename" => fs::rename(path, value("to"))?,
         "open" => {
-            for _ in 0..10_000 {
-                mem::forget(fs::File::open(&path)?);
-            }
+            let mut files = Vec::new();
+            let refused = loop {
+                match fs::File::open(&path) {
+                    Ok(file) => files.push(file),
+                    Err(error) => break error,
+                }
+            };
+            thread::sleep(Duration::from_secs(1));
+            return Err(refused);
         }
         "variable" => response.set_text(env::var(path).map_err(Error::other)?),
         _ => return Err(ErrorKind::Unsupported.into()),

@@ -94,9 +94,17 @@ fn guests_that_open_all_they_can_leave_descriptors_for_clients() -> Result<()> {
     let granted = format!("{}::/data", folder.path().display());
     let mut program = Program::start(&guest("files")?, &["--dir", &granted])?;
     program.limit(Resource::Nofile, 64)?;
-    let clients = program.connect(16)?;
-    assert_eq!(program.get("/open?path=/data/file")?.status, 503);
-    drop(clients);
+    let mut greedy = Client::connect(program.address)?;
+    greedy.send("GET /open?path=/data/file HTTP/1.0\r\n\r\n")?;
+    eventually("it has all it can have", || {
+        program.gauge().is_ok_and(|now| now.descriptors >= 64 - 64 / 4)
+    })?;
+    let mut clients = program.connect(8)?;
+    for client in &mut clients {
+        client.send("GET /read?path=/etc HTTP/1.0\r\n\r\n")?;
+        assert_eq!(client.answer()?.status, 503);
+    }
+    assert_eq!(greedy.answer()?.status, 503);
     ensure!(!program.log()?.contains("cannot accept clients"));
     program.check_nothing_is_left()
 }
