@@ -113,7 +113,7 @@ fn granted_folders_leave_descriptors_for_clients() -> Result<()> {
 fn check_clients_get_in(mut program: Program, greedy_target: &str) -> Result<()> {
     program.limit(Resource::Nofile, 64)?;
     let mut greedy = Client::connect(program.address)?;
-    greedy.send(&format!("GET {greedy_target} HTTP/1.0\r\n\r\n"))?;
+    greedy.send(format!("GET {greedy_target} HTTP/1.0\r\n\r\n"))?;
     eventually("it has all it can have", || {
         program.gauge().is_ok_and(|now| now.descriptors >= 64 - 64 / 4)
     })?;
