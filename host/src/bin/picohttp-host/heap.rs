@@ -8,7 +8,7 @@
 
 /// How many bytes may be free and yet kept.
 #[cfg(target_env = "gnu")]
-const MUCH: usize = 8 << 20;
+const MUCH: usize = 1 << 20;
 
 /// How often what is free is counted.
 #[cfg(target_env = "gnu")]
