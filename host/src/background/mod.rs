@@ -14,12 +14,15 @@
 //! one of those makes threads in front wait for each other. While they do ([`pressure`]), a
 //! permit is used for a short time only, and a rest of many times that follows.
 
+#[cfg(target_env = "gnu")]
+mod beat;
 mod pressure;
 mod tasks;
 mod policy;
 mod permits;
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,7 +30,6 @@ use rustix::thread::Pid;
 
 use crate::cpu_time::thread_clock;
 use permits::{Permits, Usage};
-pub(crate) use policy::set_idle_policy;
 pub(crate) use pressure::Pressure;
 use tasks::{Task, Tasks};
 
@@ -78,6 +80,15 @@ impl Background {
             None => {}
         }
     }
+}
+
+/// Lets all others go before the present thread for as long as it lives. It must be one of a
+/// process that has no other use for SIGALRM.
+pub(crate) fn go_last() -> io::Result<()> {
+    policy::set_idle_policy()?;
+    #[cfg(target_env = "gnu")]
+    beat::step_aside()?;
+    Ok(())
 }
 
 /// Lets the present thread retreat when it must. Who does this replaces it afterwards.

@@ -5,9 +5,9 @@ use std::thread;
 
 use rustix::thread::{Pid, gettid};
 
-/// Lets all other threads go before the present one from now on, and before those that it
-/// starts. No privilege is needed for this.
-pub(crate) fn set_idle_policy() -> io::Result<()> {
+/// Lets all other threads go before the present one from now on. No privilege is needed for
+/// this.
+pub(super) fn set_idle_policy() -> io::Result<()> {
     set(gettid(), libc::SCHED_IDLE)?;
     // The kernel looks who goes first when a thread begins to wait for a processor. Those who
     // wait already would do so until its next tick.

@@ -6,6 +6,7 @@ use std::panic::resume_unwind;
 use std::process::ExitCode;
 use std::thread;
 
+use rayon::ThreadPoolBuilder;
 use rustix::process::{
     Resource, Rlimit, Signal, chdir, getrlimit, set_parent_process_death_signal, setrlimit,
 };
@@ -26,6 +27,9 @@ pub(super) const MEMORY: &str = "PICOHTTP_COMPILE_MEMORY";
 
 /// What it says if there is no memory for its stack.
 pub(super) const NO_STACK: &str = "there is no stack";
+
+/// What it says if there is no memory for its threads.
+pub(super) const NO_THREADS: &str = "there are no threads";
 
 /// How much stack it has.
 const STACK: usize = 8 << 20;
@@ -58,10 +62,16 @@ fn on_a_stack(run: fn() -> wasmtime::Result<()>) -> wasmtime::Result<()> {
 fn compile() -> wasmtime::Result<()> {
     let mut component = Vec::new();
     stdin().lock().take(MAX_COMPONENT + 1).read_to_end(&mut component)?;
-    if env::var_os(GOES_LAST).is_some() {
-        // If it cannot be, others have less, but what they had without this.
-        let _ = background::set_idle_policy();
-    }
+    let goes_last = env::var_os(GOES_LAST).is_some();
+    let begin = move || {
+        if goes_last {
+            // If it cannot be, others have less, but what they had without this.
+            let _ = background::go_last();
+        }
+    };
+    begin();
+    let threads = ThreadPoolBuilder::new().start_handler(move |_| begin()).build_global();
+    threads.map_err(|error| io::Error::other(format!("{NO_THREADS}: {error}")))?;
     let compiled = engine::for_compiling()?.precompile_component(&component)?;
     stdout().lock().write_all(&compiled)?;
     Ok(())

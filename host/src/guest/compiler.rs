@@ -14,7 +14,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::bounded::{self, Bounds, Ended, Outcome};
-use super::compile_stdin::{GOES_LAST, MEMORY, NO_STACK, REFUSED};
+use super::compile_stdin::{GOES_LAST, MEMORY, NO_STACK, NO_THREADS, REFUSED};
 use super::load::{MAX_COMPILED, quote};
 use super::load_error::LoadError;
 use crate::processors::processors;
@@ -31,7 +31,7 @@ const PER_SECOND: u64 = 256 << 10;
 const MIN_COMPILED: u64 = 8 << 20;
 const GROWTH: u64 = 32;
 
-/// What Cranelift's thread pool asks how many threads it shall make.
+/// What says how many threads the pool of a compiler shall have.
 const THREADS: &str = "RAYON_NUM_THREADS";
 
 /// How many threads compile one component at most. Each takes 64 MiB of address space. One that
@@ -165,9 +165,5 @@ fn judge(mut ended: Ended, bounds: Bounds, memory: u64) -> Result<Vec<u8>, LoadE
 
 /// What a process says that ends as it is refused memory: for data, or for its threads and
 /// their stacks.
-const OUT_OF_MEMORY: [&str; 4] = [
-    NO_STACK,
-    "memory allocation of ",
-    "thread pool has not been initialized",
-    "failed to allocate an alternative stack",
-];
+const OUT_OF_MEMORY: [&str; 4] =
+    [NO_STACK, "memory allocation of ", NO_THREADS, "failed to allocate an alternative stack"];

@@ -59,17 +59,46 @@ fn children(process: u32) -> Result<Vec<u32>> {
     Ok(children)
 }
 
-/// Whether the kernel lets a thread of a process run only when no other would.
-fn goes_last(process: u32) -> Result<bool> {
+/// The threads of a process that the kernel lets run only when no other would.
+fn going_last(process: u32) -> Result<Vec<String>> {
+    let mut threads = Vec::new();
     for thread in fs::read_dir(format!("/proc/{process}/task"))? {
-        let stat = fs::read_to_string(thread?.path().join("stat")).unwrap_or_default();
+        let thread = thread?;
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
         // The fields behind the name, see proc_pid_stat(5).
         let policy = stat.rsplit(')').next().and_then(|rest| rest.split_ascii_whitespace().nth(38));
         if policy == Some("5") {
-            return Ok(true);
+            threads.push(thread.file_name().to_string_lossy().into_owned());
         }
     }
-    Ok(false)
+    Ok(threads)
+}
+
+/// The first compiler that a host has now.
+fn compiler(host: &Running) -> Option<u32> {
+    children(host.id()).ok()?.first().copied()
+}
+
+/// Has a host deploy a bomb until what is waited for is seen. Where other programs fill the
+/// machine, a compiler that goes last may be over before that.
+fn eventually_compiling(
+    folder: &Folder,
+    host: &Running,
+    what: &str,
+    mut is_seen: impl FnMut() -> bool,
+) -> Result<()> {
+    let bomb = deep()?;
+    eventually(what, || {
+        let begun = Instant::now();
+        deploy(folder, host, &bomb).expect("a folder to write to");
+        while begun.elapsed() < Duration::from_secs(3) {
+            if is_seen() {
+                return true;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        false
+    })
 }
 
 /// Programs that never rest, twice as many as there are processors, until this is dropped.
@@ -160,33 +189,36 @@ fn a_bomb_is_not_served_in_the_first_place() -> Result<()> {
 }
 
 #[test]
+fn what_compiles_steps_aside_at_each_beat() -> Result<()> {
+    if !fs::exists("/proc/self/timers")? {
+        eprintln!("SKIPPED: the kernel does not show the timers of a process");
+        return Ok(());
+    }
+    let folder = Folder::new(&granted("a", "old")?)?;
+    let host = folder.serve(&[])?;
+    eventually_compiling(&folder, &host, "all its threads have beats", || {
+        let Some(child) = compiler(&host) else { return false };
+        let timers = fs::read_to_string(format!("/proc/{child}/timers")).unwrap_or_default();
+        let has_beat = |thread: &String| {
+            timers.lines().any(|line| line == format!("notify: signal/tid.{thread}"))
+        };
+        // One that waits, and those of the pool.
+        going_last(child).is_ok_and(|threads| threads.len() > 1 && threads.iter().all(has_beat))
+    })
+}
+
+#[test]
 fn the_compiler_can_do_nothing_but_compile() -> Result<()> {
     let folder = Folder::new(&granted("a", "old")?)?;
     let host = folder.serve(&[])?;
-    let bomb = deep()?;
     let (mut limits, mut environment, mut status) = Default::default();
-    let mut is_confined = || {
-        let Ok(Some(child)) = children(host.id()).map(|children| children.first().copied()) else {
-            return false;
-        };
+    eventually_compiling(&folder, &host, "it has given up what it does not need", || {
+        let Some(child) = compiler(&host) else { return false };
         let read = |name: &str| fs::read_to_string(format!("/proc/{child}/{name}"));
         limits = read("limits").unwrap_or_default();
         environment = read("environ").unwrap_or_default();
         status = read("status").unwrap_or_default();
-        limits.contains(CONFINED) && goes_last(child).unwrap_or_default()
-    };
-    // Where other programs fill the machine, a compiler that goes last may be over before it is
-    // seen.
-    eventually("it has given up what it does not need", || {
-        let begun = Instant::now();
-        deploy(&folder, &host, &bomb).expect("a folder to write to");
-        while begun.elapsed() < Duration::from_secs(3) {
-            if is_confined() {
-                return true;
-            }
-            thread::sleep(Duration::from_millis(2));
-        }
-        false
+        limits.contains(CONFINED) && going_last(child).is_ok_and(|threads| !threads.is_empty())
     })?;
     for limit in ["Max core file size        0 ", "Max address space         1073741824 "] {
         ensure!(limits.contains(limit), "{limits}");
