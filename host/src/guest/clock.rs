@@ -21,8 +21,8 @@ use crate::background;
 /// deadline.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 
-/// How soon it ticks if others wait: those are answered in a millisecond when they need not.
-const SOON: Duration = Duration::from_millis(2);
+/// How soon it ticks if others wait: they may wait for as long as a guest runs in between.
+const SOON: Duration = Duration::from_micros(500);
 
 /// How often the watch looks at the clock.
 const LOOK: Duration = Duration::from_millis(100);
