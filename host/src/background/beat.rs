@@ -2,50 +2,32 @@
 //!
 //! Even such a thread has a small part of a processor beside others who want it. The kernel
 //! gives it that in one piece, and ends it no sooner than at a tick of its own: up to 4 ms, in
-//! which all others wait. A thread with a beat asks at each whether somebody waits. While it
-//! does not run, it has none.
+//! which all others wait. A thread with a beat lets them go on at each.
 
-use std::cell::RefCell;
 use std::io;
-use std::sync::Once;
-use std::thread;
+use std::mem;
 use std::time::Duration;
 
-use libc::SIGALRM;
 use nix::sys::signal::{SigEvent, SigevNotify, Signal};
 use nix::sys::timer::{Expiration, Timer, TimerSetTimeFlags};
 use nix::time::ClockId;
-use rustix::thread::gettid;
+use rustix::thread::{gettid, sched_yield};
+use signal_hook::consts::SIGALRM;
 
 /// How long a beat is. Each costs some microseconds, and on a virtual machine up to 40.
 const BEAT: Duration = Duration::from_micros(500);
 
-thread_local! {
-    /// The present thread's.
-    static TIMER: RefCell<Option<Timer>> = const { RefCell::new(None) };
-}
-
-/// Has the present thread step aside at each beat from now on. The process gives up SIGALRM
-/// for it.
-pub(super) fn step_aside() -> io::Result<()> {
-    static HANDLED: Once = Once::new();
-    HANDLED.call_once(|| {
-        // SIGALRM is not one of those that can have no handler.
-        let _ = at_beat(thread::yield_now);
-    });
-    begin()
-}
-
-/// Has every beat of any thread do something.
+/// Has each thread of this process step aside at its beat, once it has one. The process has no
+/// other use for SIGALRM then.
 #[expect(unsafe_code, reason = "what may be done in the midst of anything else, nobody checks")]
-fn at_beat(act: fn()) -> io::Result<()> {
-    // SAFETY: what is given to it, here and in the tests, takes no lock and allocates nothing: a
-    // system call, and an addition to an atomic.
-    unsafe { signal_hook::low_level::register(SIGALRM, act) }.map(drop)
+pub(super) fn step_aside() -> io::Result<()> {
+    // SAFETY: it is one system call.
+    unsafe { signal_hook::low_level::register(SIGALRM, sched_yield) }.map(drop)
 }
 
-/// Begins the present thread's beat.
-fn begin() -> io::Result<()> {
+/// Begins the present thread's beat, for as long as it lives. Without [`step_aside`] the first
+/// would end the process.
+pub(super) fn begin() -> io::Result<()> {
     let notify = SigevNotify::SigevThreadId {
         signal: Signal::SIGALRM,
         thread_id: gettid().as_raw_nonzero().get(),
@@ -53,28 +35,30 @@ fn begin() -> io::Result<()> {
     };
     let mut timer = Timer::new(ClockId::CLOCK_MONOTONIC, SigEvent::new(notify))?;
     timer.set(Expiration::Interval(BEAT.into()), TimerSetTimeFlags::empty())?;
-    TIMER.set(Some(timer));
+    // It stops when there is nobody to tell.
+    mem::forget(timer);
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Instant;
 
     use super::*;
 
     #[test]
     fn who_computes_is_interrupted_at_each_beat() {
-        static BEATS: AtomicU32 = AtomicU32::new(0);
-        at_beat(|| {
-            BEATS.fetch_add(1, Ordering::Relaxed);
-        })
-        .unwrap();
+        let is_beat = Arc::new(AtomicBool::new(false));
+        step_aside().unwrap();
+        signal_hook::flag::register(SIGALRM, Arc::clone(&is_beat)).unwrap();
         begin().unwrap();
         let deadline = Instant::now() + Duration::from_secs(60);
-        while BEATS.load(Ordering::Relaxed) < 3 {
-            assert!(Instant::now() < deadline);
+        for _ in 0..3 {
+            while !is_beat.swap(false, Ordering::Relaxed) {
+                assert!(Instant::now() < deadline);
+            }
         }
     }
 }

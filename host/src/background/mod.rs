@@ -13,7 +13,10 @@
 //! The kernel moves no thread to a processor that is busy with an idle-policy thread, so even
 //! one of those makes threads in front wait for each other. While they do ([`pressure`]), a
 //! permit is used for a short time only, and a rest of many times that follows.
+//!
+//! Compilers in processes of their own go last, too, and step aside at a beat.
 
+// A timer for one thread can be had from glibc.
 #[cfg(target_env = "gnu")]
 mod beat;
 mod pressure;
@@ -82,12 +85,19 @@ impl Background {
     }
 }
 
-/// Lets all others go before the present thread for as long as it lives. It must be one of a
-/// process that has no other use for SIGALRM.
+/// Begins a process in which threads may go last. It has no other use for SIGALRM.
+pub(crate) fn begin_process() -> io::Result<()> {
+    #[cfg(target_env = "gnu")]
+    beat::step_aside()?;
+    Ok(())
+}
+
+/// Lets all others go before the present thread for as long as it lives, in a process that was
+/// begun with [`begin_process`].
 pub(crate) fn go_last() -> io::Result<()> {
     policy::set_idle_policy()?;
     #[cfg(target_env = "gnu")]
-    beat::step_aside()?;
+    beat::begin()?;
     Ok(())
 }
 

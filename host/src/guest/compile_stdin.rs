@@ -2,11 +2,9 @@
 
 use std::env;
 use std::io::{self, Read, Write, stderr, stdin, stdout};
-use std::panic::resume_unwind;
 use std::process::ExitCode;
-use std::thread;
 
-use rayon::ThreadPoolBuilder;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use rustix::process::{
     Resource, Rlimit, Signal, chdir, getrlimit, set_parent_process_death_signal, setrlimit,
 };
@@ -25,13 +23,10 @@ pub(super) const GOES_LAST: &str = "PICOHTTP_GOES_LAST";
 /// Says in the environment how much address space the process may have, in bytes.
 pub(super) const MEMORY: &str = "PICOHTTP_COMPILE_MEMORY";
 
-/// What it says if there is no memory for its stack.
-pub(super) const NO_STACK: &str = "there is no stack";
-
 /// What it says if there is no memory for its threads.
 pub(super) const NO_THREADS: &str = "there are no threads";
 
-/// How much stack it has.
+/// How much stack each of them has.
 const STACK: usize = 8 << 20;
 
 /// Compiles the component on standard input to standard output, or says on standard error
@@ -39,9 +34,9 @@ const STACK: usize = 8 << 20;
 /// but this.
 ///
 /// The process gives up what it does not need, and lets all others go first if it is told to.
-/// It ends with the thread that has started it.
+/// It ends with the thread that has started it, and has no other use for SIGALRM.
 pub fn compile_stdin() -> ExitCode {
-    match confine().map_err(Into::into).and_then(|()| on_a_stack(compile)) {
+    match compile() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // If nobody reads it, nobody wants to know.
@@ -51,30 +46,31 @@ pub fn compile_stdin() -> ExitCode {
     }
 }
 
-/// Runs on a stack that is there from the beginning. That of the first thread grows, and
-/// where it may not the process dies without a word.
-fn on_a_stack(run: fn() -> wasmtime::Result<()>) -> wasmtime::Result<()> {
-    let running = thread::Builder::new().stack_size(STACK).spawn(run);
-    let running = running.map_err(|error| io::Error::other(format!("{NO_STACK}: {error}")))?;
-    running.join().unwrap_or_else(|panic| resume_unwind(panic))
-}
-
 fn compile() -> wasmtime::Result<()> {
+    confine()?;
     let mut component = Vec::new();
     stdin().lock().take(MAX_COMPONENT + 1).read_to_end(&mut component)?;
+    let compile = || engine::for_compiling()?.precompile_component(&component);
+    let compiled = threads()?.install(compile)?;
+    stdout().lock().write_all(&compiled)?;
+    Ok(())
+}
+
+/// The threads that compile. Their stacks are there from the beginning: that of the first thread
+/// grows, and where it may not the process dies without a word.
+fn threads() -> io::Result<ThreadPool> {
     let goes_last = env::var_os(GOES_LAST).is_some();
-    let begin = move || {
+    if goes_last {
+        background::begin_process()?;
+    }
+    let begin = move |_| {
         if goes_last {
             // If it cannot be, others have less, but what they had without this.
             let _ = background::go_last();
         }
     };
-    begin();
-    let threads = ThreadPoolBuilder::new().start_handler(move |_| begin()).build_global();
-    threads.map_err(|error| io::Error::other(format!("{NO_THREADS}: {error}")))?;
-    let compiled = engine::for_compiling()?.precompile_component(&component)?;
-    stdout().lock().write_all(&compiled)?;
-    Ok(())
+    let threads = ThreadPoolBuilder::new().stack_size(STACK).start_handler(begin).build();
+    threads.map_err(|error| io::Error::other(format!("{NO_THREADS}: {error}")))
 }
 
 /// Gives up what no compiler needs: other descriptors than those that are open, new

@@ -14,7 +14,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::bounded::{self, Bounds, Ended, Outcome};
-use super::compile_stdin::{GOES_LAST, MEMORY, NO_STACK, NO_THREADS, REFUSED};
+use super::compile_stdin::{GOES_LAST, MEMORY, NO_THREADS, REFUSED};
 use super::load::{MAX_COMPILED, quote};
 use super::load_error::LoadError;
 use crate::processors::processors;
@@ -165,5 +165,5 @@ fn judge(mut ended: Ended, bounds: Bounds, memory: u64) -> Result<Vec<u8>, LoadE
 
 /// What a process says that ends as it is refused memory: for data, or for its threads and
 /// their stacks.
-const OUT_OF_MEMORY: [&str; 4] =
-    [NO_STACK, "memory allocation of ", NO_THREADS, "failed to allocate an alternative stack"];
+const OUT_OF_MEMORY: [&str; 3] =
+    [NO_THREADS, "memory allocation of ", "failed to allocate an alternative stack"];
