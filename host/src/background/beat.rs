@@ -2,7 +2,8 @@
 //!
 //! Even such a thread has a small part of a processor beside others who want it. The kernel
 //! gives it that in one piece, and ends it no sooner than at a tick of its own: up to 4 ms, in
-//! which all others wait. A thread with a beat lets them go on at each.
+//! which all others wait. A thread with a beat lets them go on at each, and beside others who
+//! never rest it gets even less.
 
 use std::io;
 use std::mem;

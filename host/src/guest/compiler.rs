@@ -53,8 +53,8 @@ enum Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CompileLimits {
     /// How long it may take, and a second more for every 256 KiB of the component. Where others
-    /// keep the compiler from the processors, it may take longer: until it has had one for an
-    /// eighth of this time and a quarter of what there is more, and four times as long at the
+    /// keep the compiler from the processors, it may take longer: until it has had one for a
+    /// tenth of this time and a quarter of what there is more, and four times as long at the
     /// most.
     pub time: Duration,
     /// How much address space the compiler may have, in bytes.
@@ -134,7 +134,7 @@ impl CompileLimits {
     fn bounds(&self, component: u64, goes_last: bool) -> Bounds {
         let more = Duration::from_secs(component / PER_SECOND);
         let time = self.time.saturating_add(more);
-        let work = (self.time / 8).saturating_add(more / 4);
+        let work = (self.time / 10).saturating_add(more / 4);
         let processors = processors();
         let processors = if goes_last { processors.div_ceil(2) } else { processors };
         let threads = u32::try_from(processors).map_or(MAX_THREADS, |all| all.min(MAX_THREADS));
