@@ -164,10 +164,29 @@ impl Connection {
         self.deadline = earned.min(after(Instant::now(), self.timeout));
     }
 
-    /// Says how many bytes of a request or a response this connection holds. They are on the
-    /// account of the endpoint that it has when they become many.
-    pub(crate) fn hold(&mut self, bytes: usize) {
-        self.share.hold(bytes, self.endpoint.as_ref().map(|endpoint| &endpoint.origin.account));
+    /// How far the client is behind in moving a body or a response, if that is what the present
+    /// stage is, and if it holds so much that it is counted.
+    pub(crate) fn behind(&self, now: Instant) -> Option<Duration> {
+        let moves = match &self.stage {
+            Stage::Receive(receiver) => receiver.in_body(),
+            Stage::Send(_) => true,
+            _ => false,
+        };
+        let left = self.deadline.saturating_duration_since(now);
+        (moves && self.share.is_counted()).then(|| self.timeout.saturating_sub(left))
+    }
+
+    /// Counts what this connection holds: what has been received and not yet used, and so many
+    /// bytes beside it. If they are many they are on the account of its endpoint, or on the one
+    /// that they were on before. Returns whether they are.
+    pub(crate) fn hold(&mut self, beside: usize) -> bool {
+        let account = self.endpoint.as_ref().map(|endpoint| &endpoint.origin.account);
+        self.share.hold(self.input.len().saturating_add(beside), account)
+    }
+
+    /// Counts nothing until something is held again.
+    pub(crate) fn release(&mut self) {
+        self.share.take_over(None);
     }
 
     /// Holds a response that is counted already, in the place of what it held before.
@@ -180,12 +199,15 @@ impl Connection {
         mem::replace(&mut self.stage, Stage::Drain(CloseReason::Failed))
     }
 
-    /// Reads what has arrived to the end of `input`.
-    pub(crate) fn read(&mut self) -> io::Result<Moved> {
-        // What an earlier request needed would be filled to the brim.
-        self.input.shrink_to(self.input.len().saturating_add(READ_MAX));
+    /// Reads what has arrived to the end of `input`. Of what is behind the `missing` bytes of
+    /// the present request that is little.
+    pub(crate) fn read(&mut self, missing: usize) -> io::Result<Moved> {
+        let length = self.input.len();
         // As much again as there is: a peer's word about a length reserves nothing.
-        self.input.reserve(self.input.len().clamp(READ_MIN, READ_MAX));
+        let room = missing.min(length).clamp(READ_MIN, READ_MAX);
+        // All the room that there is gets filled.
+        self.input.shrink_to(length.saturating_add(room));
+        self.input.reserve_exact(room);
         self.transport.read(&mut self.input)
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::account::Account;
 
 /// How many bytes a connection may hold that nobody counts.
-pub(crate) const UNCOUNTED: usize = 64 << 10;
+pub(crate) const UNCOUNTED: usize = 16 << 10;
 
 /// How many connections there are, and how many bytes of requests and responses they
 /// hold beyond a little each.
@@ -39,13 +39,20 @@ impl Share {
         Share { load: Arc::clone(load), held: None }
     }
 
-    /// Holds so many bytes. If they become many, they are on this account.
-    pub(crate) fn hold(&mut self, bytes: usize, account: Option<&Arc<Account>>) {
+    /// Holds so many bytes. If they are many they are on this account, or on the one that they
+    /// were on before. Says whether they are.
+    pub(crate) fn hold(&mut self, bytes: usize, account: Option<&Arc<Account>>) -> bool {
         match &mut self.held {
             held if bytes <= UNCOUNTED => *held = None,
-            Some(held) => held.resize(bytes),
+            Some(held) if held.is_on(account) => held.resize(bytes),
             held => *held = Some(Held::new(&self.load, account.cloned(), bytes)),
         }
+        self.held.is_some()
+    }
+
+    /// Whether what it holds is counted.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.held.is_some()
     }
 
     /// Holds what is counted already, in the place of what it held before.
@@ -74,11 +81,19 @@ impl Held {
         held
     }
 
+    /// Whether the bytes are on this account; if it is none, whatever account they are on.
+    fn is_on(&self, account: Option<&Arc<Account>>) -> bool {
+        account.is_none_or(|it| self.account.as_ref().is_some_and(|own| Arc::ptr_eq(own, it)))
+    }
+
     fn resize(&mut self, bytes: usize) {
-        self.load.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.load.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-        if let Some(account) = &self.account {
-            account.exchange_buffered(self.bytes, bytes);
+        let counts = [Some(&self.load.bytes), self.account.as_ref().map(|it| it.buffered())];
+        for count in counts.into_iter().flatten() {
+            // By the difference: nobody may see both.
+            match bytes.checked_sub(self.bytes) {
+                Some(more) => count.fetch_add(more, Ordering::Relaxed),
+                None => count.fetch_sub(self.bytes - bytes, Ordering::Relaxed),
+            };
         }
         self.bytes = bytes;
     }

@@ -239,6 +239,11 @@ impl Service {
         free.is_some_and(|free| endpoint.is_none_or(|it| it.origin.account.may_buffer(free)))
     }
 
+    /// Whether connections hold more than half of what they may.
+    pub(crate) fn is_short_of_buffers(&self) -> bool {
+        self.load.bytes() > self.settings.max_buffered / 2
+    }
+
     /// Counts so many bytes more for an endpoint, if they are so many that they are counted.
     ///
     /// # Errors

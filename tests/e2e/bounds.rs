@@ -1,7 +1,10 @@
 //! What all clients may take together.
 
+use std::io::Read;
+use std::time::Duration;
+
 use anyhow::Result;
-use picohttp_host::{HttpServer, Request, Response, Route, Tenant};
+use picohttp_host::{HttpServer, KeepAlive, Request, Response, Route, Tenant, Timeouts};
 use picohttp_tests::client::Client;
 use picohttp_tests::host::{Host, eventually};
 
@@ -51,6 +54,50 @@ fn bodies_over_what_all_may_hold_together_are_refused() -> Result<()> {
 }
 
 #[test]
+fn what_comes_behind_another_request_counts_too() -> Result<()> {
+    const BODY: usize = 200 << 10;
+    let timeouts = Timeouts { body: Duration::from_secs(1000), ..Timeouts::default() };
+    let server = HttpServer::new(hello).max_buffered(5 * BODY).timeouts(timeouts);
+    let host = Host::serve(server.keep_alive(KeepAlive::default()))?;
+    let body = "a".repeat(BODY);
+    let first = format!("POST / HTTP/1.1\r\nContent-Length: {BODY}\r\n\r\n{body}");
+    let second = format!("POST / HTTP/1.1\r\nContent-Length: {}\r\n\r\n{body}", BODY + 1);
+    let mut clients = Vec::new();
+    for _ in 0..6 {
+        let mut client = Client::connect(host.address())?;
+        client.send([&*first, &second].concat())?;
+        client.0.set_nonblocking(true)?;
+        clients.push((client, Vec::new()));
+    }
+    eventually("one is told that there is no room", || {
+        clients.iter_mut().any(|(client, said)| {
+            // It fails in the end, as there is nothing more for now.
+            let _ = client.0.read_to_end(said);
+            let said = String::from_utf8_lossy(said);
+            ["HTTP/1.1 503", "HTTP/1.0 503", "HTTP/1.0 408"].iter().any(|it| said.contains(it))
+        })
+    })
+}
+
+#[test]
+fn who_stalls_with_much_where_there_is_little_room_is_told_so_soon() -> Result<()> {
+    let timeouts = Timeouts { body: Duration::from_secs(1000), ..Timeouts::default() };
+    let host = Host::serve(HttpServer::new(hello).max_buffered(1 << 20).timeouts(timeouts))?;
+    let stall = |bytes: usize| -> Result<Client> {
+        let mut client = Client::connect(host.address())?;
+        let head = "POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n".to_owned();
+        client.send(head + &"a".repeat(bytes))?;
+        Ok(client)
+    };
+    let mut few = stall(1 << 10)?;
+    let mut many = stall(600 << 10)?;
+    assert_eq!(many.answer()?.status, 408);
+    few.send("a".repeat(1_000_000 - (1 << 10)))?;
+    assert_eq!(few.answer()?.status, 200);
+    Ok(())
+}
+
+#[test]
 fn a_tenant_whose_clients_do_not_read_leaves_room_for_others() -> Result<()> {
     const ANSWER: usize = 16 << 20;
     let large = |_: &Request<'_>, response: &mut Response| {
@@ -58,7 +105,7 @@ fn a_tenant_whose_clients_do_not_read_leaves_room_for_others() -> Result<()> {
     };
     let slow = Tenant::new("slow").hosts(["slow"]).route(Route::new("/...", large));
     let other = Tenant::new("other").hosts(["other"]).route(Route::new("/...", hello));
-    let server = HttpServer::of_tenants([slow, other]).max_buffered(4 * ANSWER);
+    let server = HttpServer::of_tenants([slow, other]).max_buffered(5 * ANSWER);
     let host = Host::serve(server)?;
     let mut clients = Vec::new();
     let mut statuses = Vec::new();
@@ -68,7 +115,7 @@ fn a_tenant_whose_clients_do_not_read_leaves_room_for_others() -> Result<()> {
         statuses.push(String::from_utf8(client.read("HTTP/1.0 200".len())?)?);
         clients.push(client);
     }
-    // Two leave as much to others as they take.
+    // Two leave others more than they take; three would not.
     assert_eq!(statuses, ["HTTP/1.0 200", "HTTP/1.0 200", "HTTP/1.0 503", "HTTP/1.0 503"]);
     let body = "a".repeat(1 << 20);
     let head = format!("POST / HTTP/1.0\r\nHost: other\r\nContent-Length: {}\r\n\r\n", body.len());

@@ -1,10 +1,12 @@
 //! Connections that persist over several requests.
 
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::Result;
-use picohttp_host::{HttpServer, KeepAlive, Request, Response, Timeouts};
+use anyhow::{Result, ensure};
+use picohttp_host::{HttpServer, KeepAlive, Request, Response, Route, Tenant, Timeouts};
 use picohttp_tests::client::{Answer, Client};
 use picohttp_tests::host::{Host, eventually};
 
@@ -255,6 +257,38 @@ fn clients_that_pipeline_share_the_only_turn_with_those_in_line() -> Result<()> 
     }
     assert_eq!(host.get("/last")?.text(), "last");
     Ok(())
+}
+
+#[test]
+fn clients_that_pipeline_what_nobody_serves_give_way_to_others() -> Result<()> {
+    let handler = |_: &Request<'_>, response: &mut Response| response.status = 204;
+    let tenant = Tenant::new("here").hosts(["here"]).route(Route::new("/...", handler));
+    let keep_alive = KeepAlive { max_requests: u32::MAX, ..KeepAlive::default() };
+    let host = Host::serve(HttpServer::of_tenants([tenant]).keep_alive(keep_alive))?;
+    let pipeline = "GET / HTTP/1.1\r\nHost: elsewhere\r\n\r\n".repeat(100);
+    let clients = thread::available_parallelism()?.get() + 1;
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..clients {
+            let asking = Client::connect(host.address())?;
+            let mut reading = asking.0.try_clone()?;
+            scope.spawn(move || io::copy(&mut reading, &mut io::sink()));
+            scope.spawn(|| {
+                let mut asking = asking;
+                while !is_over.load(Ordering::Relaxed) {
+                    asking.send(&pipeline)?;
+                }
+                asking.finish()
+            });
+        }
+        let answered = (0..20).try_for_each(|_| {
+            let answer = host.exchange("GET / HTTP/1.0\r\nHost: here\r\n\r\n")?;
+            ensure!(answer.status == 204, "{answer:?}");
+            Ok(())
+        });
+        is_over.store(true, Ordering::Relaxed);
+        answered
+    })
 }
 
 /// A server whose handler takes long enough for others to have their turn after it, and whose

@@ -99,7 +99,8 @@ pub(super) fn handle(
     });
     let (mut answer, fault) = Answer::of(response, asked);
     // What a client is slow to take is held for as long.
-    let held = service.reserve(answer.data.len(), endpoint).unwrap_or_else(|fault| {
+    let size = answer.head.len().saturating_add(answer.data.len());
+    let held = service.reserve(size, endpoint).unwrap_or_else(|fault| {
         answer = Answer::fault(&fault, asked);
         None
     });

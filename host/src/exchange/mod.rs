@@ -48,7 +48,7 @@ pub(crate) enum Until {
     Later,
 }
 
-/// How long requests of one connection are handled in a row before others have their
+/// How long requests of one connection are answered in a row before others have their
 /// turn.
 const REQUESTS_IN_A_ROW: Duration = Duration::from_micros(500);
 
@@ -60,11 +60,11 @@ pub(crate) fn advance(
     seat: Seat<'_>,
     park: impl Fn(Connection, Until),
 ) {
-    let mut has_handled = false;
+    let mut has_answered = false;
     let began = Instant::now();
     loop {
         let step = match connection.take_stage() {
-            Stage::Receive(_) if has_handled && began.elapsed() > REQUESTS_IN_A_ROW => {
+            Stage::Receive(_) if has_answered && began.elapsed() > REQUESTS_IN_A_ROW => {
                 // What it waits for is only that its client has taken its answers.
                 connection.begin_stage(service.settings.timeouts.write);
                 connection.stage = Stage::GiveWay;
@@ -114,11 +114,13 @@ pub(crate) fn advance(
                 if let Some(endpoint) = connection.endpoint.take() {
                     service.admission.leave(&mut connection, &endpoint.lane, &answered.run);
                 }
-                has_handled = true;
                 finish(&mut connection, &message, answered, service);
                 Step::Next
             }
-            Stage::Send(output) => send(&mut connection, output, service),
+            Stage::Send(output) => {
+                has_answered = true;
+                send(&mut connection, output, service)
+            }
             Stage::Drain(reason) => drain(&mut connection, reason),
         };
         match step {

@@ -34,10 +34,20 @@ pub(super) fn receive(
         let Connection { input, endpoint, .. } = connection;
         match receiver.receive(input, &limits, |head| route(head, endpoint, service)) {
             Ok(Received::Message(message)) => {
-                connection.stage = Stage::Admit(message);
+                let has_room = has_room(connection, message.decoded(), service);
+                if has_room {
+                    connection.stage = Stage::Admit(message);
+                } else {
+                    connection.stage = Stage::Handle(message);
+                    refuse_overload(connection, service);
+                }
                 return Step::Next;
             }
             Ok(Received::Partial { wants_continue }) => {
+                if !has_room(connection, receiver.decoded(), service) {
+                    refuse_overload(connection, service);
+                    return Step::Next;
+                }
                 if wants_continue {
                     connection.send_interim(http1::CONTINUE);
                 }
@@ -52,7 +62,7 @@ pub(super) fn receive(
             break;
         }
         let (before, had_begun) = (connection.input.len(), connection.has_begun());
-        match connection.read() {
+        match connection.read(receiver.missing(&connection.input)) {
             // The first request has its time from when the client was accepted.
             Ok(Moved::Bytes) if !had_begun && connection.answered > 0 => {
                 if connection.has_begun() {
@@ -61,11 +71,6 @@ pub(super) fn receive(
             }
             Ok(Moved::Bytes) if receiver.in_body() => {
                 connection.allow_for(connection.input.len() - before);
-                connection.hold(receiver.held(&connection.input));
-                if !service.is_within_buffers(connection.endpoint.as_deref()) {
-                    refuse_overload(connection, service);
-                    return Step::Next;
-                }
             }
             Ok(Moved::Bytes) => {}
             Ok(Moved::Pending(interest)) => {
@@ -87,6 +92,11 @@ pub(super) fn receive(
     }
     connection.stage = Stage::Receive(receiver);
     Step::Park(Until::Ready(Interest::Readable))
+}
+
+/// Whether the connection may hold what it does, and so many bytes beside it.
+fn has_room(connection: &mut Connection, beside: usize, service: &Service) -> bool {
+    !connection.hold(beside) || service.is_within_buffers(connection.endpoint.as_deref())
 }
 
 /// Why a request is answered before it has come whole.
@@ -127,7 +137,9 @@ fn route(
     *endpoint = service.catalog.load().find(head)?.cloned();
     let limits = service.limits(endpoint.as_deref());
     match endpoint {
-        None if http1::framing(head, &limits)? != Framing::None => Err(Unserved::NoRoute),
+        None if !matches!(http1::framing(head, &limits)?, Framing::None | Framing::Length(0)) => {
+            Err(Unserved::NoRoute)
+        }
         _ => Ok(limits),
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn begin_sending(
         // A client that is slow to read holds no memory with its request.
         connection.input = Vec::new();
     }
-    connection.hold(data.len());
+    connection.hold(head.len().saturating_add(data.len()));
     connection.answered = connection.answered.saturating_add(1);
     connection.begin_stage(service.settings.timeouts.write);
     let head = connection.behind_owed(head);
@@ -65,7 +65,7 @@ pub(super) fn send(connection: &mut Connection, mut output: Output, service: &Se
         Ok(_) => {}
         Err(_) => return Step::Close(CloseReason::Failed),
     }
-    connection.hold(0);
+    connection.release();
     match output.then {
         Then::NextRequest | Then::LaterRequest => {
             connection.id = service.next_id();

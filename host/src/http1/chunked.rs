@@ -65,6 +65,14 @@ impl Decoder {
         self.body.len()
     }
 
+    /// How many bytes of the present chunk are still to come.
+    pub fn missing(&self) -> usize {
+        match self.state {
+            State::Data(left) => left,
+            _ => 0,
+        }
+    }
+
     /// The whole body, once its end was seen.
     pub fn finish(&mut self) -> Option<Vec<u8>> {
         match self.state {

@@ -64,11 +64,21 @@ impl Receiver {
         !matches!(self.state, State::Head { .. })
     }
 
-    /// How many bytes are held, in `input` and as a decoded body.
-    pub fn held(&self, input: &[u8]) -> usize {
+    /// How many bytes of a body are decoded by now, and no longer in `input`.
+    pub fn decoded(&self) -> usize {
         match &self.state {
-            State::Chunked { decoder, .. } => input.len().saturating_add(decoder.decoded()),
-            State::Head { .. } | State::Length { .. } => input.len(),
+            State::Chunked { decoder, .. } => decoder.decoded(),
+            State::Head { .. } | State::Length { .. } => 0,
+        }
+    }
+
+    /// How many bytes the client has said are still to come, as far as is known; `input` has
+    /// been taken in.
+    pub fn missing(&self, input: &[u8]) -> usize {
+        match &self.state {
+            State::Head { .. } => 0,
+            State::Length { end, .. } => end.saturating_sub(input.len()),
+            State::Chunked { decoder, .. } => decoder.missing(),
         }
     }
 
@@ -142,6 +152,14 @@ impl Message {
         match &self.body {
             Some(Body::Within(range)) => range.end,
             Some(Body::Decoded(_)) | None => self.head,
+        }
+    }
+
+    /// How many bytes the body has that are not among those it was received from.
+    pub fn decoded(&self) -> usize {
+        match &self.body {
+            Some(Body::Decoded(body)) => body.len(),
+            Some(Body::Within(_)) | None => 0,
         }
     }
 

@@ -27,6 +27,10 @@ const COMPLAINTS: Duration = Duration::from_secs(5);
 /// How long a client that was told to try again in a second is not listened to.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How far clients may be behind with bodies and responses while connections hold more than half
+/// of what all may: who moves nothing does not keep others from it for long.
+const BEHIND: Duration = Duration::from_secs(2);
+
 /// From how many on the places of parked connections are given back that nobody needs.
 const MANY_PLACES: usize = 1024;
 
@@ -113,8 +117,9 @@ impl Workers {
         }
     }
 
-    /// Takes the parked connections whose time is over. When the server stops, that is
-    /// soon for those that have not begun a request.
+    /// Takes the parked connections whose time is over. That is soon for those that hold much
+    /// where there is little room, and for those that have not begun a request when the server
+    /// stops.
     fn take_expired(&self) -> Vec<Connection> {
         let stopping = *self.stopping.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
@@ -122,11 +127,16 @@ impl Workers {
         let is_idle = |connection: &Connection| {
             matches!(connection.stage, Stage::Receive(_)) && !connection.has_begun()
         };
+        let is_short = self.service.is_short_of_buffers();
+        let is_behind =
+            |connection: &Connection| connection.behind(now).is_some_and(|time| time >= BEHIND);
         let mut parked = self.parked();
         let expired: Vec<usize> = parked
             .iter()
             .filter(|(_, connection)| {
-                connection.deadline <= now || idle_is_over && is_idle(connection)
+                connection.deadline <= now
+                    || is_short && is_behind(connection)
+                    || idle_is_over && is_idle(connection)
             })
             .map(|(key, _)| key)
             .collect();
