@@ -1,6 +1,6 @@
 //! What a handler is, and what it may use.
 
-use std::path::Path;
+use std::path::{Path, absolute};
 
 use toml::de::DeValue;
 
@@ -80,7 +80,7 @@ pub(super) fn directories(
 }
 
 /// Reads `HOST[::GUEST[::rw]]`, with HOST relative to `base`. GUEST is HOST as written,
-/// unless given.
+/// unless given. Links in HOST are not resolved.
 ///
 /// # Errors
 ///
@@ -96,9 +96,10 @@ pub fn directory(text: &str, base: &Path) -> Result<Directory, String> {
         _ => return Err("after HOST::GUEST can only come ::ro or ::rw".to_owned()),
     };
     let path = base.join(host);
-    let path = path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))?;
-    if !path.is_dir() {
+    let unreadable = |error| format!("{}: {error}", path.display());
+    if !path.metadata().map_err(unreadable)?.is_dir() {
         return Err(format!("{} is not a folder", path.display()));
     }
-    Ok(Directory { host: path, guest: guest.to_owned(), writable })
+    let host = absolute(&path).map_err(unreadable)?;
+    Ok(Directory { host, guest: guest.to_owned(), writable })
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use glob::{MatchOptions, Pattern};
+use glob::{MatchOptions, Paths, Pattern};
 
 use super::problem::Problems;
 use super::table::{Setting, Table};
@@ -24,7 +24,7 @@ const OPTIONS: MatchOptions = MatchOptions {
 pub(super) struct Included {
     /// The files, each once, sorted.
     pub(super) files: Vec<PathBuf>,
-    /// The folders in which others would be included, too.
+    /// The folders in which others would be included, too, or folders with others.
     pub(super) folders: Vec<PathBuf>,
 }
 
@@ -33,8 +33,7 @@ pub(super) fn read(root: &mut Table<'_>, problems: &mut Problems) -> Included {
     let patterns = root.take_list("include", problems, value::string);
     let Included { mut files, mut folders } = Included::default();
     for pattern in patterns.iter().flat_map(|list| &list.value) {
-        let path = pattern.place.text.folder().join(&pattern.value);
-        folders.extend(path.parent().map(Path::to_owned));
+        folders.extend(folders_of(pattern));
         match matches(pattern) {
             Ok(matched) => files.extend(matched),
             Err(message) => problems.add(&pattern.place, message),
@@ -53,20 +52,13 @@ fn matches(pattern: &Setting<'_, String>) -> Result<Vec<PathBuf>, String> {
     let (text, written) = (pattern.place.text, pattern.value.as_str());
     let path = text.folder().join(written);
     let mut files = Vec::new();
-    if !written.contains(['*', '?', '[']) {
+    if !is_pattern(written) {
         path.metadata().map_err(|error| format!("{}: {error}", path.display()))?;
         files.push(path);
     } else if written.contains("**") {
         return Err("`**` is not supported; name the folders".to_owned());
     } else {
-        let folder = text.folder().to_str().ok_or("its folder's name is not UTF-8")?;
-        let full = match Path::new(written).is_absolute() || folder.is_empty() {
-            true => written.to_owned(),
-            false => format!("{}/{written}", Pattern::escape(folder)),
-        };
-        let found = glob::glob_with(&full, OPTIONS)
-            .map_err(|error| format!("{} is not a pattern: {}", quoted(written), error.msg))?;
-        for file in found.take(MAX_FILES + 1) {
+        for file in find(text.folder(), written)?.take(MAX_FILES + 1) {
             files.push(file.map_err(|error| error.to_string())?);
         }
     }
@@ -75,4 +67,34 @@ fn matches(pattern: &Setting<'_, String>) -> Result<Vec<PathBuf>, String> {
         return Err("includes this file itself".to_owned());
     }
     Ok(files)
+}
+
+/// The folders in which something that matches would be found, or a folder with it.
+fn folders_of(pattern: &Setting<'_, String>) -> Vec<PathBuf> {
+    let folder = pattern.place.text.folder();
+    let mut folders = Vec::new();
+    for part in Path::new(&pattern.value).ancestors().skip(1) {
+        let written = part.to_str().filter(|part| is_pattern(part));
+        let Some(found) = written.and_then(|part| find(folder, part).ok()) else {
+            folders.push(folder.join(part));
+            break;
+        };
+        folders.extend(found.take(MAX_FILES).flatten().filter(|path| path.is_dir()));
+    }
+    folders
+}
+
+fn is_pattern(written: &str) -> bool {
+    written.contains(['*', '?', '['])
+}
+
+/// What matches a pattern that is written in a file of this folder.
+fn find(folder: &Path, written: &str) -> Result<Paths, String> {
+    let folder = folder.to_str().ok_or("its folder's name is not UTF-8")?;
+    let full = match Path::new(written).is_absolute() || folder.is_empty() {
+        true => written.to_owned(),
+        false => format!("{}/{written}", Pattern::escape(folder)),
+    };
+    glob::glob_with(&full, OPTIONS)
+        .map_err(|error| format!("{} is not a pattern: {}", quoted(written), error.msg))
 }

@@ -44,6 +44,10 @@ impl Default for Sandbox {
 }
 
 /// A folder that a guest may open.
+///
+/// It is found by its path at each request. A guest that may write in a folder above it could
+/// put a link in its place, to any other: a [`Plan`](crate::config::Plan) in which one may is
+/// refused by the program, but not by the library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directory {
     /// Where it is on the host.
@@ -52,4 +56,12 @@ pub struct Directory {
     pub guest: String,
     /// Whether the guest may change what is in it.
     pub writable: bool,
+}
+
+impl Directory {
+    /// The same folder, by the path without links that leads there now.
+    pub fn resolved(&self) -> Directory {
+        let host = self.host.canonicalize().unwrap_or_else(|_| self.host.clone());
+        Directory { host, ..self.clone() }
+    }
 }

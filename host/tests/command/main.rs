@@ -12,6 +12,7 @@ mod restarting; // one process after another
 mod stopping; // signals and exit codes
 mod loading; // a start at which not every handler is there
 mod compiling; // what compiles handlers, and what may not be compiled
+mod writable; // what handlers may not be let write in
 mod confinement; // what a process that serves cannot do
 mod clock; // what ends handlers, and what ends the host if it does not
 mod beginning; // a new handler

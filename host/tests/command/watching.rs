@@ -1,6 +1,7 @@
 //! A handler that changes while it is served.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -10,6 +11,7 @@ use picohttp_tests::guests::{plugin, root};
 use picohttp_tests::host::eventually;
 use tempfile::TempDir;
 
+use crate::configuration::{Folder, granted};
 use crate::running::{Running, command};
 
 /// A project whose handler answers with `text`.
@@ -128,5 +130,41 @@ fn a_folder_that_is_removed_and_made_anew_is_watched_again() -> Result<()> {
     fs::copy(plugin("hello")?, &file)?;
     eventually("its change is served, too", || {
         host.get("/hello").is_ok_and(|answer| answer.text() == "Hello world!")
+    })
+}
+
+#[test]
+fn a_link_that_leads_elsewhere_is_a_change() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for (release, name) in [("1", "hello"), ("2", "echo")] {
+        fs::create_dir(folder.path().join(release))?;
+        fs::copy(plugin(name)?, folder.path().join(release).join("handler.wasm"))?;
+    }
+    let current = folder.path().join("current");
+    symlink("1", &current)?;
+    let host = Running::start(command().arg(current.join("handler.wasm")).arg("--watch"))?;
+    assert_eq!(host.get("/hello")?.text(), "Hello world!");
+
+    let new = folder.path().join("new");
+    symlink("2", &new)?;
+    fs::rename(&new, &current)?;
+    eventually("the other release is served", || {
+        host.get("/hello").is_ok_and(|answer| answer.text().starts_with('{'))
+    })
+}
+
+#[test]
+fn a_new_folder_with_a_file_that_is_included_is_a_change() -> Result<()> {
+    let folder = Folder::new("")?;
+    let first = "include = ['sites/*/site.toml']\n[server]\naddr = '127.0.0.1:0'\n";
+    folder.write("picohttp.toml", first.to_owned() + &granted("a", "first")?)?;
+    fs::create_dir(folder.path("sites"))?;
+    let host = folder.serve(&["--watch"])?;
+    assert_eq!(host.get_of("b.test", "/")?.status, 404);
+
+    fs::create_dir(folder.path("sites/b"))?;
+    folder.write("sites/b/site.toml", granted("b", "second")?)?;
+    eventually("it is served", || {
+        host.get_of("b.test", "/").is_ok_and(|answer| answer.status == 200)
     })
 }

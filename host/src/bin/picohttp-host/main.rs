@@ -34,6 +34,7 @@ mod restart;
 mod server;
 mod sockets;
 mod watch;
+mod writable;
 
 use std::io::{ErrorKind, Write, stderr, stdout};
 use std::process::{ExitCode, exit};

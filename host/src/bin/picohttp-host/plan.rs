@@ -1,18 +1,19 @@
 //! From the command line to a plan: one handler is a plan of one tenant.
 
 use std::collections::BTreeSet;
-use std::env::{current_dir, current_exe};
+use std::env::current_dir;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Error, Result, anyhow, bail, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
 use picohttp_host::config::{
     AccessLog, Confine, LogFormat, LogTarget, MAX_DIRECTORIES, Plan, Position, Problem, RoutePlan,
     ServerPlan, TenantPlan,
 };
-use picohttp_host::{Directory, Source, places};
+use picohttp_host::{Directory, Source};
 
 use crate::cli::{self, Call, CompileLimits, Format, Grants, Limits, Serve};
+use crate::writable;
 
 /// What the command line asks for, or the file that it names.
 pub fn of(options: &Serve) -> Result<Plan> {
@@ -20,7 +21,7 @@ pub fn of(options: &Serve) -> Result<Plan> {
         Some(file) => read(file)?,
         None => single(options)?,
     };
-    refuse_writable(&plan, options.watch || options.keeping.allow_precompiled)?;
+    writable::refuse(&plan, options.watch || options.keeping.allow_precompiled)?;
     Ok(plan)
 }
 
@@ -161,72 +162,19 @@ fn access_log(options: &Serve) -> Option<AccessLog> {
     Some(AccessLog { target, format })
 }
 
-/// No handler may change what the host relies on: what handlers are built from, which it would
-/// run; the configuration, in which it could grant itself anything; and files that are read
-/// again or written to by name, which it could lead elsewhere. A component counts if it is
-/// watched, if it may be machine code, or if there are others': alone, a handler may put
-/// another in its own place.
-pub fn refuse_writable(plan: &Plan, components_count: bool) -> Result<()> {
-    let routes = || plan.routes();
-    let writable = || {
-        let folders = |route| RoutePlan::writable(route).map(move |folder| (route, folder));
-        routes().flat_map(folders)
-    };
-    if writable().next().is_none() {
-        return Ok(());
-    }
-    let components_count = components_count || !plan.files.is_empty();
-    let counts = |source: &&Source| components_count || matches!(source, Source::Folder(_));
-    let sources = routes().map(|route| &route.source).filter(counts).filter_map(Source::path);
-    let configuration = plan.files.iter().chain(&plan.folders).map(PathBuf::as_path);
-    let program = current_exe().ok();
-    let others = named_by(&plan.server).into_iter().chain(program.as_deref());
-    // Of ten thousand routes, many have the same handler.
-    let paths: BTreeSet<&Path> = sources.chain(configuration).chain(others).collect();
-    for path in paths {
-        let project = path.canonicalize().ok().filter(|path| path.join("Cargo.toml").is_file());
-        let within =
-            |folder: &Path| project.as_ref().is_some_and(|project| folder.starts_with(project));
-        let places = places(path);
-        let reaches = |(_, folder): &(&RoutePlan, &Path)| {
-            places.iter().any(|place| place.starts_with(folder)) || within(folder)
-        };
-        if let Some((route, folder)) = writable().find(reaches) {
-            let error = anyhow!(
-                "the handler may write in {}, and so change {}, which the host relies on; grant it \
-                 another folder",
-                folder.display(),
-                path.display()
-            );
-            return Err(written_at(route.written.as_ref(), error));
-        }
-    }
-    Ok(())
-}
-
 /// What is wrong with a key of `[server]`, and where it is written if it is in a file.
 pub fn wrong(plan: &Plan, key: &str, error: impl Into<Error>) -> Error {
     written_at(plan.written.get(key), error.into())
 }
 
-fn written_at(position: Option<&Position>, error: Error) -> Error {
+/// An error, and where what is wrong is written if it is in a file.
+pub fn written_at(position: Option<&Position>, error: Error) -> Error {
     match position {
         Some(position) => {
             Problem { position: position.clone(), message: format!("{error:#}") }.into()
         }
         None => error,
     }
-}
-
-/// The files that a server reads, or writes to, by their names.
-fn named_by(server: &ServerPlan) -> Vec<&Path> {
-    let log = server.access_log.as_ref().map(|log| &log.target);
-    let log = log.and_then(|target| match target {
-        LogTarget::File(path) => Some(path),
-        LogTarget::Stdout | LogTarget::Stderr => None,
-    });
-    let tls = server.tls.iter().flat_map(|(certificate, key)| [certificate, key]);
-    tls.chain(&server.admin_token_file).chain(log).map(PathBuf::as_path).collect()
 }
 
 #[cfg(test)]

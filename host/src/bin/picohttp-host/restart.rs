@@ -50,9 +50,7 @@ impl Restarter {
         let mut args = env::args_os();
         let name = args.next().context("the program was started without a name")?;
         Ok(Restarter {
-            program: find(&name)
-                .or_else(|| env::current_exe().ok())
-                .context("the program is not where it was started from")?,
+            program: program().context("the program is not where it was started from")?,
             name,
             args: args.collect(),
             confinement,
@@ -126,6 +124,12 @@ impl Replacement {
         self.line.write_all(b"\n").context("the new process has ended")?;
         Ok(Pid::from_child(&self.child))
     }
+}
+
+/// The path that this program was started by.
+pub fn program() -> Option<PathBuf> {
+    let found = env::args_os().next().and_then(|name| find(&name));
+    found.or_else(|| env::current_exe().ok())
 }
 
 /// Where a program is that was started by this name.

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use picohttp_host::Source;
 use picohttp_host::config::Plan;
+use picohttp_host::{Source, places};
 use tracing::error;
 
 /// How long files must stay as they are before they are taken to be complete: editors
@@ -38,10 +38,12 @@ struct Report {
 struct Watched {
     /// Folders, and which of the names in them count.
     files: HashMap<PathBuf, BTreeSet<PathBuf>>,
-    /// Folders in which every `.toml` counts.
+    /// Folders in which every `.toml` counts, and every folder.
     configurations: BTreeSet<PathBuf>,
     /// Projects, in which all counts but what a build writes.
     projects: BTreeSet<PathBuf>,
+    /// Where the links are that lead to files, and their names.
+    links: HashMap<PathBuf, BTreeSet<PathBuf>>,
 }
 
 /// Watches the files that a plan was made from.
@@ -49,6 +51,8 @@ pub fn watch(plan: &Plan) -> Result<Changes> {
     let watched = Watched::of(plan)?;
     let report = Arc::new(Report::default());
     let folders: Vec<(PathBuf, RecursiveMode)> = watched.folders();
+    let links = watched.links.keys().filter(|link| !folders.iter().any(|(it, _)| it == *link));
+    let links: Vec<PathBuf> = links.cloned().collect();
     let mut watcher = {
         let report = Arc::clone(&report);
         notify::recommended_watcher(move |event: notify::Result<Event>| match event {
@@ -62,6 +66,10 @@ pub fn watch(plan: &Plan) -> Result<Changes> {
         watcher
             .watch(&folder, mode)
             .with_context(|| format!("cannot watch {}", folder.display()))?;
+    }
+    for folder in links {
+        // One that may not be read has only links that nobody is about to change.
+        let _ = watcher.watch(&folder, RecursiveMode::NonRecursive);
     }
     Ok(Changes { _watcher: watcher, report })
 }
@@ -98,6 +106,7 @@ impl Watched {
         let mut watched = Watched::default();
         for file in &plan.files {
             watched.configurations.insert(folder_of(file)?);
+            watched.add_links(file);
         }
         for folder in &plan.folders {
             if let Ok(folder) = folder.canonicalize() {
@@ -116,10 +125,20 @@ impl Watched {
                 Source::File(file) => {
                     let name = file.file_name().map(PathBuf::from).unwrap_or_default();
                     watched.files.entry(folder_of(file)?).or_default().insert(name);
+                    watched.add_links(file);
                 }
             }
         }
         Ok(watched)
+    }
+
+    /// Adds the links that lead to a file: it is another when one of them is.
+    fn add_links(&mut self, file: &Path) {
+        for link in places(file).iter().filter(|place| place.is_symlink()) {
+            if let (Some(folder), Some(name)) = (link.parent(), link.file_name()) {
+                self.links.entry(folder.to_owned()).or_default().insert(PathBuf::from(name));
+            }
+        }
     }
 
     fn folders(&self) -> Vec<(PathBuf, RecursiveMode)> {
@@ -134,16 +153,18 @@ impl Watched {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name().map(Path::new)) else {
             return false;
         };
-        let is_file = || self.files.get(folder).is_some_and(|names| names.contains(name));
+        let is_named = [&self.files, &self.links]
+            .iter()
+            .any(|named| named.get(folder).is_some_and(|names| names.contains(name)));
         let is_configuration = || {
             self.configurations.contains(folder)
-                && name.extension().is_some_and(|extension| extension == "toml")
+                && (name.extension().is_some_and(|extension| extension == "toml") || path.is_dir())
         };
         let in_project = || {
             let within = self.projects.iter().filter_map(|root| path.strip_prefix(root).ok());
             within.into_iter().any(|path| !is_output(path))
         };
-        is_file() || is_configuration() || in_project()
+        is_named || is_configuration() || in_project()
     }
 }
 

@@ -5,14 +5,14 @@ use std::path::Path;
 
 use anyhow::Result;
 use picohttp_host::config::{self, Plan, Position, RoutePlan, TenantPlan};
-use picohttp_host::{Component, DeployError, Deployer};
+use picohttp_host::{Component, DeployError, Deployer, Directory};
 use serde::Serialize;
 
 use super::imports::{ENVIRONMENT, FILESYSTEM, given, imports};
 use super::{Findings, Place, Problem};
 use crate::cli::Check;
 use crate::engine::{cache_of, engine};
-use crate::{confine, plan, progress, server};
+use crate::{confine, plan, progress, server, writable};
 
 /// A configuration in which nothing is wrong.
 #[derive(Serialize)]
@@ -55,7 +55,7 @@ pub fn check(file: &Path, options: &Check) -> Result<Findings<Configuration>> {
         server::tls(&served).err(),
         server::token(&served).err(),
         confine::find_user(&served).err(),
-        plan::refuse_writable(&served, options.allow_precompiled).err(),
+        writable::refuse(&served, options.allow_precompiled).err(),
     ];
     errors.extend(files.into_iter().flatten().map(wrong_file));
     match deployer.handlers(&served, progress::show(true, &served)) {
@@ -141,7 +141,8 @@ fn granted(import: &str, route: &RoutePlan) -> String {
         FILESYSTEM => {
             let folders = route.directories.iter().map(|folder| {
                 let mode = if folder.writable { "read and write" } else { "read only" };
-                format!("{} as {} ({mode})", folder.host.display(), folder.guest)
+                let Directory { host, guest, .. } = folder.resolved();
+                format!("{} as {guest} ({mode})", host.display())
             });
             list(folders.collect(), "no folder (`dirs`)")
         }
