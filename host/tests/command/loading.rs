@@ -11,7 +11,7 @@ use picohttp_tests::host::eventually;
 use picohttp_tests::sandbox::bytes;
 
 use crate::configuration::{Folder, granted};
-use crate::running::{Running, fails};
+use crate::running::{Running, command, fails};
 
 /// A tenant whose component is of the test's making.
 fn tenant(folder: &Folder, name: &str, component: &[u8]) -> Result<()> {
@@ -145,5 +145,38 @@ fn a_configuration_without_any_handler_is_not_served() -> Result<()> {
     for tenant in ["tenant.a.source: ", "tenant.b.source: "] {
         ensure!(said.contains(tenant), "{said}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_reload_that_is_asked_for_before_it_serves_is_done_then() -> Result<()> {
+    let folder = Folder::new(&granted("b", "old")?)?;
+    tenant(&folder, "a", &slow(0)?)?;
+    let mut command = command();
+    command.arg("--config").arg(folder.path("picohttp.toml")).env("RUST_LOG", "info");
+    let mut host = Running::begin(&mut command)?;
+    // By then signals are kept, and the slow one takes seconds.
+    host.wait_for("picohttp_host::")?;
+    folder.configure(&granted("b", "new")?)?;
+    fs::remove_file(folder.path("tenants.d/a.toml"))?;
+    host.signal("HUP")?;
+    host.wait_until_it_serves()?;
+    eventually("it is reloaded", || {
+        host.get_of("b.test", "/").is_ok_and(|answer| answer.text() == "new new")
+    })
+}
+
+#[test]
+fn a_reload_that_is_asked_for_while_the_rest_compiles_is_done_then() -> Result<()> {
+    let folder = Folder::new(&granted("a", "old")?)?;
+    tenant(&folder, "b", &slow(0)?)?;
+    let host = folder.serve(&[])?;
+    host.wait_for("the rest follows")?;
+    folder.configure(&granted("a", "new")?)?;
+    fs::remove_file(folder.path("tenants.d/b.toml"))?;
+    host.signal("HUP")?;
+    host.wait_for("reloading once the rest of the handlers is there")?;
+    host.wait_for("serving what has changed")?;
+    assert_eq!(host.get_of("a.test", "/")?.text(), "new new");
     Ok(())
 }

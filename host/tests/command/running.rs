@@ -41,8 +41,15 @@ impl Running {
         Running::start_on(command.args(["--port", "0"]))
     }
 
-    /// Starts the command, on the ports among its arguments.
+    /// Starts the command, on the ports among its arguments, and waits until it serves.
     pub fn start_on(command: &mut Command) -> Result<Running> {
+        let mut running = Running::begin(command)?;
+        running.wait_until_it_serves()?;
+        Ok(running)
+    }
+
+    /// Starts the command.
+    pub fn begin(command: &mut Command) -> Result<Running> {
         let mut child = command.stderr(Stdio::piped()).spawn()?;
         let stderr = child.stderr.take().context("no standard error")?;
         let log = Arc::new(Mutex::new(String::new()));
@@ -54,12 +61,15 @@ impl Running {
                 log.push('\n');
             }
         });
-        let mut running = Running { child, log, address: SocketAddr::from(([0, 0, 0, 0], 0)) };
-        running.wait_for("Serving HTTP on http://")?;
-        let log = running.log();
+        Ok(Running { child, log, address: SocketAddr::from(([0, 0, 0, 0], 0)) })
+    }
+
+    pub fn wait_until_it_serves(&mut self) -> Result<()> {
+        self.wait_for("Serving HTTP on http://")?;
+        let log = self.log();
         let (_, rest) = log.split_once("Serving HTTP on http://").context("not serving")?;
-        running.address = rest.split('/').next().unwrap_or_default().parse()?;
-        Ok(running)
+        self.address = rest.split('/').next().unwrap_or_default().parse()?;
+        Ok(())
     }
 
     /// All that was logged so far.

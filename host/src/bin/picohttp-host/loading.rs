@@ -74,6 +74,6 @@ pub fn tell(errors: &DeployErrors) {
     }
     let count = errors.errors().len();
     if count > 0 {
-        warn!(count, "routes without a handler answer 503 until they are mended");
+        warn!(count, "handlers cannot be loaded: their routes answer 503 until they are mended");
     }
 }

@@ -88,6 +88,7 @@ fn main() -> ExitCode {
 
 fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
     events::outlive_full_files()?;
+    let signals = events::keep()?;
     let (announce, level) = (options.quiet == 0, options.level());
     let options = &options.serve;
     let plan = plan::of(options)?;
@@ -121,8 +122,8 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
         Some(_) if sockets.ready.is_none() => loading::some(&plan, &deployer, announce)?,
         _ => loading::all(&plan, &deployer, announce)?,
     };
-    // Until now a signal ends the process, as it should while handlers are built.
-    let (events, wanted) = events::catch().context("cannot catch signals")?;
+    // Until now SIGTERM ends the process, as it should while handlers are built.
+    let (events, wanted) = signals.listen()?;
     let timeout = plan.server.shutdown_timeout;
     let Sockets { clients, operators, ready, .. } = sockets;
     let request_ids = options.config.is_some();

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvError, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -52,16 +52,13 @@ impl Reloader {
             .name("reload".to_owned())
             .spawn(move || {
                 if let Some(rest) = rest {
-                    reloading.survive(|reloading| reloading.complete(&rest));
+                    reloading.survive(|reloading| reloading.complete(&rest, &asked, &again));
                 }
-                let mut ended = false;
-                while !ended {
-                    reloading.survive(|reloading| match reloading.wait(&asked, &again) {
-                        Ok(()) => {
-                            watch::settle(&asked);
-                            reloading.reload(&again);
-                        }
-                        Err(RecvError) => ended = true,
+                loop {
+                    reloading.survive(|reloading| {
+                        reloading.wait(&asked, &again);
+                        watch::settle(&asked);
+                        reloading.reload(&again);
                     });
                 }
             })
@@ -89,20 +86,19 @@ impl Reloading {
     }
 
     /// Waits until there is something to read again.
-    fn wait(&mut self, asked: &Receiver<()>, asks: &Sender<()>) -> Result<(), RecvError> {
+    fn wait(&mut self, asked: &Receiver<()>, asks: &Sender<()>) {
         while self.is_blind {
-            match asked.recv_timeout(AGAIN) {
-                Err(RecvTimeoutError::Timeout) => {
-                    // What was missing may be there again: a folder that is made anew, say.
-                    let plan = plan::of(&self.options);
-                    if plan.is_ok_and(|plan| self.watch(&plan, asks).is_ok()) {
-                        return Ok(());
-                    }
-                }
-                asked => return asked.map_err(|_| RecvError),
+            if asked.recv_timeout(AGAIN).is_ok() {
+                return;
+            }
+            // What was missing may be there again: a folder that is made anew, say.
+            let plan = plan::of(&self.options);
+            if plan.is_ok_and(|plan| self.watch(&plan, asks).is_ok()) {
+                return;
             }
         }
-        asked.recv()
+        // It cannot fail while there is somebody who could ask, which is here.
+        let _ = asked.recv();
     }
 
     fn watch(&mut self, plan: &Plan, asks: &Sender<()>) -> Result<()> {
@@ -119,30 +115,42 @@ impl Reloading {
     }
 
     /// Serves all handlers that there are, after a start with some of them; and until then,
-    /// step by step, those that there are so far.
-    fn complete(&self, rest: &Receiver<Deployment>) {
-        let mut served = 0;
-        let Deployment { tenants, handlers, errors, .. } = loop {
+    /// step by step, those that there are so far. Who asks for a reload meanwhile has the
+    /// certificate read at once, and all else afterwards.
+    fn complete(&self, rest: &Receiver<Deployment>, asked: &Receiver<()>, asks: &Sender<()>) {
+        let (mut served, mut is_asked) = (0, false);
+        let deployment = loop {
             match rest.recv_timeout(STEP) {
-                Ok(deployment) => break deployment,
-                Err(RecvTimeoutError::Timeout) => {
-                    let Deployment { tenants, handlers, .. } = self.deployer.available(&self.plan);
-                    if handlers > served {
-                        served = handlers;
-                        self.serve(tenants);
-                    }
-                }
-                Err(RecvTimeoutError::Disconnected) => {
-                    return error!(
-                        "the rest of the handlers cannot be loaded; reload to try again"
-                    );
+                Ok(deployment) => break Some(deployment),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break None,
+            }
+            if asked.try_iter().count() > 0 {
+                is_asked = true;
+                info!("reloading once the rest of the handlers is there");
+                if let Err(error) = self.renew_certificate() {
+                    error!("still serving with the certificate from before: {error:#}");
                 }
             }
+            let Deployment { tenants, handlers, .. } = self.deployer.available(&self.plan);
+            if handlers > served {
+                served = handlers;
+                self.serve(tenants);
+            }
         };
-        self.serve(tenants);
-        self.server.set_loading(false);
-        loading::tell(&errors);
-        info!(handlers, "serving all that there are");
+        match deployment {
+            Some(Deployment { tenants, handlers, errors, .. }) => {
+                self.serve(tenants);
+                self.server.set_loading(false);
+                loading::tell(&errors);
+                info!(handlers, "serving all that there are");
+            }
+            None => error!("the rest of the handlers cannot be loaded; reload to try again"),
+        }
+        if is_asked {
+            // Who listens is here.
+            let _ = asks.send(());
+        }
     }
 
     fn serve(&self, tenants: Vec<Tenant>) {
@@ -168,6 +176,8 @@ impl Reloading {
     fn replace(&mut self, asks: &Sender<()>) -> Result<()> {
         let prepared = self.renew_certificate().and_then(|()| self.prepare(asks));
         let (plan, tenants) = prepared.inspect_err(|_| self.server.count_failed_reload())?;
+        // If the rest of a start never came, all is there now.
+        self.server.set_loading(false);
         self.server.replace(tenants)?;
         if plan.server != self.plan.server {
             warn!("what has changed in [server] counts after a restart");
