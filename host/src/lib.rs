@@ -137,6 +137,7 @@ pub use in_memory::{Answered, answer_in_memory};
 pub use outcome::{Fault, Reason};
 pub use places::places;
 pub use rate::Rate;
+pub use regular_file::read as read_regular_file;
 pub use route_tree::PathError;
 pub use running::RunningServer;
 pub use server::HttpServer;

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rustix::io::Errno;
 use rustix::net::{Shutdown, SocketFlags, acceptfrom_with, shutdown};
@@ -15,7 +15,7 @@ pub(crate) struct Listener {
     socket: socket2::Socket,
     address: SocketAddr,
     /// Whether somebody else may accept from it, too.
-    shared: bool,
+    shared: AtomicBool,
     /// How many threads are about to accept, and [`LEFT`].
     accepting: AtomicUsize,
 }
@@ -46,7 +46,7 @@ impl Listener {
     /// The system's: somebody else was faster to listen on the address, or the socket that was
     /// said to listen does not.
     pub(crate) fn new(socket: Socket) -> io::Result<Listener> {
-        let shared = matches!(socket, Socket::Listening(_));
+        let shared = AtomicBool::new(matches!(socket, Socket::Listening(_)));
         let socket = socket.listen()?;
         let address = socket.local_addr()?;
         let socket = socket2::Socket::from(socket);
@@ -65,7 +65,12 @@ impl Listener {
 
     /// Whether somebody else may accept from it, too.
     pub(crate) fn is_shared(&self) -> bool {
-        self.shared
+        self.shared.load(Ordering::Relaxed)
+    }
+
+    /// Nobody else will accept from it any more.
+    pub(crate) fn own(&self) {
+        self.shared.store(false, Ordering::Relaxed);
     }
 
     /// Whoever accepts must have this until the client is counted.

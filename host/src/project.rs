@@ -1,13 +1,14 @@
 //! Builds a handler from a folder with a `Cargo.toml`.
 
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use serde::Deserialize;
 use toml::de::DeTable;
+
+use crate::regular_file;
 
 /// The target that makes components.
 const TARGET: &str = "wasm32-wasip2";
@@ -131,9 +132,13 @@ pub fn build(folder: &Path) -> Result<PathBuf, BuildError> {
     }
 }
 
+/// How large a manifest may be in which anything is looked for, in bytes.
+const MAX_MANIFEST: u64 = 1 << 20;
+
 /// Whether there is no package in a manifest. What cannot be read is for cargo to tell.
 fn is_workspace_only(manifest: &Path) -> bool {
-    let text = fs::read_to_string(manifest).unwrap_or_default();
+    let bytes = regular_file::read(manifest, MAX_MANIFEST).unwrap_or_default();
+    let text = String::from_utf8(bytes).unwrap_or_default();
     let table = DeTable::parse(&text);
     table.is_ok_and(|table| {
         let has = |key| table.get_ref().contains_key(key);

@@ -2,7 +2,7 @@
 //! for.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -26,4 +26,32 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
         true => "a folder, not a file",
         false => "not a regular file; save what it gives as one",
     }))
+}
+
+/// Reads a regular file of at most so many bytes.
+///
+/// # Errors
+///
+/// The system's, if something else is there, and if there is more.
+pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > most {
+        true => Err(io::Error::other(format!("larger than {most} bytes"))),
+        false => Ok(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_read_than_there_may_be() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        io::Write::write_all(&mut file, b"12345").unwrap();
+        assert_eq!(read(file.path(), 5).unwrap(), b"12345");
+        assert_eq!(read(file.path(), 4).unwrap_err().to_string(), "larger than 4 bytes");
+        assert!(read(Path::new("/dev/zero"), 4).is_err());
+    }
 }

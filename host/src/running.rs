@@ -17,7 +17,6 @@ use crate::{CatalogError, Tenant, Tls};
 pub struct RunningServer {
     workers: Arc<Workers>,
     admin: Option<Admin>,
-    admin_listener: Option<TcpListener>,
 }
 
 /// How long the last lines of the access log may take to be written.
@@ -27,12 +26,8 @@ const LOG_GRACE: Duration = Duration::from_secs(1);
 const STOP_CHECK: Duration = Duration::from_millis(2);
 
 impl RunningServer {
-    pub(crate) fn new(
-        workers: Arc<Workers>,
-        admin: Option<Admin>,
-        admin_listener: Option<TcpListener>,
-    ) -> RunningServer {
-        RunningServer { workers, admin, admin_listener }
+    pub(crate) fn new(workers: Arc<Workers>, admin: Option<Admin>) -> RunningServer {
+        RunningServer { workers, admin }
     }
 
     /// The address that clients can connect to, with its real port.
@@ -63,6 +58,13 @@ impl RunningServer {
         self.workers.replace_tls(tls);
     }
 
+    /// Asks operators for this token from now on, also those who have had another.
+    pub fn replace_admin_token(&self, token: &str) {
+        if let Some(admin) = &self.admin {
+            admin.replace_token(token);
+        }
+    }
+
     /// The address that operators can connect to, with its real port.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin.as_ref().map(Admin::address)
@@ -74,7 +76,18 @@ impl RunningServer {
     ///
     /// The system's: no descriptor is left.
     pub fn listener(&self) -> io::Result<TcpListener> {
-        self.workers.listener()
+        self.workers.listener().duplicate()
+    }
+
+    /// Whether somebody else may accept clients from the listening socket, too.
+    pub fn shares_listener(&self) -> bool {
+        self.workers.listener().is_shared()
+    }
+
+    /// From now on nobody else accepts clients from the listening socket, as who had it before
+    /// has ended, or accepts nobody any more: they are refused when this server stops.
+    pub fn own_listener(&self) {
+        self.workers.listener().own();
     }
 
     /// The listening socket for operators, likewise.
@@ -83,7 +96,15 @@ impl RunningServer {
     ///
     /// The system's: no descriptor is left.
     pub fn admin_listener(&self) -> io::Result<Option<TcpListener>> {
-        self.admin_listener.as_ref().map(TcpListener::try_clone).transpose()
+        self.admin.as_ref().map(|admin| admin.listener().duplicate()).transpose()
+    }
+
+    /// The same of operators and their listening socket as [`RunningServer::own_listener`] says
+    /// of clients.
+    pub fn own_admin_listener(&self) {
+        if let Some(admin) = &self.admin {
+            admin.listener().own();
+        }
     }
 
     /// Opens the file of the access log again by its name, as after a rotation.

@@ -10,7 +10,9 @@ use crate::admin::Admin;
 use crate::config::AccessLog;
 use crate::listener::Listener;
 use crate::metrics::Metrics;
-use crate::service::{MAX_CONCURRENT_REQUESTS, MAX_QUEUE, Records, Service, Settings};
+use crate::service::{
+    MAX_CONCURRENT_REQUESTS, MAX_QUEUE, MOST_CONCURRENT_REQUESTS, Records, Service, Settings,
+};
 use crate::workers::Workers;
 use crate::{
     BoundSocket, Cache, Handler, KeepAlive, Quota, Route, RunningServer, Socket, StartError,
@@ -116,9 +118,11 @@ impl HttpServer {
         self
     }
 
-    /// How many requests may be handled at once; 64 unless told otherwise, at least 1.
+    /// How many requests may be handled at once; 64 unless told otherwise, from 1 to 10 000. Each
+    /// has a thread with a stack of 2 MiB of address space, from the start. Components have room
+    /// for as many as their [`Engine`](crate::Engine) was made for.
     pub fn max_concurrent_requests(mut self, count: usize) -> HttpServer {
-        self.max_concurrent_requests = count.max(1);
+        self.max_concurrent_requests = count.clamp(1, MOST_CONCURRENT_REQUESTS);
         self
     }
 
@@ -239,11 +243,9 @@ impl HttpServer {
         let service = Arc::new(service);
         let listen = |(address, token)| {
             let socket = self.admin_socket.map_or_else(|| bind(&[address]), Ok)?;
-            Ok((socket.listen()?, token))
+            Ok((Listener::new(socket)?, token))
         };
         let admin = self.admin.map(listen).transpose().map_err(StartError::Admin)?;
-        let admin_listener = admin.as_ref().map(|(listener, _)| listener.try_clone());
-        let admin_listener = admin_listener.transpose().map_err(StartError::Admin)?;
         let socket = self.socket.map_or_else(|| bind(&self.addresses), Ok);
         let listener = socket.and_then(Listener::new).map_err(StartError::Listen)?;
         let address = listener.address();
@@ -257,7 +259,7 @@ impl HttpServer {
             workers.end();
             StartError::Threads(error)
         })?;
-        Ok(RunningServer::new(workers, admin, admin_listener))
+        Ok(RunningServer::new(workers, admin))
     }
 
     /// Starts the server and waits for it, which is for ever unless its threads die.

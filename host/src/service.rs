@@ -24,6 +24,9 @@ pub(crate) const MAX_BUFFERED: usize = 512 << 20;
 /// How many requests may run at once, unless told otherwise.
 pub(crate) const MAX_CONCURRENT_REQUESTS: usize = 64;
 
+/// How many may at the most: each has a thread.
+pub(crate) const MOST_CONCURRENT_REQUESTS: usize = 10_000;
+
 /// How many requests may wait, unless told otherwise.
 pub(crate) const MAX_QUEUE: usize = 1024;
 

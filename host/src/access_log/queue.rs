@@ -55,8 +55,10 @@ impl Queue {
     pub(super) fn push(&self, line: &[u8]) {
         let mut state = self.state();
         if state.lines.len() + line.len() > ROOM || state.finished {
+            let why =
+                if state.finished { "it has ended" } else { "nobody takes its lines fast enough" };
             drop(state);
-            return self.drop_lines(1, "nobody takes its lines fast enough");
+            return self.drop_lines(1, why);
         }
         let had_much = state.has_much();
         state.lines.extend_from_slice(line);

@@ -24,9 +24,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use tracing::{error, warn};
 
-use crate::Socket;
 use crate::catch_panic::catch_panic;
 use crate::listener::{AcceptError, Listener};
 use crate::metrics::Window;
@@ -62,7 +62,7 @@ struct AdminService {
     listener: Listener,
     /// A descriptor that is given up for a visitor when no other is left.
     spare: Mutex<Option<TcpListener>>,
-    gate: Gate,
+    gate: ArcSwap<Gate>,
     policy: Policy,
     window: Mutex<Window>,
     /// Those who are being answered, in the order that they asked.
@@ -75,19 +75,18 @@ struct AdminService {
 impl Admin {
     /// Starts the thread that accepts visitors.
     pub(crate) fn start(
-        listener: TcpListener,
+        listener: Listener,
         token: Option<&str>,
         service: Arc<Service>,
         served_at: SocketAddr,
     ) -> io::Result<Admin> {
-        let listener = Listener::new(Socket::Listening(listener))?;
         let address = listener.address();
         let shared = Arc::new(AdminService {
             service,
             served_at,
             listener,
             spare: Mutex::default(),
-            gate: Gate::new(address, token),
+            gate: ArcSwap::from_pointee(Gate::new(address, token)),
             policy: Policy::of(pages::DASHBOARD),
             window: Mutex::new(Window::new(Instant::now())),
             answered: Mutex::default(),
@@ -109,10 +108,22 @@ impl Admin {
         self.address
     }
 
-    /// Accepts nobody any more.
+    /// Asks for this token from now on.
+    pub(crate) fn replace_token(&self, token: &str) {
+        self.shared.gate.store(Arc::new(Gate::new(self.address, Some(token))));
+    }
+
+    /// Where visitors come.
+    pub(crate) fn listener(&self) -> &Listener {
+        &self.shared.listener
+    }
+
+    /// Accepts nobody any more, and refuses them if the socket is nobody else's.
     pub(crate) fn end(&self) {
         self.shared.ended.store(true, Ordering::Relaxed);
-        self.shared.listener.stop();
+        if !self.listener().is_shared() {
+            self.listener().stop();
+        }
     }
 
     /// Waits until nobody is accepted any more.

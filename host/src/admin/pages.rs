@@ -35,7 +35,7 @@ impl AdminService {
             "/readyz" => return self.readiness(),
             _ => {}
         }
-        match self.gate.judge(head) {
+        match self.gate.load().judge(head) {
             Verdict::Enter => {}
             Verdict::Welcome(cookie) if path == "/" => {
                 let page = Page::of_text(303, "welcome").with("Location", "/");

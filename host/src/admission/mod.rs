@@ -135,7 +135,7 @@ impl Admission {
     /// Asks for room for the complete request of `connection`.
     pub(crate) fn enter(&self, connection: Connection, lane: &Lane, now: Instant) -> Admitted {
         let (mut state, key) = (self.state(), lane.key);
-        if !state.is_within_rates(key, now) {
+        if state.is_closed || !state.is_within_rates(key, now) {
             return Admitted::Refused(connection);
         }
         if state.has_room(key, now) {
@@ -254,9 +254,13 @@ impl Admission {
         self.take_all(&mut self.state(), now, |connection| connection.deadline <= now)
     }
 
-    /// Closes the connections that wait, and has so many threads in the background end.
+    /// Closes the connections that wait, lets nobody in any more, and has so many threads in the
+    /// background end.
     pub(crate) fn dismiss(&self, threads: usize) {
-        let waiting = self.take_all(&mut self.state(), Instant::now(), |_| true);
+        let mut state = self.state();
+        state.is_closed = true;
+        let waiting = self.take_all(&mut state, Instant::now(), |_| true);
+        drop(state);
         // Outside of the lock: a connection may be the last to keep its lane.
         drop(waiting);
         for _ in 0..threads {

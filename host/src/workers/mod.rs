@@ -13,7 +13,6 @@ mod work;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -216,9 +215,9 @@ impl Workers {
         self.service.load.connections()
     }
 
-    /// The same listening socket, for somebody else to accept from.
-    pub(crate) fn listener(&self) -> io::Result<TcpListener> {
-        self.listener.duplicate()
+    /// Where clients come.
+    pub(crate) fn listener(&self) -> &Listener {
+        &self.listener
     }
 
     /// Whether clients are here, or about to be.
@@ -263,13 +262,11 @@ impl Workers {
     /// Closes the connections that no thread is busy with, and ends the threads as soon
     /// as each is done with what it does.
     pub(crate) fn end(&self) {
-        self.ended.store(true, Ordering::Relaxed);
+        self.ended.store(true, Ordering::SeqCst);
         let background_threads =
             self.background_threads.lock().unwrap_or_else(PoisonError::into_inner).len();
         self.service.admission.dismiss(background_threads);
-        self.parked().clear();
-        self.paused().clear();
-        self.handed_over.1.try_iter().for_each(drop);
+        self.close_all();
         self.turns.end();
         if let Err(error) = self.poller.wake_all() {
             error!(%error, "cannot wake the request threads");

@@ -23,9 +23,27 @@ impl Workers {
                 // It cannot fail while there is a receiver, which is here.
                 let _ = self.handed_over.0.send(connection);
                 self.poller.nudge();
+                self.close_if_ended();
             }
-            Until::Later => self.paused().push_back((Instant::now(), connection)),
+            Until::Later => {
+                self.paused().push_back((Instant::now(), connection));
+                self.close_if_ended();
+            }
         }
+    }
+
+    /// Closes what came here after the end: nobody will go on with it.
+    fn close_if_ended(&self) {
+        if self.ended.load(Ordering::SeqCst) {
+            self.close_all();
+        }
+    }
+
+    /// Closes all connections that wait.
+    pub(super) fn close_all(&self) {
+        self.parked().clear();
+        self.paused().clear();
+        self.handed_over.1.try_iter().for_each(drop);
     }
 
     /// Leaves a connection to the poller until its socket is ready. If that fails, there

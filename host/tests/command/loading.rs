@@ -63,10 +63,7 @@ fn handlers_that_are_there_do_not_wait_for_one_that_compiles_for_long() -> Resul
     tenant(&folder, "b", &deep()?)?;
     let host = folder.serve(&[])?;
     host.wait_for("serving what is compiled; the rest follows")?;
-    host.wait_for("Operators look at http://")?;
-    let log = host.log();
-    let (_, operators) = log.split_once("Operators look at http://").unwrap_or_default();
-    let operators = operators.split('/').next().unwrap_or_default().parse()?;
+    let operators = host.operators()?;
     assert_eq!(host.get_of("b.test", "/")?.status, 503);
     let ready = client::get(operators, "/readyz")?;
     assert_eq!((ready.status, ready.text()), (503, "loading\n"));

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use anyhow::{Result, ensure};
-use picohttp_tests::client::Client;
+use picohttp_tests::client::{Client, exchange};
 use picohttp_tests::guests::{guest, plugin};
 use picohttp_tests::host::eventually;
 
@@ -175,4 +175,23 @@ fn no_request_is_lost_or_mixed_by_reloads_in_a_row() -> Result<()> {
         }
         reloaded
     })
+}
+
+#[test]
+fn the_operators_token_is_read_again() -> Result<()> {
+    let server = "admin_addr = '127.0.0.1:0'\nadmin_token_file = 'token'\n";
+    let folder = Folder::new(&format!("{server}{}", granted("a", "word")?))?;
+    folder.write("token", "old")?;
+    let host = folder.serve(&[])?;
+    let operators = host.operators()?;
+    let status_with = |token: &str| -> Result<u16> {
+        let head = format!("GET /status HTTP/1.0\r\nAuthorization: Bearer {token}\r\n\r\n");
+        Ok(exchange(operators, head)?.status)
+    };
+    assert_eq!((status_with("old")?, status_with("new")?), (200, 401));
+    folder.write("token", "new")?;
+    host.signal("HUP")?;
+    host.wait_for(CHANGED)?;
+    assert_eq!((status_with("old")?, status_with("new")?), (401, 200));
+    Ok(())
 }

@@ -1,7 +1,6 @@
 //! One process after another, on the same sockets.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
@@ -68,14 +67,26 @@ fn a_restart_finishes_requests_and_refuses_none() -> Result<()> {
 }
 
 #[test]
+fn who_has_taken_over_refuses_new_clients_when_it_stops() -> Result<()> {
+    let mut host = Running::start(command().arg(plugin("echo")?))?;
+    let new = restart(&host, 1)?;
+    assert_eq!(host.end()?.code(), Some(0));
+    let mut client = Client::connect(host.address)?;
+    client.send("POST / HTTP/1.0\r\nContent-Length: 2\r\n\r\n1")?;
+    eventually("the request has begun", || host.get("/").is_ok())?;
+    new.signal("TERM")?;
+    eventually("clients are refused", || Client::connect(host.address).is_err())?;
+    client.send("2")?;
+    assert_eq!(client.answer()?.status, 200);
+    Ok(())
+}
+
+#[test]
 fn a_restart_takes_the_operators_socket_along() -> Result<()> {
     let mut command = command();
     command.arg(plugin("hello")?).args(["--admin-addr", "127.0.0.1:0"]);
     let mut host = Running::start(&mut command)?;
-    host.wait_for("Operators look at")?;
-    let log = host.log();
-    let (_, rest) = log.split_once("Operators look at http://").context("no operators")?;
-    let operators: SocketAddr = rest.split('/').next().unwrap_or_default().parse()?;
+    let operators = host.operators()?;
     assert_eq!(get(operators, "/healthz")?.status, 200);
     let _new = restart(&host, 1)?;
     assert_eq!(host.end()?.code(), Some(0));

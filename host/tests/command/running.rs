@@ -72,6 +72,15 @@ impl Running {
         Ok(())
     }
 
+    /// Where operators connect, once that is said.
+    pub fn operators(&self) -> Result<SocketAddr> {
+        const SAID: &str = "Operators look at http://";
+        self.wait_for(SAID)?;
+        let log = self.log();
+        let (_, rest) = log.split_once(SAID).context("no operators")?;
+        Ok(rest.split('/').next().unwrap_or_default().parse()?)
+    }
+
     /// All that was logged so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()

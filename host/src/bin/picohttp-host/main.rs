@@ -125,7 +125,7 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
     // Until now SIGTERM ends the process, as it should while handlers are built.
     let (events, wanted) = signals.listen()?;
     let timeout = plan.server.shutdown_timeout;
-    let Sockets { clients, operators, ready, .. } = sockets;
+    let Sockets { clients, operators, owns_clients, ready, .. } = sockets;
     let request_ids = options.config.is_some();
     let loading = rest.is_some();
     let server =
@@ -140,7 +140,7 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
     if announce {
         say(&announcement);
     }
-    if let Err(error) = sockets::take_over(ready) {
+    if let Err(error) = sockets::take_over(ready, owns_clients, &server) {
         server.stop(timeout);
         return Err(error);
     }

@@ -43,7 +43,7 @@ impl Reloader {
     /// Waits to be asked, or for changes if they are watched, on a thread of its own. Before,
     /// if not all handlers were there at the start, it waits for the `rest`.
     pub fn start(mut reloading: Reloading, rest: Option<Receiver<Deployment>>) -> Result<Reloader> {
-        // They may not be there any more when the certificate is read again.
+        // They may not be there any more when secrets are read again.
         reloading.plan.written.clear();
         let (asks, asked) = mpsc::channel();
         reloading.report_to(&asks);
@@ -116,7 +116,7 @@ impl Reloading {
 
     /// Serves all handlers that there are, after a start with some of them; and until then,
     /// step by step, those that there are so far. Who asks for a reload meanwhile has the
-    /// certificate read at once, and all else afterwards.
+    /// certificate and the token read at once, and all else afterwards.
     fn complete(&self, rest: &Receiver<Deployment>, asked: &Receiver<()>, asks: &Sender<()>) {
         let (mut served, mut is_asked) = (0, false);
         let deployment = loop {
@@ -128,8 +128,10 @@ impl Reloading {
             if asked.try_iter().count() > 0 {
                 is_asked = true;
                 info!("reloading once the rest of the handlers is there");
-                if let Err(error) = self.renew_certificate() {
-                    error!("still serving with the certificate from before: {error:#}");
+                if let Err(error) = self.renew_secrets() {
+                    error!(
+                        "still serving with the certificate and the token from before: {error:#}"
+                    );
                 }
             }
             let Deployment { tenants, handlers, .. } = self.deployer.available(&self.plan);
@@ -174,7 +176,7 @@ impl Reloading {
     }
 
     fn replace(&mut self, asks: &Sender<()>) -> Result<()> {
-        let prepared = self.renew_certificate().and_then(|()| self.prepare(asks));
+        let prepared = self.renew_secrets().and_then(|()| self.prepare(asks));
         let (plan, tenants) = prepared.inspect_err(|_| self.server.count_failed_reload())?;
         // If the rest of a start never came, all is there now.
         self.server.set_loading(false);
@@ -187,8 +189,12 @@ impl Reloading {
         Ok(())
     }
 
-    /// Which has its own time, whatever is wrong with some handler.
-    fn renew_certificate(&self) -> Result<()> {
+    /// The certificate and the operators' token, which have their own time, whatever is wrong
+    /// with some handler.
+    fn renew_secrets(&self) -> Result<()> {
+        if let Some(token) = server::token(&self.plan)? {
+            self.server.replace_admin_token(&token);
+        }
         if let Some(tls) = server::tls(&self.plan)? {
             self.server.replace_tls(tls);
         }

@@ -20,7 +20,7 @@ use rustix::process::Pid;
 use tracing::{error, info, warn};
 
 use crate::confine::Confinement;
-use crate::sockets::{CLIENTS, OPERATORS, READY};
+use crate::sockets::{OPERATORS, OWN_CLIENTS, READY, SHARED_CLIENTS};
 
 /// The first descriptor that systemd's protocol passes on.
 const FIRST: i32 = 3;
@@ -84,7 +84,8 @@ impl Restarter {
     fn spawn(&self, server: &RunningServer) -> Result<Replacement> {
         ensure!(process::id() != 1, "this is process 1, and all ends with it");
         let (line, theirs) = UnixStream::pair()?;
-        let mut sockets: Vec<(&str, OwnedFd)> = vec![(CLIENTS, server.listener()?.into())];
+        let clients = if server.shares_listener() { SHARED_CLIENTS } else { OWN_CLIENTS };
+        let mut sockets: Vec<(&str, OwnedFd)> = vec![(clients, server.listener()?.into())];
         if let Some(operators) = server.admin_listener()? {
             sockets.push((OPERATORS, operators.into()));
         }

@@ -1,13 +1,12 @@
 //! From a plan to a server that runs.
 
-use std::fs::read_to_string;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use picohttp_host::config::{Plan, ServerPlan};
 use picohttp_host::{
     Cache, HttpServer, KeepAlive, RunningServer, Socket, StartError, Tenant, Timeouts, Tls,
-    TlsError,
+    TlsError, read_regular_file,
 };
 use tracing::warn;
 
@@ -96,6 +95,9 @@ pub fn tls(plan: &Plan) -> Result<Option<Tls>> {
     Ok(Some(tls))
 }
 
+/// How large the file of that word may be, in bytes.
+const MAX_TOKEN: u64 = 4 << 10;
+
 /// The word that operators must know, if there is one.
 pub fn token(plan: &Plan) -> Result<Option<String>> {
     let Some(file) = &plan.server.admin_token_file else { return Ok(None) };
@@ -103,7 +105,9 @@ pub fn token(plan: &Plan) -> Result<Option<String>> {
 }
 
 fn read_token(file: &Path) -> Result<String> {
-    let text = read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let read = || format!("cannot read {}", file.display());
+    let text = String::from_utf8(read_regular_file(file, MAX_TOKEN).with_context(read)?);
+    let text = text.with_context(read)?;
     match text.trim() {
         "" => bail!("{} is empty; put a long random word into it", file.display()),
         token => Ok(token.to_owned()),

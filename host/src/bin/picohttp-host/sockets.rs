@@ -13,14 +13,16 @@ use std::os::unix::net::UnixStream;
 use anyhow::{Context, Result, anyhow, bail};
 use listenfd::ListenFd;
 use picohttp_host::config::ServerPlan;
-use picohttp_host::{BoundSocket, Socket};
+use picohttp_host::{BoundSocket, RunningServer, Socket};
 use rustix::net::{AddressFamily, SocketType};
 use tracing::warn;
 
 use crate::cli::Serve;
 
-/// Accepts clients, and operators; and tells the process before this one that it can go.
-pub const CLIENTS: &str = "clients";
+/// Accepts clients, as others may do later, too, or as nobody else will; accepts operators; and
+/// tells the process before this one that it can go.
+pub const SHARED_CLIENTS: &str = "clients";
+pub const OWN_CLIENTS: &str = "own-clients";
 pub const OPERATORS: &str = "operators";
 pub const READY: &str = "ready";
 
@@ -29,6 +31,8 @@ pub const READY: &str = "ready";
 pub struct Sockets {
     pub clients: Option<Socket>,
     pub operators: Option<Socket>,
+    /// Whether nobody but the process before this one has had the socket for clients.
+    pub owns_clients: bool,
     /// Where the process before this one waits to hear that this one serves.
     pub ready: Option<UnixStream>,
     /// What is to be said of them once there is a log.
@@ -55,7 +59,8 @@ impl Sockets {
         let mut sockets = Sockets::default();
         for (place, name) in names.split(':').enumerate().take(count) {
             match name {
-                CLIENTS => {
+                SHARED_CLIENTS | OWN_CLIENTS => {
+                    sockets.owns_clients = name == OWN_CLIENTS;
                     sockets.clients = passed.take_tcp_listener(place)?.map(Socket::Listening);
                 }
                 OPERATORS => {
@@ -148,14 +153,22 @@ pub fn cannot_listen(addresses: &[SocketAddr], error: &io::Error) -> anyhow::Err
     anyhow!("cannot listen on {}: {error}{hint}", tried.join(" or "))
 }
 
-/// Takes the place of the process before this one, if there is one, now that this one
-/// serves.
+/// Takes the place of the process before this one, if there is one, now that `server` serves.
 ///
 /// # Errors
 ///
 /// It has ended, or ends, for another reason: this one was not to be the only one.
-pub fn take_over(ready: Option<UnixStream>) -> Result<()> {
+pub fn take_over(
+    ready: Option<UnixStream>,
+    owns_clients: bool,
+    server: &RunningServer,
+) -> Result<()> {
     let Some(mut ready) = ready else { return Ok(()) };
     let answered = ready.write_all(b"\n").and_then(|()| ready.read_exact(&mut [0]));
-    answered.context("the process before this one has ended by itself")
+    answered.context("the process before this one has ended by itself")?;
+    if owns_clients {
+        server.own_listener();
+    }
+    server.own_admin_listener();
+    Ok(())
 }
