@@ -20,8 +20,8 @@ use crate::transport::{Moved, Transport};
 const READ_MIN: usize = 4 << 10;
 const READ_MAX: usize = 256 << 10;
 
-/// How much of a body is written at once. In the midst of that the thread makes way for nobody
-/// where the kernel is not preemptible.
+/// How much of a body is written at once: a kernel without preemption runs nobody else while it
+/// copies this.
 const WRITE_MAX: usize = 128 << 10;
 
 /// The slowest that a client may send a body or take a response, once its time is up,

@@ -159,7 +159,7 @@ impl fmt::Display for RequestId {
 /// # is_handler(hello);
 /// ```
 pub trait Handler: Send + Sync + 'static {
-    /// Answers one request, on the request thread that read it.
+    /// Answers one request. It may run on another thread than the one that read it.
     ///
     /// # Errors
     ///

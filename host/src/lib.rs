@@ -47,7 +47,7 @@
 //! # What is absent, and stays so
 //!
 //! - [`http1`] knows no socket, no clock and no wasm.
-//! - Only [`guest`] names `wasmtime`, and only [`config`] reads what was written there.
+//! - Only [`guest`] names `wasmtime`, and only [`config`] reads configuration files.
 //! - The [`admin`] listener runs no guest.
 //! - A guest sees no framing header of its own on the wire, and nothing of another
 //!   request.

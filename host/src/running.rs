@@ -116,7 +116,7 @@ impl RunningServer {
         self.workers.service().access_log.as_ref().map_or(Ok(()), Log::reopen)
     }
 
-    /// Has the metrics count that others were to be served and could not even be made.
+    /// Counts a reload that failed before there was anything to serve.
     pub fn count_failed_reload(&self) {
         self.workers.service().metrics.reloads.count_failed();
     }

@@ -102,7 +102,7 @@ impl HttpServer {
         self
     }
 
-    /// What the handlers get beside each request, all of them the same.
+    /// The arguments that every handler gets with each request.
     pub fn args(mut self, args: impl IntoIterator<Item = impl Into<String>>) -> HttpServer {
         let args: Arc<[String]> = args.into_iter().map(Into::into).collect();
         for route in self.tenants.iter_mut().flat_map(|tenant| &mut tenant.routes) {
@@ -209,7 +209,7 @@ impl HttpServer {
         self
     }
 
-    /// Has the metrics tell how the cache was of use that the components came from.
+    /// Reports this cache's hits, misses and compilations in the metrics.
     pub fn cache(mut self, cache: &Cache) -> HttpServer {
         self.cache = Some(cache.clone());
         self

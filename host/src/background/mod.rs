@@ -101,7 +101,7 @@ pub(crate) fn go_last() -> io::Result<()> {
     Ok(())
 }
 
-/// Lets the present thread retreat when it must. Who does this replaces it afterwards.
+/// Allows the present thread to move to the background when it must. The caller replaces it then.
 pub(crate) fn enlist(background: &Arc<Background>) {
     BACKGROUND.set(Some(Arc::clone(background)));
 }

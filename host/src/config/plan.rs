@@ -224,7 +224,7 @@ pub struct RoutePlan {
     pub environment: Vec<(String, String)>,
     /// The folders that the guest may open.
     pub directories: Vec<Directory>,
-    /// How long a request may take, by the clock on the wall.
+    /// How long a request may take, in wall-clock time.
     pub timeout: Duration,
     /// How much time on a CPU a request may take.
     pub cpu_time: Option<Duration>,

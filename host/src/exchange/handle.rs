@@ -104,7 +104,7 @@ pub(super) fn handle(
         answer = Answer::fault(&fault, asked);
         None
     });
-    // Of those that were not even begun, the access log and the metrics tell.
+    // Requests that never began are only in the access log and the metrics.
     let is_begun =
         !matches!(answer.reason, Reason::NoRoute | Reason::Overloaded | Reason::Unavailable);
     if let (Some(fault), Some(endpoint)) = (fault.filter(|_| is_begun), endpoint) {

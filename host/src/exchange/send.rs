@@ -77,7 +77,7 @@ pub(super) fn send(connection: &mut Connection, mut output: Output, service: &Se
                 Then::LaterRequest => Step::Park(Until::Later),
                 _ if begun => Step::Next,
                 _ => {
-                    // Nobody is so fast that the next request is here already.
+                    // The next request can hardly be here yet; to try to read it would be in vain.
                     connection.shrink();
                     Step::Park(Until::Ready(Interest::Readable))
                 }

@@ -73,8 +73,8 @@ fn threads() -> io::Result<ThreadPool> {
     threads.map_err(|error| io::Error::other(format!("{NO_THREADS}: {error}")))
 }
 
-/// Gives up what no compiler needs: other descriptors than those that are open, new
-/// privileges, and more memory than it is given. How long it may take, the parent says.
+/// Gives up what no compiler needs: to open more descriptors, to gain privileges, and more memory
+/// than it is given. How long it may take, the parent says.
 fn confine() -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     set_no_new_privs(true)?;

@@ -79,8 +79,8 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
-    /// Starts the threads for so many handlers at once. None is started later but in the
-    /// place of one that has retreated to the background.
+    /// Starts the threads for so many handlers at once. Later ones are started in the
+    /// background, and in the place of those that have retreated there.
     pub(crate) fn start(
         service: Arc<Service>,
         listener: Listener,
