@@ -45,6 +45,8 @@ pub(crate) struct Connection {
     pub(crate) deadline: Instant,
     /// How long the present stage may last by itself.
     timeout: Duration,
+    /// When it began, or something was moved in it.
+    moved: Instant,
     /// When its client was accepted, or the first byte of its present request came.
     pub(crate) began: Instant,
     /// When the present request was complete.
@@ -124,6 +126,7 @@ impl Connection {
             stage: Stage::Receive(Receiver::default()),
             deadline,
             timeout: deadline.saturating_duration_since(began),
+            moved: began,
             began,
             complete: began,
             endpoint: None,
@@ -153,7 +156,8 @@ impl Connection {
     /// Gives the present stage so long from now.
     pub(crate) fn begin_stage(&mut self, timeout: Duration) {
         self.timeout = timeout;
-        self.deadline = after(Instant::now(), timeout);
+        self.moved = Instant::now();
+        self.deadline = after(self.moved, timeout);
     }
 
     /// Gives the present stage the time that `bytes` may have taken to move. But who stops
@@ -161,19 +165,20 @@ impl Connection {
     pub(crate) fn allow_for(&mut self, bytes: usize) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let earned = after(self.deadline, Duration::from_secs(1) * bytes / MIN_RATE);
-        self.deadline = earned.min(after(Instant::now(), self.timeout));
+        self.moved = Instant::now();
+        self.deadline = earned.min(after(self.moved, self.timeout));
     }
 
-    /// How far the client is behind in moving a body or a response, if that is what the present
-    /// stage is, and if it holds so much that it is counted.
-    pub(crate) fn behind(&self, now: Instant) -> Option<Duration> {
+    /// For how long the client has moved nothing of a body or a response, if that is what the
+    /// present stage is, and if it holds so much that it is counted.
+    pub(crate) fn stalled(&self, now: Instant) -> Option<Duration> {
         let moves = match &self.stage {
             Stage::Receive(receiver) => receiver.in_body(),
             Stage::Send(_) => true,
             _ => false,
         };
-        let left = self.deadline.saturating_duration_since(now);
-        (moves && self.share.is_counted()).then(|| self.timeout.saturating_sub(left))
+        let time = now.saturating_duration_since(self.moved);
+        (moves && self.share.is_counted()).then_some(time)
     }
 
     /// Counts what this connection holds: what has been received and not yet used, and so many
@@ -199,12 +204,13 @@ impl Connection {
         mem::replace(&mut self.stage, Stage::Drain(CloseReason::Failed))
     }
 
-    /// Reads what has arrived to the end of `input`. Of what is behind the `missing` bytes of
-    /// the present request that is little.
-    pub(crate) fn read(&mut self, missing: usize) -> io::Result<Moved> {
+    /// Reads what has arrived to the end of `input`, which the receiver has taken in. Of what is
+    /// behind the present request that is little.
+    pub(crate) fn read(&mut self, receiver: &Receiver) -> io::Result<Moved> {
         let length = self.input.len();
         // As much again as there is: a peer's word about a length reserves nothing.
-        let room = missing.min(length).clamp(READ_MIN, READ_MAX);
+        let received = length.saturating_add(receiver.decoded());
+        let room = receiver.missing(&self.input).min(received).clamp(READ_MIN, READ_MAX);
         // All the room that there is gets filled.
         self.input.shrink_to(length.saturating_add(room));
         self.input.reserve_exact(room);

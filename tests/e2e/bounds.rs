@@ -1,6 +1,7 @@
 //! What all clients may take together.
 
 use std::io::Read;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -94,6 +95,21 @@ fn who_stalls_with_much_where_there_is_little_room_is_told_so_soon() -> Result<(
     assert_eq!(many.answer()?.status, 408);
     few.send("a".repeat(1_000_000 - (1 << 10)))?;
     assert_eq!(few.answer()?.status, 200);
+    Ok(())
+}
+
+#[test]
+fn who_sends_slowly_and_goes_on_has_its_time() -> Result<()> {
+    const PIECE: usize = 600 << 10;
+    let host = Host::serve(HttpServer::new(hello).max_buffered(1 << 20))?;
+    let mut client = Client::connect(host.address())?;
+    client.send(format!("POST / HTTP/1.1\r\nContent-Length: {}\r\n\r\n", PIECE + 8))?;
+    client.send("a".repeat(PIECE))?;
+    for _ in 0..8 {
+        thread::sleep(Duration::from_millis(500));
+        client.send("a")?;
+    }
+    assert_eq!(client.answer()?.status, 200);
     Ok(())
 }
 

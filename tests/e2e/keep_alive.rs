@@ -267,11 +267,12 @@ fn clients_that_pipeline_what_nobody_serves_give_way_to_others() -> Result<()> {
     let host = Host::serve(HttpServer::of_tenants([tenant]).keep_alive(keep_alive))?;
     let pipeline = "GET / HTTP/1.1\r\nHost: elsewhere\r\n\r\n".repeat(100);
     let clients = thread::available_parallelism()?.get() + 1;
+    let asking = (0..clients).map(|_| Client::connect(host.address()));
+    let asking: Vec<Client> = asking.collect::<Result<_>>()?;
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
-        for _ in 0..clients {
-            let asking = Client::connect(host.address())?;
-            let mut reading = asking.0.try_clone()?;
+        for asking in asking {
+            let mut reading = asking.0.try_clone().expect("no descriptor is left");
             scope.spawn(move || io::copy(&mut reading, &mut io::sink()));
             scope.spawn(|| {
                 let mut asking = asking;

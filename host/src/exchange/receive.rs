@@ -62,7 +62,7 @@ pub(super) fn receive(
             break;
         }
         let (before, had_begun) = (connection.input.len(), connection.has_begun());
-        match connection.read(receiver.missing(&connection.input)) {
+        match connection.read(&receiver) {
             // The first request has its time from when the client was accepted.
             Ok(Moved::Bytes) if !had_begun && connection.answered > 0 => {
                 if connection.has_begun() {

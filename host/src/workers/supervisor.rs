@@ -27,9 +27,11 @@ const COMPLAINTS: Duration = Duration::from_secs(5);
 /// How long a client that was told to try again in a second is not listened to.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How far clients may be behind with bodies and responses while connections hold more than half
-/// of what all may: who moves nothing does not keep others from it for long.
-const BEHIND: Duration = Duration::from_secs(2);
+/// How long clients may send nothing of a body, and take nothing of a response, while connections
+/// hold more than half of what all may: who moves nothing does not keep others from it for long.
+/// The kernel's buffers hide for a while that a response is taken.
+const SENDS_NOTHING: Duration = Duration::from_secs(2);
+const TAKES_NOTHING: Duration = Duration::from_secs(10);
 
 /// From how many on the places of parked connections are given back that nobody needs.
 const MANY_PLACES: usize = 1024;
@@ -128,14 +130,17 @@ impl Workers {
             matches!(connection.stage, Stage::Receive(_)) && !connection.has_begun()
         };
         let is_short = self.service.is_short_of_buffers();
-        let is_behind =
-            |connection: &Connection| connection.behind(now).is_some_and(|time| time >= BEHIND);
+        let has_stalled = |connection: &Connection| {
+            let sends = matches!(connection.stage, Stage::Receive(_));
+            let most = if sends { SENDS_NOTHING } else { TAKES_NOTHING };
+            connection.stalled(now).is_some_and(|time| time >= most)
+        };
         let mut parked = self.parked();
         let expired: Vec<usize> = parked
             .iter()
             .filter(|(_, connection)| {
                 connection.deadline <= now
-                    || is_short && is_behind(connection)
+                    || is_short && has_stalled(connection)
                     || idle_is_over && is_idle(connection)
             })
             .map(|(key, _)| key)

@@ -10,6 +10,9 @@ use picohttp_tests::guests::plugin;
 use crate::configuration::{Folder, granted};
 use crate::running::fails;
 
+/// What the log says of a reload.
+const CHANGED: &str = "serving what has changed";
+
 /// A tenant that is granted these folders.
 fn with_dirs(name: &str, dirs: &str) -> Result<String> {
     Ok(granted(name, "x")? + &format!("dirs = [{dirs}]\n"))
@@ -105,4 +108,39 @@ fn no_link_to_the_program_may_be_changed() -> Result<()> {
     let code = output.status.code().context("killed")?;
     assert!(code == 1 && said.contains("and so change"), "{said}");
     Ok(())
+}
+
+#[test]
+fn what_is_served_may_not_be_let_change_what_takes_its_place() -> Result<()> {
+    let folder = Folder::new("")?;
+    fs::create_dir_all(folder.path("data/below"))?;
+    folder.configure(&with_dirs("a", "'data::/data::rw'")?)?;
+    let host = folder.serve(&[])?;
+    let below = with_dirs("b", "'data/below::/b'")?;
+    folder.configure(&below)?;
+    host.signal("HUP")?;
+    host.wait_for("it may until this is reloaded without that")?;
+
+    folder.configure(&granted("a", "x")?)?;
+    host.signal("HUP")?;
+    host.wait_for_times(CHANGED, 1)?;
+    folder.configure(&below)?;
+    host.signal("HUP")?;
+    host.wait_for_times(CHANGED, 2)
+}
+
+#[test]
+fn a_file_that_is_used_until_a_restart_may_not_be_changed_before() -> Result<()> {
+    let folder = Folder::new("")?;
+    fs::create_dir(folder.path("data"))?;
+    let configure = |token: &str, dirs: &str| -> Result<()> {
+        folder.write(token, "secret")?;
+        let server = format!("admin_addr = '127.0.0.1:0'\nadmin_token_file = '{token}'\n");
+        folder.configure(&(server + &with_dirs("a", dirs)?))
+    };
+    configure("data/token", "")?;
+    let host = folder.serve(&[])?;
+    configure("token", "'data::/data::rw'")?;
+    host.signal("HUP")?;
+    host.wait_for("and so change ")
 }

@@ -91,7 +91,7 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
     let signals = events::keep()?;
     let (announce, level) = (options.quiet == 0, options.level());
     let options = &options.serve;
-    let plan = plan::of(options)?;
+    let plan = plan::of(options, None)?;
     if !options.show_confinement {
         sockets.agree_with(options);
         sockets.bind(&plan.server)?;

@@ -15,13 +15,14 @@ use picohttp_host::{Directory, Source};
 use crate::cli::{self, Call, CompileLimits, Format, Grants, Limits, Serve};
 use crate::writable;
 
-/// What the command line asks for, or the file that it names.
-pub fn of(options: &Serve) -> Result<Plan> {
+/// What the command line asks for, or the file that it names; it may take the place of what is
+/// `served` now.
+pub fn of(options: &Serve, served: Option<&Plan>) -> Result<Plan> {
     let plan = match &options.config {
         Some(file) => read(file)?,
         None => single(options)?,
     };
-    writable::refuse(&plan, options.watch || options.keeping.allow_precompiled)?;
+    writable::refuse(&plan, served, options.watch || options.keeping.allow_precompiled)?;
     Ok(plan)
 }
 
@@ -46,7 +47,9 @@ pub fn of_call(options: &Call) -> Result<Plan> {
     let name = source.name();
     let route = route(source, &options.grants, &options.limits)?;
     let tenants = vec![TenantPlan::new(name, &server, vec![route])];
-    Ok(Plan { tenants, server, ..Plan::default() })
+    let plan = Plan { tenants, server, ..Plan::default() };
+    writable::refuse(&plan, None, options.keeping.allow_precompiled)?;
+    Ok(plan)
 }
 
 fn single(options: &Serve) -> Result<Plan> {

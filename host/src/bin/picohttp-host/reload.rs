@@ -1,5 +1,6 @@
 //! Reads the plan again, and serves it if it is sound.
 
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -17,6 +18,9 @@ use crate::{loading, notify, plan, server, watch};
 
 /// How often those handlers are served that have come meanwhile, while others are compiled.
 const STEP: Duration = Duration::from_secs(1);
+
+/// How many times a configuration is read again if each time there are other files in it.
+const READINGS: usize = 3;
 
 /// How often it is tried again to watch what could not be watched.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -92,7 +96,7 @@ impl Reloading {
                 return;
             }
             // What was missing may be there again: a folder that is made anew, say.
-            let plan = plan::of(&self.options);
+            let plan = plan::of(&self.options, Some(&self.plan));
             if plan.is_ok_and(|plan| self.watch(&plan, asks).is_ok()) {
                 return;
             }
@@ -128,11 +132,7 @@ impl Reloading {
             if asked.try_iter().count() > 0 {
                 is_asked = true;
                 info!("reloading once the rest of the handlers is there");
-                if let Err(error) = self.renew_secrets() {
-                    error!(
-                        "still serving with the certificate and the token from before: {error:#}"
-                    );
-                }
+                self.renew_secrets();
             }
             let Deployment { tenants, handlers, .. } = self.deployer.available(&self.plan);
             if handlers > served {
@@ -176,11 +176,12 @@ impl Reloading {
     }
 
     fn replace(&mut self, asks: &Sender<()>) -> Result<()> {
-        let prepared = self.renew_secrets().and_then(|()| self.prepare(asks));
-        let (plan, tenants) = prepared.inspect_err(|_| self.server.count_failed_reload())?;
+        self.renew_secrets();
+        let (plan, tenants) =
+            self.prepare(asks).inspect_err(|_| self.server.count_failed_reload())?;
+        self.server.replace(tenants)?;
         // If the rest of a start never came, all is there now.
         self.server.set_loading(false);
-        self.server.replace(tenants)?;
         if plan.server != self.plan.server {
             warn!("what has changed in [server] counts after a restart");
         }
@@ -189,25 +190,42 @@ impl Reloading {
         Ok(())
     }
 
-    /// The certificate and the operators' token, which have their own time, whatever is wrong
-    /// with some handler.
-    fn renew_secrets(&self) -> Result<()> {
-        if let Some(token) = server::token(&self.plan)? {
-            self.server.replace_admin_token(&token);
+    /// Reads the certificate and the operators' token again, which have their own time, whatever
+    /// is wrong with some handler, or with one of the two.
+    fn renew_secrets(&self) {
+        let failed = |what: &str, error| {
+            self.server.count_failed_reload();
+            error!("still {what} from before: {error:#}");
+        };
+        match server::tls(&self.plan) {
+            Ok(Some(tls)) => self.server.replace_tls(tls),
+            Ok(None) => {}
+            Err(error) => failed("serving with the certificate", error),
         }
-        if let Some(tls) = server::tls(&self.plan)? {
-            self.server.replace_tls(tls);
+        if self.server.admin_address().is_none() {
+            return;
         }
-        Ok(())
+        match server::token(&self.plan) {
+            Ok(Some(token)) => self.server.replace_admin_token(&token),
+            Ok(None) => {}
+            Err(error) => failed("asking operators for the token", error),
+        }
     }
 
     /// All that can go wrong with handlers, before any is replaced.
     fn prepare(&mut self, asks: &Sender<()>) -> Result<(Plan, Vec<Tenant>)> {
         self.is_blind = self.changes.is_some();
-        let plan = plan::of(&self.options)?;
+        let mut plan = plan::of(&self.options, Some(&self.plan))?;
         if self.changes.is_some() {
-            // Before anything is loaded: a change from then on counts.
-            self.watch(&plan, asks)?;
+            // What is read before it is watched may have changed in between. What else is in it
+            // then is watched, too; there is not always something else.
+            for _ in 0..READINGS {
+                self.watch(&plan, asks)?;
+                let watched = mem::replace(&mut plan, plan::of(&self.options, Some(&self.plan))?);
+                if (&watched.files, &watched.folders) == (&plan.files, &plan.folders) {
+                    break;
+                }
+            }
         }
         let tenants = self.deployer.tenants(&plan, |_, _| {})?;
         Ok((plan, tenants))

@@ -20,7 +20,7 @@ use rustix::process::Pid;
 use tracing::{error, info, warn};
 
 use crate::confine::Confinement;
-use crate::sockets::{OPERATORS, OWN_CLIENTS, READY, SHARED_CLIENTS};
+use crate::sockets::{CLIENTS, OPERATORS, OWNS_CLIENTS, READY};
 
 /// The first descriptor that systemd's protocol passes on.
 const FIRST: i32 = 3;
@@ -84,8 +84,7 @@ impl Restarter {
     fn spawn(&self, server: &RunningServer) -> Result<Replacement> {
         ensure!(process::id() != 1, "this is process 1, and all ends with it");
         let (line, theirs) = UnixStream::pair()?;
-        let clients = if server.shares_listener() { SHARED_CLIENTS } else { OWN_CLIENTS };
-        let mut sockets: Vec<(&str, OwnedFd)> = vec![(clients, server.listener()?.into())];
+        let mut sockets: Vec<(&str, OwnedFd)> = vec![(CLIENTS, server.listener()?.into())];
         if let Some(operators) = server.admin_listener()? {
             sockets.push((OPERATORS, operators.into()));
         }
@@ -97,6 +96,10 @@ impl Restarter {
         command.env("LISTEN_FDNAMES", names.join(":"));
         // Its id is not known yet.
         command.env_remove("LISTEN_PID").env_remove("LISTEN_FDS_FIRST_FD");
+        match server.shares_listener() {
+            true => command.env_remove(OWNS_CLIENTS),
+            false => command.env(OWNS_CLIENTS, "1"),
+        };
         self.confinement.tell(&mut command);
         let mapping = |(child_fd, (_, parent_fd))| FdMapping { parent_fd, child_fd };
         command.fd_mappings((FIRST..).zip(sockets).map(mapping).collect())?;

@@ -19,12 +19,13 @@ use tracing::warn;
 
 use crate::cli::Serve;
 
-/// Accepts clients, as others may do later, too, or as nobody else will; accepts operators; and
-/// tells the process before this one that it can go.
-pub const SHARED_CLIENTS: &str = "clients";
-pub const OWN_CLIENTS: &str = "own-clients";
+/// Accepts clients, and operators; and tells the process before this one that it can go.
+pub const CLIENTS: &str = "clients";
 pub const OPERATORS: &str = "operators";
 pub const READY: &str = "ready";
+
+/// Says in the environment that nobody but the process before this one has the socket for clients.
+pub const OWNS_CLIENTS: &str = "PICOHTTP_OWNS_CLIENTS";
 
 /// The sockets to listen with.
 #[derive(Default)]
@@ -56,22 +57,24 @@ impl Sockets {
                 _ => bail!("{count} sockets were passed (LISTEN_FDS), and one is served"),
             };
         }
-        let mut sockets = Sockets::default();
+        let owns_clients = env::var_os(OWNS_CLIENTS).is_some();
+        let mut sockets = Sockets { owns_clients, ..Sockets::default() };
         for (place, name) in names.split(':').enumerate().take(count) {
             match name {
-                SHARED_CLIENTS | OWN_CLIENTS => {
-                    sockets.owns_clients = name == OWN_CLIENTS;
+                CLIENTS => {
                     sockets.clients = passed.take_tcp_listener(place)?.map(Socket::Listening);
                 }
                 OPERATORS => {
                     sockets.operators = passed.take_tcp_listener(place)?.map(Socket::Listening);
                 }
-                _ => {
+                READY => {
                     let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
                     let family = i32::from(family.as_raw());
                     let kind = i32::try_from(kind.as_raw()).unwrap_or_default();
                     sockets.ready = passed.take_custom(place, family, kind, "local socket")?;
                 }
+                // What another version of this program passes on, perhaps.
+                _ => {}
             }
         }
         Ok(sockets)

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use notify::event::ModifyKind;
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use picohttp_host::config::Plan;
 use picohttp_host::{Source, places};
@@ -38,8 +39,10 @@ struct Report {
 struct Watched {
     /// Folders, and which of the names in them count.
     files: HashMap<PathBuf, BTreeSet<PathBuf>>,
-    /// Folders in which every `.toml` counts, and every folder.
+    /// Folders in which every `.toml` counts.
     configurations: BTreeSet<PathBuf>,
+    /// Those of them in which folders that come and go count, too, and which do so themselves.
+    including: BTreeSet<PathBuf>,
     /// Projects, in which all counts but what a build writes.
     projects: BTreeSet<PathBuf>,
     /// Where the links are that lead to files, and their names.
@@ -57,7 +60,9 @@ pub fn watch(plan: &Plan) -> Result<Changes> {
         let report = Arc::clone(&report);
         notify::recommended_watcher(move |event: notify::Result<Event>| match event {
             Ok(event) if matches!(event.kind, EventKind::Access(_)) => {}
-            Ok(event) if event.paths.iter().any(|path| watched.counts(path)) => report.tell(),
+            Ok(event) if event.paths.iter().any(|path| watched.counts(path, event.kind)) => {
+                report.tell();
+            }
             Ok(_) => {}
             Err(error) => error!(%error, "cannot watch files"),
         })?
@@ -110,7 +115,8 @@ impl Watched {
         }
         for folder in &plan.folders {
             if let Ok(folder) = folder.canonicalize() {
-                watched.configurations.insert(folder);
+                watched.configurations.insert(folder.clone());
+                watched.including.insert(folder);
             }
         }
         let routes = plan.routes();
@@ -148,8 +154,8 @@ impl Watched {
         single.chain(projects).map(|(folder, mode)| (folder.clone(), mode)).collect()
     }
 
-    /// Whether a change of this path is one that counts.
-    fn counts(&self, path: &Path) -> bool {
+    /// Whether a change of this kind of this path is one that counts.
+    fn counts(&self, path: &Path, kind: EventKind) -> bool {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name().map(Path::new)) else {
             return false;
         };
@@ -158,13 +164,22 @@ impl Watched {
             .any(|named| named.get(folder).is_some_and(|names| names.contains(name)));
         let is_configuration = || {
             self.configurations.contains(folder)
-                && (name.extension().is_some_and(|extension| extension == "toml") || path.is_dir())
+                && name.extension().is_some_and(|extension| extension == "toml")
+        };
+        let comes_or_goes = matches!(
+            kind,
+            EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
+        );
+        let is_folder = || {
+            comes_or_goes
+                && (self.including.contains(path)
+                    || self.including.contains(folder) && path.is_dir())
         };
         let in_project = || {
             let within = self.projects.iter().filter_map(|root| path.strip_prefix(root).ok());
             within.into_iter().any(|path| !is_output(path))
         };
-        is_named || is_configuration() || in_project()
+        is_named || is_configuration() || is_folder() || in_project()
     }
 }
 

@@ -3,9 +3,12 @@
 //! written to by name, which it could lead elsewhere; and the way to a folder that is granted,
 //! which it could lead to any other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 use std::env::current_exe;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::ptr;
 
 use anyhow::{Result, anyhow};
 use picohttp_host::config::{LogTarget, Plan, RoutePlan, ServerPlan};
@@ -14,14 +17,23 @@ use picohttp_host::{Source, places};
 use crate::plan::written_at;
 use crate::restart;
 
-/// The folders that handlers may write in, where they are, and a route of each.
-struct Writable<'a>(BTreeMap<PathBuf, &'a RoutePlan>);
+/// What a folder is, whatever path leads there: its device and its number on that.
+type Identity = (u64, u64);
 
-/// Refuses a plan in which a handler may. A component counts if it is watched, if it may be
-/// machine code, or if there are others': alone, a handler may put another in its own place.
-pub fn refuse(plan: &Plan, components_count: bool) -> Result<()> {
-    let writable = Writable::of(plan);
-    if writable.0.is_empty() {
+/// The folders that handlers may write in, and a route of each.
+struct Writable<'a> {
+    folders: HashMap<Identity, (&'a Path, &'a RoutePlan)>,
+    /// What has been found out: of ten thousand paths, many begin alike.
+    known: RefCell<HashMap<PathBuf, Option<Identity>>>,
+}
+
+/// Refuses a plan in which a handler may; or in which one may that is `served` now, until it is
+/// no longer. A component counts if it is watched, if it may be machine code, or if there are
+/// others': alone, a handler may put another in its own place.
+pub fn refuse(plan: &Plan, served: Option<&Plan>, components_count: bool) -> Result<()> {
+    let plans = || served.into_iter().chain([plan]);
+    let writable = Writable::of(plans().flat_map(Plan::routes));
+    if writable.folders.is_empty() {
         return Ok(());
     }
     let components_count = components_count || !plan.files.is_empty();
@@ -30,64 +42,77 @@ pub fn refuse(plan: &Plan, components_count: bool) -> Result<()> {
     let configuration = plan.files.iter().chain(&plan.folders).map(PathBuf::as_path);
     let programs = [current_exe().ok(), restart::program()];
     let programs = programs.iter().flatten().map(PathBuf::as_path);
-    let others = named_by(&plan.server).into_iter().chain(programs);
-    // Of ten thousand routes, many have the same handler.
+    let others = plans().flat_map(|plan| named_by(&plan.server)).chain(programs);
     let paths: BTreeSet<&Path> =
         sources.filter_map(Source::path).chain(configuration).chain(others).collect();
+    let is_served = |route: &RoutePlan| {
+        served.is_some_and(|served| served.routes().any(|other| ptr::eq(other, route)))
+    };
+    let refused = |route: &RoutePlan, text: String| {
+        let until =
+            if is_served(route) { " (it may until this is reloaded without that)" } else { "" };
+        Err(written_at(route.written.as_ref(), anyhow!("{text}{until}")))
+    };
     for path in paths {
-        let mut places = places(path).into_iter();
-        let found = places.find_map(|place| writable.around(&place)).or_else(|| {
-            let project = path.canonicalize().ok();
-            writable.within(&project.filter(|path| path.join("Cargo.toml").is_file())?)
-        });
+        let found = writable.among(&places(path)).or_else(|| writable.in_project(path));
         if let Some((folder, route)) = found {
             let (folder, path) = (folder.display(), path.display());
-            let error = anyhow!(
+            let text = format!(
                 "the handler may write in {folder}, and so change {path}, which the host relies \
                  on; grant it another folder"
             );
-            return Err(written_at(route.written.as_ref(), error));
+            return refused(route, text);
         }
     }
     let granted = plan.routes().flat_map(|route| &route.directories);
     let granted: BTreeSet<&Path> = granted.map(|folder| &*folder.host).collect();
     for path in granted {
-        let mut places = places(path).into_iter();
+        let places = places(path);
         // Within the folder itself, nothing leads it elsewhere.
-        let found = places.find_map(|place| writable.around(place.parent()?));
-        if let Some((folder, route)) = found {
+        let way = places.split_last().map(|(_, way)| way).unwrap_or_default();
+        if let Some((folder, route)) = writable.among(way) {
             let (folder, path) = (folder.display(), path.display());
-            let error = anyhow!(
+            let text = format!(
                 "the handler may write in {folder}, and so lead {path}, which is granted, too, to \
                  any other folder; grant folders that are beside each other"
             );
-            return Err(written_at(route.written.as_ref(), error));
+            return refused(route, text);
         }
     }
     Ok(())
 }
 
 impl<'a> Writable<'a> {
-    fn of(plan: &'a Plan) -> Writable<'a> {
-        let all = plan.routes().flat_map(|route| {
-            route.writable().map(move |folder| {
-                let place = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-                (place, route)
-            })
-        });
-        Writable(all.collect())
+    fn of(routes: impl Iterator<Item = &'a RoutePlan>) -> Writable<'a> {
+        let writable = Writable { folders: HashMap::new(), known: RefCell::default() };
+        let folders = routes.flat_map(|route| route.writable().map(move |folder| (folder, route)));
+        let folders = folders
+            .filter_map(|(folder, route)| Some((writable.identity(folder)?, (folder, route))));
+        let folders = folders.collect();
+        Writable { folders, ..writable }
     }
 
-    /// The folder that is this place, or has it in it.
-    fn around(&self, place: &Path) -> Option<(&Path, &'a RoutePlan)> {
-        let found = place.ancestors().find_map(|folder| self.0.get_key_value(folder));
-        found.map(|(folder, route)| (folder.as_path(), *route))
+    fn identity(&self, path: &Path) -> Option<Identity> {
+        if let Some(known) = self.known.borrow().get(path) {
+            return *known;
+        }
+        let found = path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
+        self.known.borrow_mut().insert(path.to_owned(), found);
+        found
     }
 
-    /// A folder that is in this one.
-    fn within(&self, place: &Path) -> Option<(&Path, &'a RoutePlan)> {
-        let (folder, route) = self.0.range(place.to_owned()..).next()?;
-        folder.starts_with(place).then_some((folder.as_path(), *route))
+    /// The first of these places that is one of the folders; or the root, if that is one.
+    fn among(&self, places: &[PathBuf]) -> Option<(&'a Path, &'a RoutePlan)> {
+        let mut places = places.iter().map(PathBuf::as_path).chain([Path::new("/")]);
+        places.find_map(|place| self.folders.get(&self.identity(place)?).copied())
+    }
+
+    /// A folder that is in this project, if it is one.
+    fn in_project(&self, path: &Path) -> Option<(&'a Path, &'a RoutePlan)> {
+        let project = path.join("Cargo.toml").is_file().then(|| self.identity(path))??;
+        let is_project = |folder: &Path| self.identity(folder) == Some(project);
+        let mut folders = self.folders.values();
+        folders.find(|(folder, _)| places(folder).iter().any(|place| is_project(place))).copied()
     }
 }
 

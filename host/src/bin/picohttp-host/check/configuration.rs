@@ -55,7 +55,7 @@ pub fn check(file: &Path, options: &Check) -> Result<Findings<Configuration>> {
         server::tls(&served).err(),
         server::token(&served).err(),
         confine::find_user(&served).err(),
-        writable::refuse(&served, options.allow_precompiled).err(),
+        writable::refuse(&served, None, options.allow_precompiled).err(),
     ];
     errors.extend(files.into_iter().flatten().map(wrong_file));
     match deployer.handlers(&served, progress::show(true, &served)) {
