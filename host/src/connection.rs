@@ -169,14 +169,10 @@ impl Connection {
         self.deadline = earned.min(after(self.moved, self.timeout));
     }
 
-    /// For how long the client has moved nothing of a body or a response, if that is what the
+    /// For how long the client has moved nothing of a request or a response, if that is what the
     /// present stage is, and if it holds so much that it is counted.
     pub(crate) fn stalled(&self, now: Instant) -> Option<Duration> {
-        let moves = match &self.stage {
-            Stage::Receive(receiver) => receiver.in_body(),
-            Stage::Send(_) => true,
-            _ => false,
-        };
+        let moves = matches!(self.stage, Stage::Receive(_) | Stage::Send(_));
         let time = now.saturating_duration_since(self.moved);
         (moves && self.share.is_counted()).then_some(time)
     }
@@ -186,7 +182,11 @@ impl Connection {
     /// that they were on before. Returns whether they are.
     pub(crate) fn hold(&mut self, beside: usize) -> bool {
         let account = self.endpoint.as_ref().map(|endpoint| &endpoint.origin.account);
-        self.share.hold(self.input.len().saturating_add(beside), account)
+        let is_counted = self.share.hold(self.input.len().saturating_add(beside), account);
+        if is_counted {
+            self.moved = Instant::now();
+        }
+        is_counted
     }
 
     /// Counts nothing until something is held again.

@@ -10,13 +10,27 @@ pub(crate) const UNCOUNTED: usize = 16 << 10;
 
 /// How many connections there are, and how many bytes of requests and responses they
 /// hold beyond a little each.
-#[derive(Default)]
 pub(crate) struct Load {
     connections: AtomicUsize,
     bytes: AtomicUsize,
+    /// That of those whose tenant is not known yet.
+    nobody: Account,
+}
+
+impl Default for Load {
+    fn default() -> Load {
+        let nobody = Account::new("");
+        nobody.set_bounds(None, None, false);
+        Load { connections: AtomicUsize::default(), bytes: AtomicUsize::default(), nobody }
+    }
 }
 
 impl Load {
+    /// The account of those whose tenant is not known yet.
+    pub(crate) fn nobody(&self) -> &Account {
+        &self.nobody
+    }
+
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
@@ -70,6 +84,7 @@ impl Drop for Share {
 /// Bytes that are counted as long as this lives.
 pub(crate) struct Held {
     load: Arc<Load>,
+    /// None for nobody's.
     account: Option<Arc<Account>>,
     bytes: usize,
 }
@@ -87,8 +102,8 @@ impl Held {
     }
 
     fn resize(&mut self, bytes: usize) {
-        let counts = [Some(&self.load.bytes), self.account.as_ref().map(|it| it.buffered())];
-        for count in counts.into_iter().flatten() {
+        let account = self.account.as_deref().unwrap_or(&self.load.nobody);
+        for count in [&self.load.bytes, account.buffered()] {
             // By the difference: nobody may see both.
             match bytes.checked_sub(self.bytes) {
                 Some(more) => count.fetch_add(more, Ordering::Relaxed),

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf, absolute};
 
 /// How many links are followed: as many as the kernel follows (path_resolution(7)).
@@ -48,6 +49,15 @@ pub fn places(path: &Path) -> Vec<PathBuf> {
         places.push(place);
     }
     places
+}
+
+/// What a folder or a file is, whatever path leads there: its device, and its number on that.
+pub type Identity = (u64, u64);
+
+/// What is at a path, if something is.
+pub fn identity(path: &Path) -> Option<Identity> {
+    let metadata = path.metadata().ok()?;
+    Some((metadata.dev(), metadata.ino()))
 }
 
 fn steps(path: &Path) -> impl DoubleEndedIterator<Item = Step> {

@@ -239,7 +239,8 @@ impl Service {
     /// Whether all connections may hold what they do, and those for an endpoint.
     pub(crate) fn is_within_buffers(&self, endpoint: Option<&Endpoint>) -> bool {
         let free = self.settings.max_buffered.checked_sub(self.load.bytes());
-        free.is_some_and(|free| endpoint.is_none_or(|it| it.origin.account.may_buffer(free)))
+        let account = endpoint.map_or(self.load.nobody(), |it| &it.origin.account);
+        free.is_some_and(|free| account.may_buffer(free))
     }
 
     /// Whether connections hold more than half of what they may.

@@ -99,6 +99,32 @@ fn who_stalls_with_much_where_there_is_little_room_is_told_so_soon() -> Result<(
 }
 
 #[test]
+fn heads_leave_room_for_tenants() -> Result<()> {
+    const HEAD: usize = 60 << 10;
+    let timeouts = Timeouts { head: Duration::from_secs(1000), ..Timeouts::default() };
+    let host = Host::serve(HttpServer::new(hello).max_buffered(20 * HEAD).timeouts(timeouts))?;
+    let mut clients = Vec::new();
+    for _ in 0..30 {
+        let mut client = Client::connect(host.address())?;
+        client.send(format!("GET / HTTP/1.1\r\nX: {}", "a".repeat(HEAD)))?;
+        client.0.set_nonblocking(true)?;
+        clients.push((client, Vec::new()));
+    }
+    eventually("those over the half are told", || {
+        let told = clients.iter_mut().filter_map(|(client, said)| {
+            // It fails in the end, as there is nothing more for now.
+            let _ = client.0.read_to_end(said);
+            String::from_utf8_lossy(said).starts_with("HTTP/1.0 503").then_some(())
+        });
+        told.count() >= 15
+    })?;
+    let body = "a".repeat(5 * HEAD);
+    let head = format!("POST / HTTP/1.0\r\nContent-Length: {}\r\n\r\n", body.len());
+    assert_eq!(host.exchange(head + &body)?.status, 200);
+    Ok(())
+}
+
+#[test]
 fn who_sends_slowly_and_goes_on_has_its_time() -> Result<()> {
     const PIECE: usize = 600 << 10;
     let host = Host::serve(HttpServer::new(hello).max_buffered(1 << 20))?;

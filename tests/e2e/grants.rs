@@ -84,6 +84,26 @@ fn told(guest: &Component, target: &str) -> Result<Option<String>> {
     }
 }
 
+#[test]
+fn a_path_with_a_link_in_it_leads_to_no_folder() -> Result<()> {
+    let top = folders()?;
+    let guest = |host: &Path| {
+        let directory =
+            Directory { host: host.to_owned(), guest: "/data".to_owned(), writable: false };
+        load("files", Sandbox { directories: vec![directory], ..Sandbox::default() })
+    };
+    let link = top.path().join("granted/folder");
+    for host in [&link, &link.join("../granted")] {
+        assert_eq!(told(&guest(host)?, "/list?path=/data")?, None, "{}", host.display());
+    }
+    let directory = Directory { host: link, guest: String::new(), writable: false };
+    assert_eq!(
+        told(&guest(&directory.resolved().host)?, "/list?path=/data")?.as_deref(),
+        Some("secret")
+    );
+    Ok(())
+}
+
 const WAYS_OUT: [&str; 9] = [
     "/data/../other/secret",
     "/data/sub/../../other/secret",

@@ -32,6 +32,16 @@ impl Plan {
     pub fn routes(&self) -> impl Iterator<Item = &RoutePlan> {
         self.tenants.iter().flat_map(|tenant| &tenant.routes)
     }
+
+    /// The same plan, with each granted folder by the path without links that leads there now.
+    /// No other is found later, wherever links lead then.
+    pub fn resolved(mut self) -> Plan {
+        let routes = self.tenants.iter_mut().flat_map(|tenant| &mut tenant.routes);
+        for folder in routes.flat_map(|route| &mut route.directories) {
+            *folder = folder.resolved();
+        }
+        self
+    }
 }
 
 /// What all tenants share: sockets, connections, and the bounds on all together.

@@ -13,8 +13,8 @@ use crate::config::{Plan, RoutePlan, TenantPlan};
 use crate::source::{Source, SourceError};
 use crate::tenant::Totals;
 use crate::{
-    Cache, Call, Component, Directory, Engine, Fault, Handler, Quota, Request, Response, Route,
-    Sandbox, Tenant,
+    Cache, Call, Component, Engine, Fault, Handler, Quota, Request, Response, Route, Sandbox,
+    Tenant,
 };
 use sources::{Effort, Loaded};
 
@@ -245,7 +245,7 @@ fn sandbox(route: &RoutePlan) -> Sandbox {
         max_memory: route.max_memory,
         max_response: route.max_response_size,
         max_output: route.max_output,
-        directories: route.directories.iter().map(Directory::resolved).collect(),
+        directories: route.directories.clone(),
         environment: route.environment.clone(),
     }
 }

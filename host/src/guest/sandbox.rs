@@ -45,12 +45,11 @@ impl Default for Sandbox {
 
 /// A folder that a guest may open.
 ///
-/// It is found by its path at each request. A guest that may write in a folder above it could
-/// put a link in its place, to any other: a [`Plan`](crate::config::Plan) in which one may is
-/// refused by the program, but not by the library.
+/// It is found by its path whenever a guest first asks for its folders, and a path with a link in
+/// it leads nowhere: a guest that may write in a folder above this one could have put it there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directory {
-    /// Where it is on the host.
+    /// Where it is on the host, by a path without links ([`Directory::resolved`]).
     pub host: PathBuf,
     /// What the guest calls it.
     pub guest: String,

@@ -62,6 +62,21 @@ fn a_folder_below_one_that_a_handler_may_write_in_is_not_granted() -> Result<()>
 }
 
 #[test]
+fn a_folder_may_be_written_in_that_a_link_leads_to() -> Result<()> {
+    let folder = Folder::new("")?;
+    fs::create_dir(folder.path("release"))?;
+    symlink("release", folder.path("current"))?;
+    for dirs in ["'current::/d::rw'", "'release::/d::rw', 'current::/c'"] {
+        folder.configure(&with_dirs("a", dirs)?)?;
+        let (code, _, said) = folder.check()?;
+        assert_eq!(code, 0, "{dirs}: {said}");
+    }
+    let host = folder.serve(&[])?;
+    assert_eq!(host.get_of("a.test", "/")?.text(), "x x");
+    Ok(())
+}
+
+#[test]
 fn no_link_on_the_way_to_a_configuration_may_be_changed() -> Result<()> {
     let folder = Folder::new("")?;
     for name in ["data", "real"] {
@@ -119,7 +134,7 @@ fn what_is_served_may_not_be_let_change_what_takes_its_place() -> Result<()> {
     let below = with_dirs("b", "'data/below::/b'")?;
     folder.configure(&below)?;
     host.signal("HUP")?;
-    host.wait_for("it may until this is reloaded without that")?;
+    host.wait_for("what is served lets it")?;
 
     folder.configure(&granted("a", "x")?)?;
     host.signal("HUP")?;

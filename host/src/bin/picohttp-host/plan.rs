@@ -23,7 +23,7 @@ pub fn of(options: &Serve, served: Option<&Plan>) -> Result<Plan> {
         None => single(options)?,
     };
     writable::refuse(&plan, served, options.watch || options.keeping.allow_precompiled)?;
-    Ok(plan)
+    Ok(plan.resolved())
 }
 
 fn read(file: &Path) -> Result<Plan> {
@@ -49,7 +49,7 @@ pub fn of_call(options: &Call) -> Result<Plan> {
     let tenants = vec![TenantPlan::new(name, &server, vec![route])];
     let plan = Plan { tenants, server, ..Plan::default() };
     writable::refuse(&plan, None, options.keeping.allow_precompiled)?;
-    Ok(plan)
+    Ok(plan.resolved())
 }
 
 fn single(options: &Serve) -> Result<Plan> {

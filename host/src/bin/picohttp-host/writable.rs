@@ -6,19 +6,15 @@
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::env::current_exe;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::ptr;
 
 use anyhow::{Result, anyhow};
 use picohttp_host::config::{LogTarget, Plan, RoutePlan, ServerPlan};
-use picohttp_host::{Source, places};
+use picohttp_host::{Identity, Source, identity, places};
 
 use crate::plan::written_at;
 use crate::restart;
-
-/// What a folder is, whatever path leads there: its device and its number on that.
-type Identity = (u64, u64);
 
 /// The folders that handlers may write in, and a route of each.
 struct Writable<'a> {
@@ -49,12 +45,17 @@ pub fn refuse(plan: &Plan, served: Option<&Plan>, components_count: bool) -> Res
         served.is_some_and(|served| served.routes().any(|other| ptr::eq(other, route)))
     };
     let refused = |route: &RoutePlan, text: String| {
-        let until =
-            if is_served(route) { " (it may until this is reloaded without that)" } else { "" };
-        Err(written_at(route.written.as_ref(), anyhow!("{text}{until}")))
+        let more = match is_served(route) {
+            true => " (what is served lets it: reload without that, and look where all leads)",
+            false => "",
+        };
+        Err(written_at(route.written.as_ref(), anyhow!("{text}{more}")))
     };
     for path in paths {
-        let found = writable.among(&places(path)).or_else(|| writable.in_project(path));
+        let found = writable
+            .on_the_way(path)
+            .or_else(|| writable.at(path))
+            .or_else(|| writable.in_project(path));
         if let Some((folder, route)) = found {
             let (folder, path) = (folder.display(), path.display());
             let text = format!(
@@ -67,10 +68,7 @@ pub fn refuse(plan: &Plan, served: Option<&Plan>, components_count: bool) -> Res
     let granted = plan.routes().flat_map(|route| &route.directories);
     let granted: BTreeSet<&Path> = granted.map(|folder| &*folder.host).collect();
     for path in granted {
-        let places = places(path);
-        // Within the folder itself, nothing leads it elsewhere.
-        let way = places.split_last().map(|(_, way)| way).unwrap_or_default();
-        if let Some((folder, route)) = writable.among(way) {
+        if let Some((folder, route)) = writable.on_the_way(path) {
             let (folder, path) = (folder.display(), path.display());
             let text = format!(
                 "the handler may write in {folder}, and so lead {path}, which is granted, too, to \
@@ -96,23 +94,30 @@ impl<'a> Writable<'a> {
         if let Some(known) = self.known.borrow().get(path) {
             return *known;
         }
-        let found = path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
+        let found = identity(path);
         self.known.borrow_mut().insert(path.to_owned(), found);
         found
     }
 
-    /// The first of these places that is one of the folders; or the root, if that is one.
-    fn among(&self, places: &[PathBuf]) -> Option<(&'a Path, &'a RoutePlan)> {
-        let mut places = places.iter().map(PathBuf::as_path).chain([Path::new("/")]);
-        places.find_map(|place| self.folders.get(&self.identity(place)?).copied())
+    /// The folder that is found at this path, if it is one of them.
+    fn at(&self, path: &Path) -> Option<(&'a Path, &'a RoutePlan)> {
+        self.folders.get(&self.identity(path)?).copied()
+    }
+
+    /// The first of those folders in which a path is looked up.
+    fn on_the_way(&self, path: &Path) -> Option<(&'a Path, &'a RoutePlan)> {
+        places(path).iter().find_map(|place| self.at(place.parent()?))
     }
 
     /// A folder that is in this project, if it is one.
     fn in_project(&self, path: &Path) -> Option<(&'a Path, &'a RoutePlan)> {
         let project = path.join("Cargo.toml").is_file().then(|| self.identity(path))??;
-        let is_project = |folder: &Path| self.identity(folder) == Some(project);
-        let mut folders = self.folders.values();
-        folders.find(|(folder, _)| places(folder).iter().any(|place| is_project(place))).copied()
+        let is_within = |folder: &Path| {
+            let places = places(folder);
+            let mut way = places.iter().filter_map(|place| place.parent());
+            way.any(|place| self.identity(place) == Some(project))
+        };
+        self.folders.values().find(|(folder, _)| is_within(folder)).copied()
     }
 }
 

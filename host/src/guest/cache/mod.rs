@@ -23,7 +23,7 @@ use tracing::{debug, warn};
 use wasmtime::component::Component;
 
 use super::load::deserialize;
-use crate::places;
+use crate::{identity, places};
 pub(super) use entry::Entry;
 use prune::prune;
 
@@ -84,9 +84,14 @@ impl Cache {
     /// Whether what is kept could be changed by who may write in `folder`.
     pub(crate) fn is_within_reach(&self, folder: &Path) -> bool {
         let Some(cache) = &self.folder else { return false };
-        let folder = &folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-        let within = cache.canonicalize().is_ok_and(|cache| folder.starts_with(cache));
-        within || places(cache).iter().any(|place| place.starts_with(folder))
+        // Whoever may write in a folder on the way, or in one that the cache is, or in one below.
+        let leads_through = |path: &Path, folder: &Path| {
+            let places = places(path);
+            let on_the_way = places.iter().filter_map(|place| place.parent()).chain([path]);
+            let folder = identity(folder);
+            folder.is_some() && on_the_way.into_iter().any(|place| identity(place) == folder)
+        };
+        leads_through(cache, folder) || leads_through(folder, cache)
     }
 
     /// What counts the uses of this cache.

@@ -1,8 +1,10 @@
 //! The folders that a guest was granted, opened when it first asks for them.
 
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path};
 use std::sync::Arc;
 
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::{Mode, OFlags, open, openat};
 use rustix::io::{Errno, retry_on_intr};
 use tracing::warn;
 use wasmtime::component::Resource;
@@ -55,9 +57,7 @@ fn open_all(state: &mut State) -> Vec<Granted> {
 }
 
 fn open_one(directory: &Directory) -> rustix::io::Result<Dir> {
-    // Who may search a folder need not be able to list it.
-    let options = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let folder = retry_on_intr(|| open(&directory.host, options, Mode::empty()))?;
+    let folder = open_without_links(&directory.host)?;
     if is_for_others(&folder) {
         return Err(Errno::MFILE);
     }
@@ -66,6 +66,21 @@ fn open_one(directory: &Directory) -> rustix::io::Result<Dir> {
         false => (FsPerms::ReadOnly, OpenMode::READ),
     };
     Ok(Dir::new(folder.into(), perms, mode, true))
+}
+
+/// Opens a folder by a path in which no part is a link.
+fn open_without_links(path: &Path) -> rustix::io::Result<OwnedFd> {
+    // Who may search a folder need not be able to list it.
+    let options = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let start = if path.is_absolute() { "/" } else { "." };
+    let mut folder = retry_on_intr(|| open(start, options, Mode::empty()))?;
+    for part in path.components() {
+        if matches!(part, Component::Normal(_) | Component::ParentDir) {
+            let name = part.as_os_str();
+            folder = retry_on_intr(|| openat(&folder, name, options, Mode::empty()))?;
+        }
+    }
+    Ok(folder)
 }
 
 fn warn_of(state: &State, directory: &Directory, error: Errno) {
