@@ -135,7 +135,7 @@ pub use guest::{
 pub use handler::{Call, Cost, Handler, Origin, Outcome, Request, RequestId, Response};
 pub use in_memory::{Answered, answer_in_memory};
 pub use outcome::{Fault, Reason};
-pub use places::{Identity, identity, places};
+pub use places::{Identity, folders_on_the_way, identity, places};
 pub use rate::Rate;
 pub use regular_file::read as read_regular_file;
 pub use route_tree::PathError;

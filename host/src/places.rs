@@ -51,6 +51,11 @@ pub fn places(path: &Path) -> Vec<PathBuf> {
     places
 }
 
+/// The folders in which the parts of a path are looked up, and those of where its links lead.
+pub fn folders_on_the_way(path: &Path) -> Vec<PathBuf> {
+    places(path).iter().filter_map(|place| place.parent()).map(Path::to_owned).collect()
+}
+
 /// What a folder or a file is, whatever path leads there: its device, and its number on that.
 pub type Identity = (u64, u64);
 

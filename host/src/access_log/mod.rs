@@ -1,8 +1,8 @@
 //! One line for each request, for those who want to know who asked for what.
 //!
 //! A request thread writes its line to memory ([`queue`]), and a thread of the log's own
-//! takes it from there to a file, standard output or standard error: a disk that is slow, or a reader
-//! that has stopped, costs lines and no request. [`text`] and [`json`] are what a line
+//! takes it from there to a file, standard output or standard error: a disk that is slow, or a
+//! reader that has stopped, costs lines and no request. [`text`] and [`json`] are what a line
 //! looks like.
 
 mod facts;

@@ -34,8 +34,7 @@ pub(super) fn receive(
         let Connection { input, endpoint, .. } = connection;
         match receiver.receive(input, &limits, |head| route(head, endpoint, service)) {
             Ok(Received::Message(message)) => {
-                let has_room = has_room(connection, message.decoded(), service);
-                if has_room {
+                if has_room(connection, message.decoded(), service) {
                     connection.stage = Stage::Admit(message);
                 } else {
                     connection.stage = Stage::Handle(message);

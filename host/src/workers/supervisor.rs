@@ -27,8 +27,9 @@ const COMPLAINTS: Duration = Duration::from_secs(5);
 /// How long a client that was told to try again in a second is not listened to.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long clients may send nothing of a request, and take nothing of a response, while connections
-/// hold more than half of what all may: who moves nothing does not keep others from it for long.
+/// How long clients may send nothing of a request, and take nothing of a response, while
+/// connections hold more than half of what all may: who moves nothing does not keep others from it
+/// for long.
 /// The kernel's buffers hide for a while that a response is taken.
 const SENDS_NOTHING: Duration = Duration::from_secs(2);
 const TAKES_NOTHING: Duration = Duration::from_secs(10);

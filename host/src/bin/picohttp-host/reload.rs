@@ -217,8 +217,8 @@ impl Reloading {
         self.is_blind = self.changes.is_some();
         let mut plan = plan::of(&self.options, Some(&self.plan))?;
         if self.changes.is_some() {
-            // What is read before it is watched may have changed in between. What else is in it
-            // then is watched, too; there is not always something else.
+            // A folder that comes between reading and watching would go unnoticed: it is read
+            // again until nothing new is in it.
             for _ in 0..READINGS {
                 self.watch(&plan, asks)?;
                 let watched = mem::replace(&mut plan, plan::of(&self.options, Some(&self.plan))?);

@@ -11,7 +11,7 @@ use std::ptr;
 
 use anyhow::{Result, anyhow};
 use picohttp_host::config::{LogTarget, Plan, RoutePlan, ServerPlan};
-use picohttp_host::{Identity, Source, identity, places};
+use picohttp_host::{Identity, Source, folders_on_the_way, identity};
 
 use crate::plan::written_at;
 use crate::restart;
@@ -44,37 +44,34 @@ pub fn refuse(plan: &Plan, served: Option<&Plan>, components_count: bool) -> Res
     let is_served = |route: &RoutePlan| {
         served.is_some_and(|served| served.routes().any(|other| ptr::eq(other, route)))
     };
-    let refused = |route: &RoutePlan, text: String| {
+    let refused = |(folder, route): (&Path, &RoutePlan), harm: String| {
+        let folder = folder.display();
         let more = match is_served(route) {
             true => " (what is served lets it: reload without that, and look where all leads)",
             false => "",
         };
-        Err(written_at(route.written.as_ref(), anyhow!("{text}{more}")))
+        let error = anyhow!("the handler may write in {folder}, and so {harm}{more}");
+        Err(written_at(route.written.as_ref(), error))
     };
     for path in paths {
         let found = writable
             .on_the_way(path)
             .or_else(|| writable.at(path))
             .or_else(|| writable.in_project(path));
-        if let Some((folder, route)) = found {
-            let (folder, path) = (folder.display(), path.display());
-            let text = format!(
-                "the handler may write in {folder}, and so change {path}, which the host relies \
-                 on; grant it another folder"
-            );
-            return refused(route, text);
+        if let Some(found) = found {
+            let path = path.display();
+            let harm = "which the host relies on; grant it another folder";
+            return refused(found, format!("change {path}, {harm}"));
         }
     }
     let granted = plan.routes().flat_map(|route| &route.directories);
     let granted: BTreeSet<&Path> = granted.map(|folder| &*folder.host).collect();
     for path in granted {
-        if let Some((folder, route)) = writable.on_the_way(path) {
-            let (folder, path) = (folder.display(), path.display());
-            let text = format!(
-                "the handler may write in {folder}, and so lead {path}, which is granted, too, to \
-                 any other folder; grant folders that are beside each other"
-            );
-            return refused(route, text);
+        if let Some(found) = writable.on_the_way(path) {
+            let path = path.display();
+            let harm = "which is granted, too, to any other folder; grant folders that are beside \
+                        each other";
+            return refused(found, format!("lead {path}, {harm}"));
         }
     }
     Ok(())
@@ -82,12 +79,10 @@ pub fn refuse(plan: &Plan, served: Option<&Plan>, components_count: bool) -> Res
 
 impl<'a> Writable<'a> {
     fn of(routes: impl Iterator<Item = &'a RoutePlan>) -> Writable<'a> {
-        let writable = Writable { folders: HashMap::new(), known: RefCell::default() };
         let folders = routes.flat_map(|route| route.writable().map(move |folder| (folder, route)));
-        let folders = folders
-            .filter_map(|(folder, route)| Some((writable.identity(folder)?, (folder, route))));
-        let folders = folders.collect();
-        Writable { folders, ..writable }
+        let folders =
+            folders.filter_map(|(folder, route)| Some((identity(folder)?, (folder, route))));
+        Writable { folders: folders.collect(), known: RefCell::default() }
     }
 
     fn identity(&self, path: &Path) -> Option<Identity> {
@@ -106,16 +101,14 @@ impl<'a> Writable<'a> {
 
     /// The first of those folders in which a path is looked up.
     fn on_the_way(&self, path: &Path) -> Option<(&'a Path, &'a RoutePlan)> {
-        places(path).iter().find_map(|place| self.at(place.parent()?))
+        folders_on_the_way(path).iter().find_map(|folder| self.at(folder))
     }
 
     /// A folder that is in this project, if it is one.
     fn in_project(&self, path: &Path) -> Option<(&'a Path, &'a RoutePlan)> {
         let project = path.join("Cargo.toml").is_file().then(|| self.identity(path))??;
         let is_within = |folder: &Path| {
-            let places = places(folder);
-            let mut way = places.iter().filter_map(|place| place.parent());
-            way.any(|place| self.identity(place) == Some(project))
+            folders_on_the_way(folder).iter().any(|place| self.identity(place) == Some(project))
         };
         self.folders.values().find(|(folder, _)| is_within(folder)).copied()
     }

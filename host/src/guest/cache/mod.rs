@@ -23,7 +23,7 @@ use tracing::{debug, warn};
 use wasmtime::component::Component;
 
 use super::load::deserialize;
-use crate::{identity, places};
+use crate::{folders_on_the_way, identity};
 pub(super) use entry::Entry;
 use prune::prune;
 
@@ -84,12 +84,11 @@ impl Cache {
     /// Whether what is kept could be changed by who may write in `folder`.
     pub(crate) fn is_within_reach(&self, folder: &Path) -> bool {
         let Some(cache) = &self.folder else { return false };
-        // Whoever may write in a folder on the way, or in one that the cache is, or in one below.
         let leads_through = |path: &Path, folder: &Path| {
-            let places = places(path);
-            let on_the_way = places.iter().filter_map(|place| place.parent()).chain([path]);
             let folder = identity(folder);
-            folder.is_some() && on_the_way.into_iter().any(|place| identity(place) == folder)
+            let mut way = folders_on_the_way(path);
+            way.push(path.to_owned());
+            folder.is_some() && way.iter().any(|place| identity(place) == folder)
         };
         leads_through(cache, folder) || leads_through(folder, cache)
     }
