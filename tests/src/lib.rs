@@ -12,5 +12,6 @@ pub mod guests;
 pub mod host;
 pub mod old_kernel;
 pub mod sandbox;
+pub mod service_manager;
 pub mod shared;
 pub mod text;

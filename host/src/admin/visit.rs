@@ -147,8 +147,11 @@ fn send(mut socket: &TcpStream, page: &Page, head_only: bool) -> io::Result<()> 
     let mut rest = output.as_slice();
     while !rest.is_empty() {
         socket.set_write_timeout(Some(left(deadline)?))?;
-        let sent = socket.write(rest)?;
-        rest = rest.get(sent..).unwrap_or_default();
+        match socket.write(rest) {
+            Ok(sent) => rest = rest.get(sent..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(())
 }

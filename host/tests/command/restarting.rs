@@ -2,15 +2,15 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
-use picohttp_tests::client::{Client, PATIENCE, get};
+use picohttp_tests::client::{Client, get};
 use picohttp_tests::guests::{guest, plugin};
 use picohttp_tests::host::eventually;
+use picohttp_tests::service_manager::ServiceManager;
 
 use crate::configuration::{Folder, granted};
 use crate::running::{Running, command};
@@ -203,24 +203,18 @@ fn a_program_that_is_gone_changes_nothing() -> Result<()> {
 fn a_service_manager_is_told() -> Result<()> {
     let folder = Folder::new(&granted("a", "old")?)?;
     let path = folder.path("notify");
-    let manager = UnixDatagram::bind(&path)?;
-    manager.set_read_timeout(Some(PATIENCE))?;
-    let told = || -> Result<String> {
-        let mut bytes = [0; 1000];
-        let length = manager.recv(&mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes[..length]).into_owned())
-    };
+    let manager = ServiceManager::at(&path)?;
     let mut command = command();
     command.arg("--config").arg(folder.path("picohttp.toml")).env("NOTIFY_SOCKET", &path);
     let mut host = Running::start_on(&mut command)?;
-    assert_eq!(told()?, "READY=1\n");
+    assert_eq!(manager.told()?, "READY=1\n");
     host.signal("HUP")?;
-    assert!(told()?.starts_with("RELOADING=1\nMONOTONIC_USEC="));
-    assert_eq!(told()?, "READY=1\n");
+    assert!(manager.told()?.starts_with("RELOADING=1\nMONOTONIC_USEC="));
+    assert_eq!(manager.told()?, "READY=1\n");
 
     host.signal("USR2")?;
     let new = loop {
-        match told()?.trim().split_once('=') {
+        match manager.told()?.trim().split_once('=') {
             Some(("MAINPID", id)) => break Successor(id.to_owned()),
             // The new process may be faster.
             Some(("READY", "1")) => {}
@@ -229,7 +223,7 @@ fn a_service_manager_is_told() -> Result<()> {
     };
     assert_eq!(host.end()?.code(), Some(0));
     new.signal("TERM")?;
-    while told()? != "STOPPING=1\n" {}
+    while manager.told()? != "STOPPING=1\n" {}
     Ok(())
 }
 

@@ -4,15 +4,15 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use picohttp_host::config::Plan;
-use picohttp_tests::client::{PATIENCE, get};
+use picohttp_tests::client::get;
 use picohttp_tests::host::eventually;
+use picohttp_tests::service_manager::ServiceManager;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -25,7 +25,7 @@ const USER: u32 = 65534;
 /// A machine on which the program is installed, as far as it can see.
 pub struct Machine {
     folder: TempDir,
-    manager: UnixDatagram,
+    manager: ServiceManager,
 }
 
 /// A program that was started there.
@@ -50,8 +50,7 @@ impl Machine {
         let text = text.replace(":8080", ":0").replace(":9090", ":0");
         let text = text.replace("/srv", path("srv").to_str().context("no text")?);
         fs::write(path("picohttp.toml"), text)?;
-        let manager = UnixDatagram::bind(path("notify"))?;
-        manager.set_read_timeout(Some(PATIENCE))?;
+        let manager = ServiceManager::at(&path("notify"))?;
         if rustix::process::geteuid().is_root() {
             fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
             fs::set_permissions(path("notify"), fs::Permissions::from_mode(0o777))?;
@@ -102,9 +101,7 @@ impl Machine {
                 || started.child.try_wait().is_ok_and(|status| status.is_some())
         })?;
         ensure!(started.child.try_wait()?.is_none(), "it has ended: {}", started.said());
-        let mut told = [0; 100];
-        let length = self.manager.recv(&mut told)?;
-        assert_eq!(&told[..length], b"READY=1\n");
+        assert_eq!(self.manager.told()?, "READY=1\n");
         Ok(started)
     }
 }

@@ -113,7 +113,7 @@ impl Restarter {
 impl Replacement {
     /// Waits until it serves.
     fn wait(mut self) -> Result<Replacement> {
-        if self.line.read(&mut [0]).is_ok_and(|count| count > 0) {
+        if self.line.read_exact(&mut [0]).is_ok() {
             return Ok(self);
         }
         bail!("it has ended ({})", self.child.wait()?)
