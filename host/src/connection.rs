@@ -14,6 +14,7 @@ use crate::deadline::after;
 use crate::exchange::Handled;
 use crate::http1::{self, CloseReason, Message, Receiver};
 use crate::load::{Held, Share};
+use crate::poller::Interest;
 use crate::transport::{Moved, Transport};
 
 /// How much room is made for a read, at least and at most.
@@ -57,8 +58,12 @@ pub(crate) struct Connection {
     pub(crate) in_background: bool,
     /// How many requests have been answered on it.
     pub(crate) answered: u32,
-    /// Whether the poller knows the socket, so that it is armed again and not added.
-    pub(crate) polled: bool,
+    /// What the poller tells of the socket, if it knows it.
+    pub(crate) armed: Option<Interest>,
+    /// Whether all has been read that was there before the poller's next event.
+    is_read: bool,
+    /// Whether the poller has nothing new to tell, as the client sends no more.
+    pub(crate) hung_up: bool,
     /// What this connection adds to the server's load.
     share: Share,
 }
@@ -132,7 +137,9 @@ impl Connection {
             endpoint: None,
             in_background: false,
             answered: 0,
-            polled: false,
+            armed: None,
+            is_read: false,
+            hung_up: false,
             share,
         }
     }
@@ -214,7 +221,19 @@ impl Connection {
         // All the room that there is gets filled.
         self.input.shrink_to(length.saturating_add(room));
         self.input.reserve_exact(room);
-        self.transport.read(&mut self.input)
+        // What a session has read may not be all that there was.
+        let is_plain = self.transport.is_plain();
+        let moved = self.transport.read(&mut self.input);
+        self.is_read = is_plain && self.input.len() < self.input.capacity();
+        moved
+    }
+
+    /// Whether the poller will tell of all that comes, without being armed again.
+    pub(crate) fn is_armed(&self, interest: Interest) -> bool {
+        interest == Interest::Readable
+            && self.armed == Some(interest)
+            && self.is_read
+            && !self.hung_up
     }
 
     /// Sends an interim response. If there is no room for it, then the client has
@@ -273,7 +292,8 @@ impl Connection {
     }
 
     /// Reads and drops what the client still sends.
-    pub(crate) fn drain(&self) -> io::Result<Moved> {
+    pub(crate) fn drain(&mut self) -> io::Result<Moved> {
+        self.is_read = false;
         self.transport.drain()
     }
 

@@ -1,9 +1,9 @@
 //! Waits for sockets, on as many threads as care to wait.
 //!
-//! A thin cover over epoll (Linux). A client's socket is armed for one event at a time,
-//! so an event wakes one thread, and that thread then owns the socket until it arms
-//! it again. Of several waiting threads the kernel wakes the one that came last,
-//! whose caches are warm.
+//! A thin cover over epoll (Linux). An event wakes one thread, of several that wait the
+//! one that came last, whose caches are warm. A client's socket is armed once for whatever
+//! it has to read, and then tells of what is new: who has read all that there was waits
+//! again without a system call. Who has not, or may have missed what is new, arms it again.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -33,8 +33,9 @@ pub(crate) struct Poller {
 /// What a wait came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// The socket with this key is ready.
-    Ready(u64),
+    /// The socket with this key is ready. Nothing new will come from a client that has
+    /// hung up, or that said that it will send no more.
+    Ready { key: u64, hung_up: bool },
     /// None is, but there is something else to do.
     Nudged,
     /// All is over.
@@ -67,7 +68,8 @@ impl Poller {
         Ok(epoll::delete(&self.epoll, listener)?)
     }
 
-    /// Arms a socket for the first time. Its key comes back with its event.
+    /// Arms a socket for the first time. Its key comes back with its events: for what it has
+    /// to read with each that is new, for room to write with one.
     pub(crate) fn add(&self, socket: impl AsFd, key: u64, interest: Interest) -> io::Result<()> {
         Ok(epoll::add(&self.epoll, socket, EventData::new_u64(key), flags(interest))?)
     }
@@ -101,7 +103,7 @@ impl Poller {
         Ok(events.first().map(|event| match event.data.u64() {
             WAKE => Event::Woken,
             NUDGE => Event::Nudged,
-            key => Event::Ready(key),
+            key => Event::Ready { key, hung_up: { event.flags }.intersects(HUNG_UP) },
         }))
     }
 
@@ -118,10 +120,11 @@ impl Poller {
     }
 }
 
+const HUNG_UP: EventFlags = EventFlags::RDHUP.union(EventFlags::HUP).union(EventFlags::ERR);
+
 fn flags(interest: Interest) -> EventFlags {
-    EventFlags::ONESHOT
-        | match interest {
-            Interest::Readable => EventFlags::IN | EventFlags::RDHUP,
-            Interest::Writable => EventFlags::OUT,
-        }
+    match interest {
+        Interest::Readable => EventFlags::IN | EventFlags::RDHUP | EventFlags::ET,
+        Interest::Writable => EventFlags::OUT | EventFlags::ONESHOT,
+    }
 }

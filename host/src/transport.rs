@@ -53,6 +53,11 @@ impl Transport {
         &self.socket
     }
 
+    /// Whether bytes go through as they are.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.session.is_none()
+    }
+
     /// Reads what has arrived to the end of `input`.
     pub(crate) fn read(&mut self, input: &mut Vec<u8>) -> io::Result<Moved> {
         let Transport { socket, session } = self;

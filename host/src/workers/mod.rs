@@ -21,7 +21,6 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use rustls::ServerConfig;
-use slab::Slab;
 use tracing::error;
 
 use crate::background::{self, Background, Place};
@@ -34,6 +33,7 @@ use crate::rate::Seldom;
 use crate::service::Service;
 use crate::turns::{Seat, Turns};
 use crate::{Tenant, Tls};
+use parking::Parked;
 
 /// How much stack a request thread has: four times a guest's.
 const STACK: usize = 2 << 20;
@@ -41,7 +41,7 @@ const STACK: usize = 2 << 20;
 /// How often parked connections are looked through for those past their deadlines.
 const SWEEP: Duration = Duration::from_millis(100);
 
-/// The poller's key for the listener; those of connections start at 0.
+/// The poller's key for the listener; those of connections are the numbers of their descriptors.
 const LISTENER: u64 = u64::MAX / 2;
 
 /// All that the threads share.
@@ -54,8 +54,8 @@ pub(crate) struct Workers {
     turns: Arc<Turns>,
     /// The number of a seat that never has a turn: the supervisor's.
     supervisor: usize,
-    /// Connections that wait for their sockets, by their keys.
-    parked: Mutex<Slab<Connection>>,
+    /// Connections that wait for their sockets.
+    parked: Mutex<Parked>,
     /// Connections that are not listened to for a while, and since when.
     paused: Mutex<VecDeque<(Instant, Connection)>>,
     /// Whether accepting failed, for want of a descriptor, say. The listener is not watched then,

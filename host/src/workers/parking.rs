@@ -2,17 +2,20 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Instant;
 
-use slab::Slab;
 use tracing::warn;
 
 use super::Workers;
 use crate::connection::Connection;
 use crate::exchange::Until;
 use crate::poller::Interest;
+
+/// From how many on the places of parked connections are given back that nobody needs.
+const MANY_PLACES: usize = 1024;
 
 impl Workers {
     /// What becomes of a connection that must wait.
@@ -49,23 +52,27 @@ impl Workers {
     /// Leaves a connection to the poller until its socket is ready. If that fails, there
     /// is nothing to be done for it.
     pub(super) fn park(&self, mut connection: Connection, interest: Interest) {
-        let polled = mem::replace(&mut connection.polled, true);
+        let is_armed = connection.is_armed(interest);
+        let before = connection.armed.replace(interest);
         let mut parked = self.parked();
         if self.ended.load(Ordering::Relaxed) {
             return;
         }
-        let entry = parked.vacant_entry();
-        let key = entry.key();
         // Once armed it may be taken by another thread, so it must be in place before;
         // that thread then waits for the lock.
-        let connection = entry.insert(connection);
-        let armed = match polled {
-            false => self.poller.add(connection.socket(), key as u64, interest),
-            true => self.poller.rearm(connection.socket(), key as u64, interest),
+        let key = key(&connection);
+        let has_missed = parked.put(key, connection);
+        if is_armed && !has_missed {
+            return;
+        }
+        let Some(connection) = parked.get(key) else { return };
+        let armed = match before {
+            None => self.poller.add(connection.socket(), key as u64, interest),
+            Some(_) => self.poller.rearm(connection.socket(), key as u64, interest),
         };
         if let Err(error) = armed {
             warn!(request = %connection.id, %error, "cannot wait for a client");
-            parked.remove(key);
+            parked.take(key);
         }
     }
 
@@ -73,7 +80,80 @@ impl Workers {
         self.paused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn parked(&self) -> MutexGuard<'_, Slab<Connection>> {
+    pub(super) fn parked(&self) -> MutexGuard<'_, Parked> {
         self.parked.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Connections that wait for their sockets, each in the place of its descriptor's number: of
+/// those the kernel gives the least that is free.
+#[derive(Default)]
+pub(super) struct Parked {
+    places: Vec<Option<Connection>>,
+    /// In which places there was nobody when an event came.
+    missed: Vec<bool>,
+}
+
+impl Parked {
+    /// Puts a connection into its place. Says whether an event came while it was away, or while
+    /// one before it was that had the same descriptor.
+    fn put(&mut self, key: usize, connection: Connection) -> bool {
+        if key >= self.places.len() {
+            self.places.resize_with(key.saturating_add(1), || None);
+        }
+        if let Some(place) = self.places.get_mut(key) {
+            *place = Some(connection);
+        }
+        self.missed.get_mut(key).is_some_and(mem::take)
+    }
+
+    fn get(&self, key: usize) -> Option<&Connection> {
+        self.places.get(key)?.as_ref()
+    }
+
+    /// Takes the connection in a place, if there is one.
+    fn take(&mut self, key: usize) -> Option<Connection> {
+        self.places.get_mut(key)?.take()
+    }
+
+    /// Takes the connection that an event is for. If it is away it will know that one came.
+    pub(super) fn take_ready(&mut self, key: usize) -> Option<Connection> {
+        let connection = self.take(key);
+        if connection.is_none() {
+            if key >= self.missed.len() {
+                self.missed.resize(key.saturating_add(1), false);
+            }
+            if let Some(missed) = self.missed.get_mut(key) {
+                *missed = true;
+            }
+        }
+        connection
+    }
+
+    /// Takes all for which that is so.
+    pub(super) fn take_if(&mut self, is_so: impl Fn(&Connection) -> bool) -> Vec<Connection> {
+        let places = self.places.iter_mut();
+        let taken = places.filter_map(|place| place.take_if(|connection| is_so(connection)));
+        let taken = taken.collect();
+        self.trim();
+        taken
+    }
+
+    /// After a crowd, gives back the places behind the last that is taken.
+    fn trim(&mut self) {
+        let taken = self.places.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        self.places.truncate(taken);
+        if self.places.capacity() > MANY_PLACES.max(taken.saturating_mul(4)) {
+            self.places.shrink_to_fit();
+        }
+    }
+
+    fn clear(&mut self) {
+        self.places.clear();
+    }
+}
+
+fn key(connection: &Connection) -> usize {
+    // A descriptor is never negative.
+    usize::try_from(connection.socket().as_raw_fd()).unwrap_or_default()
 }

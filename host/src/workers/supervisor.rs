@@ -34,9 +34,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 const SENDS_NOTHING: Duration = Duration::from_secs(2);
 const TAKES_NOTHING: Duration = Duration::from_secs(10);
 
-/// From how many on the places of parked connections are given back that nobody needs.
-const MANY_PLACES: usize = 1024;
-
 /// How long a client that was accepted before the server stopped may take to begin its
 /// request.
 const STOP_GRACE: Duration = Duration::from_millis(300);
@@ -136,23 +133,10 @@ impl Workers {
             let most = if sends { SENDS_NOTHING } else { TAKES_NOTHING };
             connection.stalled(now).is_some_and(|time| time >= most)
         };
-        let mut parked = self.parked();
-        let expired: Vec<usize> = parked
-            .iter()
-            .filter(|(_, connection)| {
-                connection.deadline <= now
-                    || is_short && has_stalled(connection)
-                    || idle_is_over && is_idle(connection)
-            })
-            .map(|(key, _)| key)
-            .collect();
-        // Those at the end first: the last that became free is the next that is taken.
-        let expired = expired.into_iter().rev();
-        let expired = expired.filter_map(|key| parked.try_remove(key)).collect();
-        // After a crowd, the places behind the last that is taken are given back.
-        if parked.capacity() > MANY_PLACES.max(parked.len().saturating_mul(4)) {
-            parked.shrink_to_fit();
-        }
-        expired
+        self.parked().take_if(|connection| {
+            connection.deadline <= now
+                || is_short && has_stalled(connection)
+                || idle_is_over && is_idle(connection)
+        })
     }
 }

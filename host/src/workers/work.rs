@@ -145,11 +145,16 @@ impl Workers {
 
     fn work_of(&self, event: Event) -> Work {
         match event {
-            Event::Ready(LISTENER) => Work::Clients,
-            Event::Ready(key) => {
-                let parked = usize::try_from(key).ok();
-                let connection = parked.and_then(|key| self.parked().try_remove(key));
-                connection.map_or(Work::None, Work::Connection)
+            Event::Ready { key: LISTENER, .. } => Work::Clients,
+            Event::Ready { key, hung_up } => {
+                let place = usize::try_from(key).ok();
+                match place.and_then(|place| self.parked().take_ready(place)) {
+                    Some(mut connection) => {
+                        connection.hung_up |= hung_up;
+                        Work::Connection(connection)
+                    }
+                    None => Work::None,
+                }
             }
             Event::Nudged => Work::None,
             Event::Woken => Work::End,
