@@ -80,6 +80,9 @@ pub(crate) enum Stage {
     Handle(Message),
     /// Its handler has run, and the answer is ready.
     Answer(Message, Handled),
+    /// Its request did not come in time, or came whole and found no room in time. The client
+    /// is to be told.
+    Expired(Option<Message>),
     /// Its response is being sent.
     Send(Output),
     /// Its response is sent; what the client still sends is read and dropped. To close

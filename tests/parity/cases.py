@@ -89,6 +89,8 @@ target("quotes and brackets", "raw", b"/\"a\"<b>{c}|d|^`")
 target("absolute form", "as to a proxy", b"http://host/p/q")
 target("absolute form, port and query", "as to a proxy", b"http://host:8080/p?a=1")
 target("absolute form, no path", "as to a proxy", b"http://host")
+case("target: absolute form, another Host", "the header says something else",
+     b"GET http://host/p HTTP/1.1\r\nHost: other\r\n\r\n")
 target("*", "not with OPTIONS", b"*")
 target("very long", "8000 bytes", b"/" + b"a" * 7999)
 target("very many segments", "1000", b"/a" * 1000)

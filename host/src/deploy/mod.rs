@@ -4,7 +4,6 @@ mod error;
 mod sources;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use error::{DeployError, DeployErrors};
@@ -23,8 +22,8 @@ pub struct Deployer {
     engine: Engine,
     cache: Cache,
     loaded: Mutex<Components>,
-    /// Whether all of some plan is served by now.
-    serves: AtomicBool,
+    /// Once all of some plan is served that can be, what is missing.
+    missing: Mutex<Option<Vec<String>>>,
 }
 
 /// What a component was compiled from.
@@ -38,6 +37,8 @@ struct Components {
     /// Those of the last attempt to serve others. Of an earlier one none is kept: as long as
     /// one tenant's handler is broken, another's could bring a new one each time.
     attempted: HashMap<Digest, Component>,
+    /// What the sources of that attempt were, as far as they have been loaded.
+    sources: HashMap<Source, Digest>,
 }
 
 impl Components {
@@ -71,13 +72,25 @@ impl Handler for Unavailable {
 impl Deployer {
     /// Loads components for `engine`; those that were compiled before, from `cache`.
     pub fn new(engine: Engine, cache: Cache) -> Deployer {
-        Deployer { engine, cache, loaded: Mutex::default(), serves: AtomicBool::new(false) }
+        Deployer { engine, cache, loaded: Mutex::default(), missing: Mutex::default() }
     }
 
     /// What of a plan can be served at once: with what was compiled before. The rest is
     /// for [`complete`](Deployer::complete).
     pub fn available(&self, plan: &Plan) -> Deployment {
         self.deployment(plan, Effort::Load, |_, _| {})
+    }
+
+    /// What of a plan has been loaded by now, while [`complete`](Deployer::complete) is at it. No
+    /// file is read.
+    pub fn loaded_so_far(&self, plan: &Plan) -> Deployment {
+        self.deployment(plan, Effort::Look, |_, _| {})
+    }
+
+    /// The routes of the plan that was deployed last whose handlers could not be loaded, each as
+    /// its tenant's name, a space and its path.
+    pub fn missing(&self) -> Vec<String> {
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
     }
 
     /// What of a plan can be served after all is compiled. `progress` is told, at
@@ -114,10 +127,12 @@ impl Deployer {
         let mut sources = self.load_all(plan, Effort::Compile, progress);
         let (handlers, errors) = self.take_handlers(plan, &mut sources);
         if !errors.errors().is_empty() {
-            self.loaded().attempted = ready(sources);
+            let mut loaded = self.loaded();
+            loaded.attempted = ready(sources);
+            loaded.sources.clear();
             return Err(errors);
         }
-        self.keep(sources);
+        self.keep(plan, sources, &handlers);
         Ok(handlers.into_iter().flatten().collect())
     }
 
@@ -132,7 +147,7 @@ impl Deployer {
         let is_pending = |loaded: &&Loaded| matches!(loaded, Loaded::Pending);
         let pending = sources.values().filter(is_pending).count();
         if effort == Effort::Compile {
-            self.keep(sources);
+            self.keep(plan, sources, &handlers);
         }
         let count = handlers.iter().flatten().count();
         Deployment { tenants: tenants(plan, handlers), handlers: count, pending, errors }
@@ -179,9 +194,13 @@ impl Deployer {
     }
 
     /// Keeps what is in use from now on.
-    fn keep(&self, sources: HashMap<&Source, Loaded>) {
-        *self.loaded() = Components { served: ready(sources), attempted: HashMap::new() };
-        self.serves.store(true, Ordering::Relaxed);
+    fn keep(&self, plan: &Plan, sources: HashMap<&Source, Loaded>, handlers: &[Option<Component>]) {
+        *self.loaded() = Components { served: ready(sources), ..Components::default() };
+        let tenants = plan.tenants.iter();
+        let routes = tenants.flat_map(|tenant| tenant.routes.iter().map(move |it| (tenant, it)));
+        let missing = routes.zip(handlers).filter(|(_, handler)| handler.is_none());
+        let missing = missing.map(|((tenant, route), _)| format!("{} {}", tenant.name, route.path));
+        *self.missing.lock().unwrap_or_else(PoisonError::into_inner) = Some(missing.collect());
     }
 
     fn loaded(&self) -> MutexGuard<'_, Components> {
@@ -259,6 +278,31 @@ mod tests {
     use super::*;
     use crate::EngineOptions;
     use crate::config::ServerPlan;
+
+    #[test]
+    fn what_is_loaded_so_far_is_known_without_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let [good, broken] = ["good.wasm", "broken.wasm"].map(|name| folder.path().join(name));
+        fs::copy(guest("behave").unwrap(), &good).unwrap();
+        fs::write(&broken, "broken").unwrap();
+        let route = |path: &str, file| RoutePlan::new(path, Source::at(file));
+        let routes = vec![route("/good", &good), route("/broken", &broken)];
+        let tenant = TenantPlan::new("a", &ServerPlan::default(), routes);
+        let plan = Plan { tenants: vec![tenant], ..Plan::default() };
+        let engine = Engine::new(&EngineOptions::default()).unwrap();
+        let cache = Cache::in_folder(folder.path().join("cache"));
+        Deployer::new(engine.clone(), cache.clone()).complete(&plan, |_, _| {});
+
+        let deployer = Deployer::new(engine, cache);
+        assert_eq!(deployer.loaded_so_far(&plan).handlers, 0);
+        assert_eq!(deployer.available(&plan).handlers, 1);
+        fs::remove_file(&good).unwrap();
+        assert_eq!(deployer.loaded_so_far(&plan).handlers, 1);
+        assert!(deployer.missing().is_empty());
+        fs::copy(guest("behave").unwrap(), &good).unwrap();
+        assert_eq!(deployer.complete(&plan, |_, _| {}).handlers, 1);
+        assert_eq!(deployer.missing(), ["a /broken"]);
+    }
 
     #[test]
     fn of_many_attempts_that_failed_nothing_is_kept_but_of_the_last() {

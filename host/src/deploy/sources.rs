@@ -16,6 +16,8 @@ use crate::{Cache, Component, Engine, Sandbox};
 /// How far loading goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effort {
+    /// What was not loaded before is left for later.
+    Look,
     /// What was not compiled before is left for later.
     Load,
     /// All is compiled.
@@ -95,33 +97,52 @@ impl Deployer {
     }
 
     fn load(&self, source: &Source, effort: Effort, cache: &Cache) -> Result<Loaded, SourceError> {
+        if effort == Effort::Look {
+            return Ok(self.loaded_before(source));
+        }
         if effort == Effort::Load && matches!(source, Source::Folder(_)) {
             return Ok(Loaded::Pending);
         }
         let bytes = source.read()?;
         let digest: Digest = Sha256::digest(&bytes).into();
         let name = source.name();
-        if let Some(component) = self.loaded().get(&digest) {
-            return Ok(Loaded::Ready(digest, component.named(&name)));
+        let known = self.loaded().get(&digest).map(|component| component.named(&name));
+        if let Some(component) = known {
+            self.loaded().sources.insert(source.clone(), digest);
+            return Ok(Loaded::Ready(digest, component));
         }
         let engine = self.engine();
         // Its own limits are checked route by route.
         let widest = Sandbox { max_memory: engine.max_memory(), ..Sandbox::default() };
         let component = match effort {
-            Effort::Load => Component::from_cache(&engine, &name, &bytes, widest, cache),
             Effort::Compile => {
                 Component::from_bytes(&engine, &name, &bytes, widest, cache).map(Some)
+            }
+            Effort::Load | Effort::Look => {
+                Component::from_cache(&engine, &name, &bytes, widest, cache)
             }
         };
         let component = component.map_err(|error| source.wrong(error))?;
         let Some(component) = component else { return Ok(Loaded::Pending) };
-        self.loaded().attempted.insert(digest, component.clone());
+        let mut loaded = self.loaded();
+        loaded.attempted.insert(digest, component.clone());
+        loaded.sources.insert(source.clone(), digest);
         Ok(Loaded::Ready(digest, component))
+    }
+
+    /// What has been loaded of a source in the present attempt.
+    fn loaded_before(&self, source: &Source) -> Loaded {
+        let loaded = self.loaded();
+        let digest = loaded.sources.get(source);
+        let ready = digest.and_then(|digest| Some((*digest, loaded.get(digest)?)));
+        ready.map_or(Loaded::Pending, |(digest, component)| {
+            Loaded::Ready(digest, component.named(&source.name()))
+        })
     }
 
     /// What compiles. Once all of a start is served, that goes first.
     fn engine(&self) -> Engine {
-        match self.serves.load(Ordering::Relaxed) {
+        match self.missing.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             true => self.engine.compiling_last(),
             false => self.engine.clone(),
         }

@@ -15,6 +15,7 @@ use crate::connection::Connection;
 use crate::cpu_time::CpuTimer;
 use crate::http1::{self, CloseReason, Head, Message};
 use crate::load::Held;
+use crate::normal_form;
 use crate::record::{Record, Words};
 use crate::request_id;
 use crate::service::Service;
@@ -37,12 +38,13 @@ pub(crate) struct Handled {
 impl Handled {
     /// What is left to say when the host itself has panicked: the room that the request had
     /// must be given back.
-    pub(super) fn panicked(connection: &Connection, panic: &str) -> Handled {
+    pub(super) fn panicked(connection: &Connection, panic: &str, service: &Service) -> Handled {
         error!(request = %connection.id, panic, "a request was given up");
         let fault = Fault::Trap(panic.to_owned());
         let (id, head_only) = (connection.id, connection.head_only());
         let asked = Asked { id, head_only, close: Some(CloseReason::Failed) };
         let answer = Answer::fault(&fault, asked);
+        service.record(&Record::unhandled(connection, None, &answer));
         Handled { answer, unread: true, held: None, run: Run::none(Instant::now()) }
     }
 }
@@ -71,6 +73,11 @@ pub(super) fn handle(
         if let Some((_, value)) = headers.get_mut(*place) {
             *value = cookies;
         }
+    }
+    // RFC 9112 section 3.2.2: the host that a target names goes in the place of the header's.
+    if let Some(host) = normal_form::authority(target).filter(|host| !host.is_empty()) {
+        let own = headers.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case("host"));
+        own.into_iter().for_each(|(_, value)| *value = host);
     }
     let id = connection.id;
     let own_id;

@@ -102,7 +102,7 @@ pub(crate) fn advance(
                 let handled = seat
                     .risk_turn(|| catch_panic(|| handle(&connection, &message, Ok(()), service)));
                 let handled =
-                    handled.unwrap_or_else(|panic| Handled::panicked(&connection, &panic));
+                    handled.unwrap_or_else(|panic| Handled::panicked(&connection, &panic, service));
                 connection.stage = Stage::Answer(message, handled);
                 match background::place() {
                     Place::Front => Step::Next,
@@ -122,6 +122,16 @@ pub(crate) fn advance(
                 send(&mut connection, output, service)
             }
             Stage::Drain(reason) => drain(&mut connection, reason),
+            Stage::Expired(message) => {
+                match message {
+                    Some(message) => {
+                        connection.stage = Stage::Handle(message);
+                        refuse_overload(&mut connection, service);
+                    }
+                    None => refuse_slow(&mut connection, service),
+                }
+                Step::Next
+            }
         };
         match step {
             Step::Next => {}
@@ -139,13 +149,13 @@ pub(crate) fn expire(
     service: &Service,
     park: impl Fn(Connection, Until),
 ) {
-    let reason = match connection.stage {
+    let reason = match connection.take_stage() {
         Stage::Receive(_) if connection.has_begun() => {
-            refuse_slow(&mut connection, service);
+            connection.stage = Stage::Expired(None);
             return park(connection, Until::Taken);
         }
-        Stage::Handle(_) => {
-            refuse_overload(&mut connection, service);
+        Stage::Handle(message) => {
+            connection.stage = Stage::Expired(Some(message));
             return park(connection, Until::Taken);
         }
         Stage::Receive(_) => CloseReason::Idle,

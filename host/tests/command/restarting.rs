@@ -186,6 +186,22 @@ fn a_handler_that_is_broken_by_now_is_served_by_the_old_process() -> Result<()> 
 }
 
 #[test]
+fn a_handler_that_was_broken_before_keeps_no_new_process_from_serving() -> Result<()> {
+    let folder = Folder::new(&granted("a", "old")?)?;
+    folder.write("tenants.d/b.wasm", "no component")?;
+    let b = "[[tenant]]\nname = 'b'\nhosts = ['b.test']\nsource = 'b.wasm'\n";
+    folder.write("tenants.d/b.toml", b)?;
+    let mut host = folder.serve(&[])?;
+    assert_eq!(host.get_of("b.test", "/")?.status, 503);
+    folder.configure(&granted("a", "new")?)?;
+    let _new = restart(&host, 1)?;
+    assert_eq!(host.end()?.code(), Some(0));
+    assert_eq!(host.get_of("a.test", "/")?.text(), "new new");
+    assert_eq!(host.get_of("b.test", "/")?.status, 503);
+    Ok(())
+}
+
+#[test]
 fn a_program_that_is_gone_changes_nothing() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let program = folder.path().join("picohttp-host");

@@ -6,6 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use picohttp_tests::bombs::deep;
 use picohttp_tests::client::Client;
 use picohttp_tests::guests::{guest, plugin};
 use picohttp_tests::host::eventually;
@@ -19,6 +20,35 @@ fn sigterm_and_sigint_end_an_idle_host_with_exit_code_0() -> Result<()> {
         host.signal(signal)?;
         assert_eq!(host.end()?.code(), Some(0), "{signal}");
     }
+    Ok(())
+}
+
+/// The children of a process, by their numbers.
+fn children(process: &str) -> Vec<String> {
+    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
+    children.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+}
+
+#[test]
+fn process_1_of_a_container_can_be_ended_before_it_serves() -> Result<()> {
+    let own = ["--pid", "--fork", "--kill-child"];
+    if !Command::new("unshare").args(own).arg("true").status().is_ok_and(|it| it.success()) {
+        eprintln!("SKIPPED: unshare cannot make a process the first of its kind");
+        return Ok(());
+    }
+    let folder = tempfile::tempdir()?;
+    let handler = folder.path().join("slow.wasm");
+    fs::write(&handler, deep()?)?;
+    let mut command = Command::new("unshare");
+    command.args(own).arg(env!("CARGO_BIN_EXE_picohttp-host")).args(["--no-cache", "--port=0"]);
+    let mut outer = Running::begin(command.arg(handler))?;
+    let mut first = Vec::new();
+    eventually("it compiles", || {
+        first = children(&outer.id().to_string());
+        first.iter().any(|process| !children(process).is_empty())
+    })?;
+    Command::new("kill").args(&first).status()?;
+    assert_eq!(outer.end()?.code(), Some(143), "{}", outer.log());
     Ok(())
 }
 

@@ -96,6 +96,14 @@ pub const DIFFERENCES: &[Difference] = &[
         ],
     },
     Difference {
+        name: "Where a target names a host, `Host` has that one",
+        why: "It counts and not the header (RFC 9112 section 3.2.2): a handler that believes \
+            the other writes links to a server that nobody asked",
+        cases: &[
+            (Sees(r#"{"headers": [["Host", "host"]]}"#), &["target: absolute form, another Host"]),
+        ],
+    },
+    Difference {
         name: "Only spaces and tabs are stripped from around a header's value",
         why: "They are the white space of HTTP (RFC 9110 section 5.6.3); Python strips all that \
             Unicode has",

@@ -1,6 +1,8 @@
 //! What the operator wants of a server that runs, and what comes of it.
 
+use std::process;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
@@ -24,7 +26,11 @@ pub enum Event {
 }
 
 /// Signals that are kept, and are no events yet.
-pub struct Kept(Signals);
+pub struct Kept {
+    signals: Signals,
+    /// Whether SIGINT and SIGTERM end the process at once.
+    ends: Arc<AtomicBool>,
+}
 
 /// Makes a file that may grow no more (`RLIMIT_FSIZE`) an error of the write, and not the end of
 /// the process by SIGXFSZ. The signal is caught and not ignored, as programs that this one starts
@@ -35,18 +41,28 @@ pub fn outlive_full_files() -> Result<()> {
 }
 
 /// Keeps SIGHUP and SIGUSR2 from now on, which would end a process that does not serve yet.
+/// SIGINT and SIGTERM do end it, process 1 too, whom the kernel spares what others meet.
 pub fn keep() -> Result<Kept> {
-    Ok(Kept(Signals::new([SIGHUP, SIGUSR2]).context("cannot catch signals")?))
+    let ends = Arc::new(AtomicBool::new(true));
+    if process::id() == 1 {
+        for signal in [SIGINT, SIGTERM] {
+            let code = signal.saturating_add(128);
+            flag::register_conditional_shutdown(signal, code, Arc::clone(&ends))
+                .context("cannot catch signals")?;
+        }
+    }
+    Ok(Kept { signals: Signals::new([SIGHUP, SIGUSR2]).context("cannot catch signals")?, ends })
 }
 
 impl Kept {
     /// Signals are events from now on, those included that were kept, and those that would end
     /// the process until now.
     pub fn listen(self) -> Result<(Sender<Event>, Receiver<Event>)> {
-        let Kept(mut signals) = self;
+        let Kept { mut signals, ends } = self;
         for signal in [SIGINT, SIGTERM] {
             signals.add_signal(signal).context("cannot catch signals")?;
         }
+        ends.store(false, Ordering::SeqCst);
         let (send, receive) = mpsc::channel();
         let events = send.clone();
         let forward = move || {

@@ -1,5 +1,8 @@
 //! The handlers of a start: all of them, or those that are there soon.
 
+use std::collections::HashSet;
+use std::env;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -22,12 +25,16 @@ pub struct Loaded {
     pub rest: Option<Receiver<Deployment>>,
 }
 
-/// All handlers or none: there is but one, or others are served by the process that this one
-/// takes the place of.
+/// Names in the environment the routes without handlers of the process before this one, a line
+/// each.
+const MISSING: &str = "PICOHTTP_MISSING";
+
+/// How long such a list may be, in bytes: Linux has room for twice as many.
+const MAX_MISSING: usize = 64 << 10;
+
+/// The handler, if there is but one.
 pub fn all(plan: &Plan, deployer: &Deployer, announce: bool) -> Result<Loaded> {
-    let tenants = deployer.tenants(plan, progress::show(announce, plan));
-    let of_one = plan.files.is_empty();
-    let tenants = tenants.map_err(|errors| if of_one { plainly(errors) } else { errors.into() })?;
+    let tenants = deployer.tenants(plan, progress::show(announce, plan)).map_err(plainly)?;
     Ok(Loaded { tenants, rest: None })
 }
 
@@ -37,6 +44,30 @@ pub fn plainly(errors: DeployErrors) -> anyhow::Error {
         [only] => anyhow!("{}", only.cause),
         _ => errors.into(),
     }
+}
+
+/// The handlers of a configuration, for a process that takes the place of another: all but those
+/// that that one lacks, too.
+pub fn as_many(plan: &Plan, deployer: &Deployer, announce: bool) -> Result<Loaded> {
+    let Deployment { tenants, errors, .. } =
+        deployer.complete(plan, progress::show(announce, plan));
+    let lacked = env::var(MISSING).unwrap_or_default();
+    let lacked: HashSet<&str> = lacked.lines().collect();
+    if !deployer.missing().iter().all(|route| lacked.contains(route.as_str())) {
+        return Err(errors.into());
+    }
+    tell(&errors);
+    Ok(Loaded { tenants, rest: None })
+}
+
+/// Tells a process that shall take the place of this one what that need not serve. If there is
+/// no room for it, that is nothing.
+pub fn tell_missing(deployer: &Deployer, command: &mut Command) {
+    let missing = deployer.missing().join("\n");
+    match missing.len() <= MAX_MISSING {
+        true => command.env(MISSING, missing),
+        false => command.env_remove(MISSING),
+    };
 }
 
 /// Those handlers of a configuration that are there soon. Those that cannot be loaded keep no

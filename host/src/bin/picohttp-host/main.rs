@@ -112,15 +112,15 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
     if let Err(error) = heap::give_back() {
         warn!(%error, "memory that is free is kept");
     }
-    let restarter = Restarter::new(confinement)?;
     let engine = engine::engine(&plan)?.allow_precompiled(options.keeping.allow_precompiled);
     let deployer = Arc::new(Deployer::new(engine, cache.clone()));
+    let restarter = Restarter::new(confinement, Arc::clone(&deployer))?;
     // Before anything is loaded: a change from then on counts.
     let changes = if options.watch { Some(watch::watch(&plan)?) } else { None };
     let Loaded { tenants, rest } = match options.config {
-        // Who takes the place of another serves no less than that did.
-        Some(_) if sockets.ready.is_none() => loading::some(&plan, &deployer, announce)?,
-        _ => loading::all(&plan, &deployer, announce)?,
+        Some(_) if sockets.ready.is_some() => loading::as_many(&plan, &deployer, announce)?,
+        Some(_) => loading::some(&plan, &deployer, announce)?,
+        None => loading::all(&plan, &deployer, announce)?,
     };
     // Until now SIGTERM ends the process, as it should while handlers are built.
     let (events, wanted) = signals.listen()?;

@@ -134,7 +134,7 @@ impl Reloading {
                 info!("reloading once the rest of the handlers is there");
                 self.renew_secrets();
             }
-            let Deployment { tenants, handlers, .. } = self.deployer.available(&self.plan);
+            let Deployment { tenants, handlers, .. } = self.deployer.loaded_so_far(&self.plan);
             if handlers > served {
                 served = handlers;
                 self.serve(tenants);
@@ -179,9 +179,9 @@ impl Reloading {
         self.renew_secrets();
         let (plan, tenants) =
             self.prepare(asks).inspect_err(|_| self.server.count_failed_reload())?;
-        self.server.replace(tenants)?;
         // If the rest of a start never came, all is there now.
         self.server.set_loading(false);
+        self.server.replace(tenants)?;
         if plan.server != self.plan.server {
             warn!("what has changed in [server] counts after a restart");
         }

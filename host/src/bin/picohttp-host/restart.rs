@@ -15,11 +15,12 @@ use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 use command_fds::{CommandFdExt, FdMapping};
-use picohttp_host::RunningServer;
+use picohttp_host::{Deployer, RunningServer};
 use rustix::process::Pid;
 use tracing::{error, info, warn};
 
 use crate::confine::Confinement;
+use crate::loading;
 use crate::sockets::{CLIENTS, OPERATORS, OWNS_CLIENTS, READY};
 
 /// The first descriptor that systemd's protocol passes on.
@@ -32,6 +33,7 @@ pub struct Restarter {
     args: Vec<OsString>,
     /// What a new process will inherit.
     confinement: Confinement,
+    deployer: Arc<Deployer>,
     /// Whether a new process has been started and does not serve yet.
     busy: Arc<AtomicBool>,
 }
@@ -46,7 +48,7 @@ pub struct Replacement {
 impl Restarter {
     /// Remembers the program by the path that it was started by: the file there may be
     /// another when it is started again.
-    pub fn new(confinement: Confinement) -> Result<Restarter> {
+    pub fn new(confinement: Confinement, deployer: Arc<Deployer>) -> Result<Restarter> {
         let mut args = env::args_os();
         let name = args.next().context("the program was started without a name")?;
         Ok(Restarter {
@@ -54,6 +56,7 @@ impl Restarter {
             name,
             args: args.collect(),
             confinement,
+            deployer,
             busy: Arc::default(),
         })
     }
@@ -100,6 +103,7 @@ impl Restarter {
             true => command.env_remove(OWNS_CLIENTS),
             false => command.env(OWNS_CLIENTS, "1"),
         };
+        loading::tell_missing(&self.deployer, &mut command);
         self.confinement.tell(&mut command);
         let mapping = |(child_fd, (_, parent_fd))| FdMapping { parent_fd, child_fd };
         command.fd_mappings((FIRST..).zip(sockets).map(mapping).collect())?;
@@ -125,8 +129,10 @@ impl Replacement {
     ///
     /// It has ended.
     pub fn take_over(mut self) -> Result<Pid> {
-        self.line.write_all(b"\n").context("the new process has ended")?;
-        Ok(Pid::from_child(&self.child))
+        if self.line.write_all(b"\n").is_ok() {
+            return Ok(Pid::from_child(&self.child));
+        }
+        bail!("the new process has ended ({})", self.child.wait()?)
     }
 }
 
