@@ -76,6 +76,7 @@ impl Answer {
             Fault::Overloaded => "too busy to handle this request now\n".to_owned(),
             Fault::Unavailable => "what is served here is not ready\n".to_owned(),
             Fault::NoRoute => "nothing is served here\n".to_owned(),
+            Fault::ClientGone => String::new(),
             Fault::Timeout(_) | Fault::CpuTime(_) => {
                 format!("the handler took too long (request {id})\n")
             }

@@ -289,6 +289,11 @@ impl Connection {
         ioctl_fionread(self.socket()).is_ok_and(|bytes| bytes > 0)
     }
 
+    /// Whether the client has broken the connection off.
+    pub(crate) fn is_reset(&self) -> bool {
+        self.socket().take_error().is_ok_and(|error| error.is_some())
+    }
+
     /// Says that nothing more will be sent.
     pub(crate) fn finish_sending(&self) -> io::Result<()> {
         self.transport.finish_sending()

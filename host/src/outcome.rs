@@ -41,11 +41,13 @@ pub enum Reason {
     /// The route's handler is not there: it is still being compiled, or could not be
     /// loaded: 503 with `Retry-After`.
     Unavailable,
+    /// The client had reset its connection before the request's turn came: 499, to nobody.
+    ClientGone,
 }
 
 impl Reason {
     /// Every reason, each at the place of its number.
-    pub(crate) const ALL: [Reason; 13] = [
+    pub(crate) const ALL: [Reason; 14] = [
         Reason::Answered,
         Reason::BadRequest,
         Reason::NoRoute,
@@ -59,6 +61,7 @@ impl Reason {
         Reason::Timeout,
         Reason::Overloaded,
         Reason::Unavailable,
+        Reason::ClientGone,
     ];
 
     /// The word for it.
@@ -77,6 +80,7 @@ impl Reason {
             Reason::Timeout => "timeout",
             Reason::Overloaded => "overloaded",
             Reason::Unavailable => "unavailable",
+            Reason::ClientGone => "client-gone",
         }
     }
 }
@@ -123,6 +127,8 @@ pub enum Fault {
     Unavailable,
     /// There is no handler for the request.
     NoRoute,
+    /// There is no client for the answer any more.
+    ClientGone,
 }
 
 impl Fault {
@@ -137,6 +143,7 @@ impl Fault {
             Fault::Overloaded => Reason::Overloaded,
             Fault::Unavailable => Reason::Unavailable,
             Fault::NoRoute => Reason::NoRoute,
+            Fault::ClientGone => Reason::ClientGone,
         }
     }
 
@@ -148,6 +155,7 @@ impl Fault {
             Fault::Timeout(_) | Fault::CpuTime(_) => 504,
             Fault::Overloaded | Fault::Unavailable => 503,
             Fault::NoRoute => 404,
+            Fault::ClientGone => 499,
         }
     }
 }
@@ -168,6 +176,7 @@ impl fmt::Display for Fault {
             Fault::Overloaded => f.write_str("there was no room to run the handler"),
             Fault::Unavailable => f.write_str("the handler is not loaded"),
             Fault::NoRoute => f.write_str("nothing is served there"),
+            Fault::ClientGone => f.write_str("the client is gone"),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Strangers' text, made fit for a log or a terminal.
 
 use std::fmt;
-use std::io::Write as _;
+use std::io::{self, Write as _};
+
+use serde_json::ser::Formatter;
 
 /// As much of a text as fits into `max` bytes.
 pub(crate) fn cut(text: &str, max: usize) -> &str {
@@ -48,6 +50,29 @@ pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 impl fmt::Debug for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\"", self.0.replace('"', "\\\""))
+    }
+}
+
+/// Writes JSON without a character that a terminal would obey.
+pub(crate) struct Ascii;
+
+impl Formatter for Ascii {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        for character in fragment.chars() {
+            match character {
+                ' '..='~' => write!(writer, "{character}")?,
+                _ => {
+                    for unit in character.encode_utf16(&mut [0; 2]) {
+                        write!(writer, "\\u{unit:04x}")?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 }
 

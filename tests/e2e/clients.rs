@@ -10,6 +10,7 @@ use anyhow::Result;
 use picohttp_host::{HttpServer, Request, Response, Timeouts};
 use picohttp_tests::alone::alone;
 use picohttp_tests::client::{Answer, Client, PATIENCE};
+use picohttp_tests::gate::{Gate, ask};
 use picohttp_tests::host::{Host, eventually};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, SockRef, Socket, Type};
@@ -204,6 +205,25 @@ fn a_client_that_vanishes_leaves_nothing_behind() -> Result<()> {
     release.send(())?;
     eventually("all are gone", || host.connections() == 0)?;
     assert_eq!(host.get("/")?.status, 200);
+    Ok(())
+}
+
+#[test]
+fn a_request_whose_client_is_gone_before_its_turn_is_not_handled() -> Result<()> {
+    let (gate, handler) = Gate::new();
+    let host = Host::serve(HttpServer::new(handler).max_concurrent_requests(1))?;
+    let mut first = ask(host.address(), "/first")?;
+    assert_eq!(gate.next()?, "first");
+    let gone = ask(host.address(), "/gone")?;
+    // Closed by a reset when it is dropped.
+    SockRef::from(&gone.0).set_linger(Some(Duration::ZERO))?;
+    eventually("it waits in line", || host.waiting() == 1)?;
+    drop(gone);
+    let mut last = ask(host.address(), "/last")?;
+    gate.let_go(2)?;
+    assert_eq!(first.answer()?.status, 200);
+    assert_eq!(gate.next()?, "last");
+    assert_eq!(last.answer()?.status, 200);
     Ok(())
 }
 

@@ -210,9 +210,8 @@ fn what_instances_of_a_tenant_may_have_together_they_have_together() -> Result<(
     let fault = grow.last()?;
     ensure!(post.status == 500 && matches!(fault, Fault::OutOfMemory(_)), "{fault:?}");
     // There is no room for a second one, not even to begin with.
-    assert_eq!(get(&host, "full", "/fill")?.status, 500);
-    let fault = fill.last()?;
-    ensure!(matches!(fault, Fault::OutOfMemory(_)), "{fault:?}");
+    assert_eq!(get(&host, "full", "/fill")?.status, 503);
+    assert_eq!(fill.last()?, Fault::Overloaded);
     assert_eq!(get(&host, "other", "/grow")?.status, 901);
 
     assert_eq!(filling.answer()?.status, 504);

@@ -1,13 +1,11 @@
 //! A line as one JSON object.
 
-use std::io;
-
 use serde::Serialize;
-use serde_json::ser::{Formatter, Serializer};
+use serde_json::ser::Serializer;
 
 use super::words::{MAX_TARGET, MAX_WORD, is_plain, write_address, write_number};
 use super::{Facts, Figures};
-use crate::text::cut;
+use crate::text::{Ascii, cut};
 
 /// Appends the line of a request, without its end; what is not known is not in it.
 pub(super) fn write(line: &mut Vec<u8>, facts: &Facts<'_>) {
@@ -61,29 +59,6 @@ fn write_word(line: &mut Vec<u8>, before: &str, word: &str, max: usize) {
     } else {
         // Writing to a Vec cannot fail.
         let _ = word.serialize(&mut Serializer::with_formatter(line, Ascii));
-    }
-}
-
-/// Writes no character that a terminal would obey.
-struct Ascii;
-
-impl Formatter for Ascii {
-    fn write_string_fragment<W: io::Write + ?Sized>(
-        &mut self,
-        writer: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        for character in fragment.chars() {
-            match character {
-                ' '..='~' => write!(writer, "{character}")?,
-                _ => {
-                    for unit in character.encode_utf16(&mut [0; 2]) {
-                        write!(writer, "\\u{unit:04x}")?;
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use serde::Serialize;
+use serde_json::ser::Serializer;
 
 use super::AdminService;
 use super::gate::Verdict;
@@ -12,6 +13,7 @@ use crate::http1::{self, Head};
 use crate::journal::Pages;
 use crate::metrics;
 use crate::normal_form;
+use crate::text::Ascii;
 
 /// The page for people.
 pub(super) const DASHBOARD: &str = include_str!("dashboard.html");
@@ -108,8 +110,12 @@ fn item(head: &Head<'_>, name: &str) -> Option<Vec<u8>> {
 }
 
 fn json(value: &impl Serialize) -> Page {
-    match serde_json::to_string(value) {
-        Ok(text) => Page { content_type: "application/json", text, ..Page::of_text(200, "") },
-        Err(error) => Page::of_text(500, &error.to_string()),
+    let mut bytes = Vec::new();
+    let written = value.serialize(&mut Serializer::with_formatter(&mut bytes, Ascii));
+    match (written, String::from_utf8(bytes)) {
+        (Ok(()), Ok(text)) => {
+            Page { content_type: "application/json", text, ..Page::of_text(200, "") }
+        }
+        _ => Page::of_text(500, "this cannot be said"),
     }
 }

@@ -76,8 +76,8 @@ pub(super) fn handle(
     }
     // RFC 9112 section 3.2.2: the host that a target names goes in the place of the header's.
     if let Some(host) = normal_form::authority(target).filter(|host| !host.is_empty()) {
-        let own = headers.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case("host"));
-        own.into_iter().for_each(|(_, value)| *value = host);
+        let own = headers.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case("host"));
+        own.for_each(|(_, value)| *value = host);
     }
     let id = connection.id;
     let own_id;
@@ -112,8 +112,10 @@ pub(super) fn handle(
         None
     });
     // Requests that never began are only in the access log and the metrics.
-    let is_begun =
-        !matches!(answer.reason, Reason::NoRoute | Reason::Overloaded | Reason::Unavailable);
+    let is_begun = !matches!(
+        answer.reason,
+        Reason::NoRoute | Reason::Overloaded | Reason::Unavailable | Reason::ClientGone
+    );
     if let (Some(fault), Some(endpoint)) = (fault.filter(|_| is_begun), endpoint) {
         log_fault(&fault, &answer, endpoint, id, (method, target));
     }

@@ -61,6 +61,7 @@ pub(crate) fn advance(
     park: impl Fn(Connection, Until),
 ) {
     let mut has_answered = false;
+    let has_waited = matches!(connection.stage, Stage::Handle(_));
     let began = Instant::now();
     loop {
         let step = match connection.take_stage() {
@@ -99,8 +100,10 @@ pub(crate) fn advance(
                 Step::Next
             }
             Stage::Handle(message) => {
+                let is_gone = has_waited && !has_answered && connection.is_reset();
+                let may_run = if is_gone { Err(Fault::ClientGone) } else { Ok(()) };
                 let handled = seat
-                    .risk_turn(|| catch_panic(|| handle(&connection, &message, Ok(()), service)));
+                    .risk_turn(|| catch_panic(|| handle(&connection, &message, may_run, service)));
                 let handled =
                     handled.unwrap_or_else(|panic| Handled::panicked(&connection, &panic, service));
                 connection.stage = Stage::Answer(message, handled);

@@ -3,15 +3,18 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use wasmtime::{Result, Store, StoreContextMut, Trap, UpdateDeadline};
 
 use super::bindings::PluginPre;
 use super::clock::{Clock, TICK};
 use super::engine::Engine;
+use super::meter::Refusal;
 use super::state::State;
-use super::{Cache, Compiled, LoadError, Sandbox, bindings, fault, load};
+use super::{Cache, Compiled, LoadError, Sandbox, bindings, fault, files, load};
 use crate::background::Place;
 use crate::{Call, Cost, Fault, Handler, Request, Response, background};
 
@@ -30,6 +33,9 @@ pub struct Component {
     engine: Engine,
     profile: Arc<Profile>,
     pub(super) pre: PluginPre<State>,
+    /// Whether there has been an instance: what its memories begin with is kept from then on, in a
+    /// descriptor each.
+    has_images: Arc<AtomicBool>,
 }
 
 /// What every instance of a component has in common.
@@ -120,7 +126,8 @@ impl Component {
         let linked = load::link(&component, engine.linker())?;
         let pre = PluginPre::new(linked).map_err(LoadError::mismatch)?;
         let profile = Arc::new(Profile { sandbox, clock: engine.clock().clone() });
-        Ok(Component { name: name.into(), engine: engine.clone(), profile, pre })
+        let has_images = Arc::default();
+        Ok(Component { name: name.into(), engine: engine.clone(), profile, pre, has_images })
     }
 
     /// The same compiled component in another sandbox. It takes next to no memory of its
@@ -173,8 +180,19 @@ impl Component {
         args: &[String],
         instantiate: &mut Duration,
     ) -> Result<Result<bindings::Response, String>> {
+        let has_images = self.has_images.load(Ordering::Relaxed);
+        if !has_images && !files::has_room() {
+            return Err(Errno::MFILE.into());
+        }
         let instance = self.pre.instantiate(&mut *store);
         *instantiate = store.data().began.elapsed();
+        if !has_images {
+            self.has_images.store(true, Ordering::Relaxed);
+        }
+        if instance.is_err() && store.data().meter.refused() == Some(Refusal::MaxMemoryTotal) {
+            // Others of its tenant will give some back.
+            return Err(Errno::NOMEM.into());
+        }
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let request = bindings::Request {
             method: request.method,

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use anyhow::Result;
 use picohttp_tests::client::exchange;
 use picohttp_tests::guests::{plugin, root};
+use picohttp_tests::host::eventually;
 
 use crate::running::{Running, command};
 
@@ -17,6 +18,22 @@ fn a_folder_is_built_with_progress_and_served() -> Result<()> {
     assert_eq!(host.get("/goodbye")?.text(), "Goodbye cruel world");
     assert_eq!(host.get("/else")?.status, 404);
     Ok(())
+}
+
+#[test]
+fn the_access_log_is_opened_again_when_it_was_moved() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let [file, moved] = ["access.log", "access.log.1"].map(|name| folder.path().join(name));
+    let host = Running::start(command().arg(plugin("hello")?).arg("--access-log").arg(&file))?;
+    for signal in ["USR1", "HUP"] {
+        fs::rename(&file, &moved)?;
+        host.signal(signal)?;
+        eventually("there is a new file", || file.exists())?;
+    }
+    assert_eq!(host.get("/hello")?.status, 200);
+    eventually("it has the line", || {
+        fs::read_to_string(&file).is_ok_and(|text| text.contains("GET /hello"))
+    })
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Serves the files of the folder that the operator granted as `/`.
 //!
 //! A folder is answered with its `index.html`. What the sandbox keeps from us,
-//! such as the target of a link out of the folder, is not found.
+//! such as the target of a link out of the folder, is not found, nor is what begins with a
+//! dot, such as `.env` and `.git`; but `.well-known` is for everybody (RFC 8615).
 
 use std::fs::{self, Metadata};
 use std::io::ErrorKind;
@@ -62,7 +63,8 @@ fn locate(root: &Path, request: &Request) -> Option<(PathBuf, Metadata)> {
     let asked = request.path.get(before..)?;
     if !asked.is_empty() && *asked != [""] {
         for name in request.segments().skip(before) {
-            if matches!(&*name, "" | "." | "..") || name.contains(['/', '\\', '\0']) {
+            let is_hidden = name.starts_with('.') && name != ".well-known";
+            if name.is_empty() || is_hidden || name.contains(['/', '\\', '\0']) {
                 return None;
             }
             path.push(&*name);

@@ -13,13 +13,18 @@ use super::*;
 fn site() -> TempDir {
     let site = tempfile::tempdir().unwrap();
     fs::create_dir(site.path().join("docs")).unwrap();
-    fs::create_dir(site.path().join("empty")).unwrap();
+    for folder in ["empty", ".git", ".well-known"] {
+        fs::create_dir(site.path().join(folder)).unwrap();
+    }
     for (name, text) in [
         ("index.html", "<p>home"),
         ("docs/index.html", "<p>docs"),
         ("a b+c.txt", "spaced"),
         ("data", "\u{1}"),
         ("image.SVG", "<svg/>"),
+        (".env", "SECRET"),
+        (".git/config", "[core]"),
+        (".well-known/security.txt", "mail"),
     ] {
         let path = site.path().join(name);
         fs::write(&path, text).unwrap();
@@ -88,6 +93,14 @@ fn only_names_lead_to_files() {
     ] {
         check_status(testing::get(target), 404);
     }
+}
+
+#[test]
+fn what_begins_with_a_dot_is_hidden_but_for_what_is_known() {
+    for target in ["/.env", "/%2eenv", "/.git/config", "/docs/.env", "/.well-known/.env"] {
+        check_status(testing::get(target), 404);
+    }
+    check_text("/.well-known/security.txt", "text/plain; charset=utf-8", "mail");
 }
 
 #[test]

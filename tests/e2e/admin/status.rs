@@ -97,6 +97,20 @@ fn a_tenants_log_has_its_last_requests_and_lines() -> Result<()> {
 }
 
 #[test]
+fn what_operators_read_moves_no_terminal() -> Result<()> {
+    let hello = |_: &Request<'_>, _: &mut Response| {};
+    let server = HttpServer::of_tenants([Tenant::new("a").route(Route::new("/...", hello))]);
+    let server = Server::start(server, None)?;
+    let target = "/\u{9b}31m\u{202e}";
+    server.get("a", target)?;
+    let page = server.page("/log?tenant=a")?;
+    assert!(page.body.is_ascii(), "{page:?}");
+    let log: Value = serde_json::from_slice(&page.body)?;
+    assert_eq!(log["requests"][0]["target"], target);
+    Ok(())
+}
+
+#[test]
 fn a_server_that_stops_is_alive_and_not_ready() -> Result<()> {
     let (release, gate) = mpsc::channel::<()>();
     let gate = std::sync::Mutex::new(gate);

@@ -14,6 +14,7 @@ use picohttp_tests::client::{Client, exchange, get};
 use picohttp_tests::guests::{guest, plugin};
 use picohttp_tests::host::eventually;
 use picohttp_tests::old_kernel::without_openat2;
+use picohttp_tests::sandbox::bytes;
 use rustix::io::Errno;
 use rustix::process::{Resource, Signal, getuid};
 use tempfile::TempDir;
@@ -106,6 +107,33 @@ fn granted_folders_leave_descriptors_for_clients() -> Result<()> {
     let program = Program::start(&guest("files")?, &arguments)?;
     assert_eq!(program.get("/read?path=/59/file")?.status, 200);
     check_clients_get_in(program, "/open?path=/0/file")
+}
+
+#[test]
+fn handlers_that_have_run_leave_descriptors_for_clients() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let component = bytes("answer")?;
+    let mut config =
+        "[server]\naddr = '127.0.0.1:0'\nadmin_addr = '127.0.0.1:0'\n[[tenant]]\nname = 'a'\n"
+            .to_owned();
+    for number in 0..40 {
+        // A section that nobody reads, so that each is another component.
+        let bytes = [&component[..], &[0, 2, 1, number]].concat();
+        fs::write(folder.path().join(format!("{number}.wasm")), bytes)?;
+        config += &format!("[[tenant.route]]\npath = '/{number}'\nsource = '{number}.wasm'\n");
+    }
+    let mut program = Program::configured(&config, folder)?;
+    let operators = program.operators()?;
+    let is_ready = || get(operators, "/readyz").is_ok_and(|answer| answer.status == 200);
+    eventually("all are compiled", is_ready)?;
+    program.limit(Resource::Nofile, 48)?;
+    let ask = |number| Ok(program.get(&format!("/{number}"))?.status);
+    let statuses = (0..40).map(ask).collect::<Result<Vec<_>>>()?;
+    ensure!(statuses.starts_with(&[200; 4]) && statuses.ends_with(&[503; 8]), "{statuses:?}");
+    // Who has been served is served again, and operators get in.
+    assert_eq!(program.get("/0")?.status, 200);
+    assert_eq!(get(operators, "/healthz")?.status, 200);
+    program.check_alive()
 }
 
 /// Checks that clients get in, though with nothing for their own files, while a guest keeps all

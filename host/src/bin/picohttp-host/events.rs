@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR2, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
@@ -17,6 +17,8 @@ use crate::restart::Replacement;
 pub enum Event {
     /// SIGHUP.
     Reload,
+    /// SIGUSR1.
+    Reopen,
     /// SIGUSR2.
     Restart,
     /// SIGINT or SIGTERM.
@@ -40,7 +42,8 @@ pub fn outlive_full_files() -> Result<()> {
     Ok(())
 }
 
-/// Keeps SIGHUP and SIGUSR2 from now on, which would end a process that does not serve yet.
+/// Keeps SIGHUP, SIGUSR1 and SIGUSR2 from now on, which would end a process that does not serve
+/// yet.
 /// SIGINT and SIGTERM do end it, process 1 too, whom the kernel spares what others meet.
 pub fn keep() -> Result<Kept> {
     let ends = Arc::new(AtomicBool::new(true));
@@ -51,7 +54,10 @@ pub fn keep() -> Result<Kept> {
                 .context("cannot catch signals")?;
         }
     }
-    Ok(Kept { signals: Signals::new([SIGHUP, SIGUSR2]).context("cannot catch signals")?, ends })
+    Ok(Kept {
+        signals: Signals::new([SIGHUP, SIGUSR1, SIGUSR2]).context("cannot catch signals")?,
+        ends,
+    })
 }
 
 impl Kept {
@@ -69,6 +75,7 @@ impl Kept {
             for signal in &mut signals {
                 let event = match signal {
                     SIGHUP => Event::Reload,
+                    SIGUSR1 => Event::Reopen,
                     SIGUSR2 => Event::Restart,
                     signal => Event::Stop(signal),
                 };

@@ -161,11 +161,10 @@ fn attend(
     loop {
         match wanted.recv()? {
             Event::Reload => {
-                if let Err(error) = server.reopen_access_log() {
-                    error!(%error, "cannot open the access log again");
-                }
+                reopen_access_log(server);
                 reloads.ask();
             }
+            Event::Reopen => reopen_access_log(server),
             Event::Restart => {
                 let events = events.clone();
                 restarter.start(server, move |replacement| {
@@ -182,6 +181,12 @@ fn attend(
                 return Ok(None);
             }
         }
+    }
+}
+
+fn reopen_access_log(server: &RunningServer) {
+    if let Err(error) = server.reopen_access_log() {
+        error!(%error, "cannot open the access log again");
     }
 }
 

@@ -31,6 +31,7 @@ use super::state::State;
 use listing::Listing;
 
 pub(super) use granted::Granted;
+pub(super) use open::has_room;
 
 /// The interfaces, in the version that `wasmtime-wasi` defines.
 const PREOPENS: &str = "wasi:filesystem/preopens@0.2.12";

@@ -58,10 +58,10 @@ Examples:
 
 Sizes are bytes, or like 64KiB, 16MiB, 10MB. Durations are seconds, or like 500ms, 10s, 1m.
 
-Signals: HUP reads the configuration again. USR2 puts a new process in the place of this
-one, as nginx does: the program is started anew with the listening sockets, and when it
-serves, this process finishes its requests and ends; no client is refused. INT and TERM
-finish requests and end.
+Signals: HUP reads the configuration again, and opens the access log again, as USR1 does
+alone. USR2 puts a new process in the place of this one, as nginx does: the program is
+started anew with the listening sockets, and when it serves, this process finishes its
+requests and ends; no client is refused. INT and TERM finish requests and end.
 
 A listening socket that was passed by systemd (LISTEN_FDS) is used unless --addr or
 --port is given. READY, RELOADING and STOPPING are told to NOTIFY_SOCKET.
