@@ -10,7 +10,7 @@
 //! Each of the [`scenarios`] starts a [`server`] of its own and reads what it has: threads,
 //! descriptors, memory. A [`crowd`] does the harm, or clients that [`open_loop`] brings at
 //! their own pace, while a [`load`] of healthy ones is measured, in turn with the crowd and
-//! without. After that the server must have what it had before. [`report`] prints each
+//! without; or thousands of healthy ones ask in a [`closed_loop`]. After that the server must have what it had before. [`report`] prints each
 //! figure with its goal.
 //!
 //! All run on the same machine: what the crowd itself takes of the processors is taken
@@ -22,6 +22,7 @@ mod server;
 mod load;
 mod crowd;
 mod open_loop;
+mod closed_loop;
 mod pairs;
 mod report;
 mod scenarios;

@@ -1,4 +1,4 @@
-//! Few or many connections, all of them busy: as many requests are answered. What the load
+//! Few or many connections, all of them busy: as many requests are answered. What the clients
 //! and the kernel lose on the way is seen by nginx, if it is here.
 
 use std::fs;
@@ -9,11 +9,12 @@ use std::time::Duration;
 use anyhow::Result;
 use tempfile::TempDir;
 
-use crate::load::{Healthy, Measured};
+use crate::closed_loop::{Answered, ask};
 use crate::process::Process;
 use crate::report::{Report, median};
 use crate::server::Server;
 use crate::stage::Stage;
+use crate::usage::{self, Usage};
 
 const OPEN: [usize; 5] = [1, 8, 64, 512, 4096];
 
@@ -25,14 +26,15 @@ const FALL: f64 = 0.15;
 /// With so many connections, what each round measured.
 struct Row {
     connections: usize,
-    ours: Vec<Measured>,
-    nginx: Vec<Measured>,
+    ours: Vec<Answered>,
+    nginx: Vec<Answered>,
 }
 
 pub fn run(stage: &Stage) -> Result<Report> {
-    let mut server = Server::start(stage, &stage.hello()?, &["--keep-alive"])?;
+    let endless = ["--keep-alive", "--max-requests-per-connection", "1000000000"];
+    let mut server = Server::start(stage, &stage.hello()?, &endless)?;
     let nginx = Nginx::start(stage)?;
-    with(512).drive(stage, server.address, stage.measure)?;
+    ask(stage, (server.address, &|| server.usage()), 512)?;
     server.rest(stage)?;
     let before = server.gauge()?;
 
@@ -41,24 +43,22 @@ pub fn run(stage: &Stage) -> Result<Report> {
     for _ in 0..stage.rounds {
         for Row { connections, ours, nginx: theirs } in &mut rows {
             stage.quiet()?;
-            // Many take a while to connect.
-            let time = stage.measure * if *connections > 1000 { 3 } else { 1 };
-            ours.push(with(*connections).drive(stage, server.address, time)?);
+            ours.push(ask(stage, (server.address, &|| server.usage()), *connections)?);
             server.settle(stage, &before)?;
             if let Some(nginx) = &nginx {
-                theirs.push(with(*connections).drive(stage, nginx.address, time)?);
+                theirs.push(ask(stage, (nginx.address, &|| nginx.usage()), *connections)?);
             }
         }
     }
     let mut report = Report::default();
     for Row { connections, ours, nginx } in &rows {
-        let (rate, theirs) = (median_rate(ours), median_rate(nginx));
-        let p99 = median(ours.iter().map(|one| one.p99));
-        let errors: f64 = ours.iter().map(|one| one.errors).sum();
-        report.note(
-            &format!("{connections} open"),
-            format!("{rate:.0} requests/s, p99 {p99:.2} ms, {errors} errors; nginx {theirs:.0}"),
-        );
+        let said = |of: &[Answered]| {
+            let middle = |what: fn(&Answered) -> f64| median(of.iter().map(what));
+            let (p99, cpu) = (middle(|one| one.p99), middle(|one| one.cpu));
+            format!("{:.0} requests/s, p99 {p99:.2} ms, {cpu:.1} us of CPU each", median_rate(of))
+        };
+        let (ours, theirs) = (said(ours), said(nginx));
+        report.note(&format!("{connections} open"), format!("{ours}; nginx {theirs}"));
     }
     let (ours, theirs) = (worst(&rows, |row| &row.ours), worst(&rows, |row| &row.nginx));
     report.judge(
@@ -75,16 +75,12 @@ pub fn run(stage: &Stage) -> Result<Report> {
     Ok(report)
 }
 
-fn with(connections: usize) -> Healthy<'static> {
-    Healthy { target: "/hello", connections, keep_alive: true, hosts: 0 }
-}
-
-fn median_rate(measured: &[Measured]) -> f64 {
+fn median_rate(measured: &[Answered]) -> f64 {
     median(measured.iter().map(|one| one.per_second))
 }
 
 /// The lowest rate as a share of the highest, where there are enough connections.
-fn worst(rows: &[Row], of: fn(&Row) -> &Vec<Measured>) -> f64 {
+fn worst(rows: &[Row], of: fn(&Row) -> &Vec<Answered>) -> f64 {
     let many = rows.iter().filter(|row| row.connections >= ENOUGH);
     let rates = many.map(|row| median_rate(of(row)));
     let (low, high) = rates.fold((f64::INFINITY, 0.0), |(low, high), rate| {
@@ -116,7 +112,7 @@ http {
 /// nginx, answering with a constant.
 struct Nginx {
     address: SocketAddr,
-    _process: Process,
+    process: Process,
     _folder: TempDir,
 }
 
@@ -140,6 +136,10 @@ impl Nginx {
         stage.wait("nginx listens", Duration::from_secs(10), || {
             Ok(TcpStream::connect(address).is_ok())
         })?;
-        Ok(Some(Nginx { address, _process: process, _folder: folder }))
+        Ok(Some(Nginx { address, process, _folder: folder }))
+    }
+
+    fn usage(&self) -> Result<Usage> {
+        usage::of_group(self.process.group())
     }
 }
