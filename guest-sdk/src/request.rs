@@ -79,6 +79,37 @@ impl Request {
         self.path.iter().map(|segment| decode::path(segment))
     }
 
+    /// The decoded value of the first field of this name in the form that is the body, whatever
+    /// its `Content-Type`: `application/x-www-form-urlencoded`, as browsers send it unless they
+    /// are told otherwise. Decoded as in [`query`](Self::query).
+    ///
+    /// ```
+    /// use picohttp::{Request, Response, testing};
+    ///
+    /// fn sign_up(request: &Request, response: &mut Response) {
+    ///     match request.form("email").filter(|email| email.contains('@')) {
+    ///         Some(email) => response.set_text(format!("Welcome, {email}!")),
+    ///         None => response.status = 400,
+    ///     }
+    /// }
+    ///
+    /// let response = testing::post("/", "name=Ada+L.&email=ada%40example.org").call(sign_up);
+    /// assert_eq!(response.text(), Ok("Welcome, ada@example.org!"));
+    /// ```
+    pub fn form(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.form_values(name).next()
+    }
+
+    /// The decoded values of all fields of this name in the form that is the body, in order.
+    pub fn form_values(&self, name: &str) -> impl Iterator<Item = Cow<'_, str>> {
+        // What is not UTF-8 was not encoded, and is in no field.
+        let fields = self.text().unwrap_or_default().split('&');
+        fields
+            .map(|field| field.split_once('=').unwrap_or((field, "")))
+            .filter(move |(key, _)| !key.is_empty() && decode::query(key) == name)
+            .map(|(_, value)| decode::query(value))
+    }
+
     /// The body as text: empty if there is none, an error if it is not UTF-8.
     pub fn text(&self) -> Result<&str, Utf8Error> {
         str::from_utf8(self.data.as_deref().unwrap_or_default())
@@ -127,6 +158,18 @@ mod tests {
         assert_eq!(request.header("Accept"), Some("text/html"));
         assert!(request.header_values("Accept").eq(["text/html", "*/*"]));
         assert_eq!(request.header("Accep"), None);
+    }
+
+    #[test]
+    fn fields_of_a_form_are_decoded() {
+        let form = |data: &[u8]| Request { data: Some(data.to_vec()), ..request() };
+        let both = form(b"a=1%2B1&%62=&a=two+words&flag&&=x");
+        assert!(both.form_values("a").eq(["1+1", "two words"]));
+        assert_eq!(both.form("b").as_deref(), Some(""));
+        assert_eq!(both.form("flag").as_deref(), Some(""));
+        assert_eq!((both.form("c"), both.form("")), (None, None));
+        assert_eq!(form(b"a=\xff").form("a"), None);
+        assert_eq!(request().form("a"), None);
     }
 
     #[test]

@@ -39,7 +39,8 @@ pub(crate) struct Served {
 
 /// Where a request ends up: a route of a tenant.
 pub(crate) struct Endpoint {
-    pub(crate) handler: Arc<dyn Handler>,
+    /// None if it is not there.
+    pub(crate) handler: Option<Arc<dyn Handler>>,
     pub(crate) args: Arc<[String]>,
     /// The largest body, if it is not the server's.
     pub(crate) max_body_size: Option<u64>,
@@ -198,6 +199,11 @@ impl Catalog {
 }
 
 impl Served {
+    /// How many routes have no handler.
+    pub(crate) fn unavailable(&self) -> usize {
+        self.endpoints.iter().filter(|endpoint| endpoint.handler.is_none()).count()
+    }
+
     fn new(
         tenant: Tenant,
         admission: &Arc<Admission>,

@@ -43,7 +43,8 @@ pub(crate) struct Totals {
 #[derive(Clone)]
 pub struct Route {
     pub(crate) path: String,
-    pub(crate) handler: Arc<dyn Handler>,
+    /// None if it is not there.
+    pub(crate) handler: Option<Arc<dyn Handler>>,
     pub(crate) args: Arc<[String]>,
     pub(crate) quota: Quota,
     pub(crate) max_body_size: Option<u64>,
@@ -133,9 +134,15 @@ impl Route {
     /// segments like others, which no route names. At each segment, a literal goes before
     /// a name, and a name before `...`.
     pub fn new(path: impl Into<String>, handler: impl Handler) -> Route {
+        Route { handler: Some(Arc::new(handler)), ..Route::unavailable(path) }
+    }
+
+    /// Requests for `path` are answered with 503 ([`Fault::Unavailable`](crate::Fault)), and
+    /// operators are told so, as its handler is not there, or not yet.
+    pub fn unavailable(path: impl Into<String>) -> Route {
         Route {
             path: path.into(),
-            handler: Arc::new(handler),
+            handler: None,
             args: Arc::default(),
             quota: Quota::default(),
             max_body_size: None,

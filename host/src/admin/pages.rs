@@ -15,6 +15,9 @@ use crate::metrics;
 use crate::normal_form;
 use crate::text::Ascii;
 
+/// What is said of a server that serves all that it shall.
+pub(super) const READY: &str = "ready";
+
 /// The page for people.
 pub(super) const DASHBOARD: &str = include_str!("dashboard.html");
 
@@ -82,7 +85,7 @@ impl AdminService {
 
     fn readiness(&self) -> Page {
         match self.service.unready() {
-            None => Page::of_text(200, "ready"),
+            None => Page::of_text(200, READY),
             Some(why) => Page::of_text(503, why),
         }
     }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use super::AdminService;
+use super::pages::READY;
 use crate::Quota;
 use crate::admission::Lane;
 use crate::catalog::{Endpoint, Served};
@@ -33,6 +34,8 @@ pub(super) struct Status {
     started: f64,
     uptime: f64,
     ready: bool,
+    /// As `/readyz` says: `ready`, `loading` or `stopping`.
+    state: &'static str,
     address: String,
     processors: usize,
     /// Of the whole process: its memory that is in RAM, and its time on CPUs.
@@ -93,6 +96,8 @@ struct Tenant {
     occupancy: Occupancy,
     memory_bytes: usize,
     max_memory_bytes: Option<usize>,
+    /// How many routes answer 503, as their handlers are not there.
+    unavailable_routes: usize,
     /// By reason, since the tenant was first served.
     reasons: Counts,
     /// What its guests wrote that did not reach the log.
@@ -118,6 +123,8 @@ struct Recent {
 #[derive(Serialize)]
 struct Route {
     path: String,
+    /// Whether its handler is there.
+    available: bool,
     #[serde(flatten)]
     occupancy: Occupancy,
     /// If it is not the server's.
@@ -149,6 +156,7 @@ impl Status {
             started: seconds(started),
             uptime: now.saturating_duration_since(since).as_secs_f64(),
             ready: admin.service.unready().is_none(),
+            state: admin.service.unready().unwrap_or(READY),
             address: admin.served_at.to_string(),
             processors: processors(),
             resident_bytes: resident_bytes(),
@@ -209,6 +217,7 @@ impl Tenant {
             occupancy: Occupancy::of(&served.lane, served.totals.quota),
             memory_bytes: account.memory(),
             max_memory_bytes: served.totals.max_memory,
+            unavailable_routes: served.unavailable(),
             reasons: counts(&tally.by_reason),
             log_dropped_bytes: account.dropped(),
             latency: buckets(&latency),
@@ -238,6 +247,7 @@ impl Route {
         let (received_bytes, sent_bytes) = tally.bytes();
         Route {
             path: endpoint.origin.route().to_owned(),
+            available: endpoint.handler.is_some(),
             occupancy: Occupancy::of(&endpoint.lane, endpoint.quota),
             max_body_bytes: endpoint.max_body_size,
             reasons,

@@ -11,10 +11,7 @@ pub use error::{DeployError, DeployErrors};
 use crate::config::{Plan, RoutePlan, TenantPlan};
 use crate::source::{Source, SourceError};
 use crate::tenant::Totals;
-use crate::{
-    Cache, Call, Component, Engine, Fault, Handler, Quota, Request, Response, Route, Sandbox,
-    Tenant,
-};
+use crate::{Cache, Component, Engine, Quota, Route, Sandbox, Tenant};
 use sources::{Effort, Loaded};
 
 /// Loads components, and keeps those that are in use for the next time.
@@ -50,7 +47,7 @@ impl Components {
 /// As much of a plan as can be served.
 pub struct Deployment {
     /// All tenants of the plan. Requests to routes without a handler are answered with 503
-    /// ([`Fault::Unavailable`]).
+    /// ([`Fault::Unavailable`](crate::Fault)).
     pub tenants: Vec<Tenant>,
     /// How many routes have handlers.
     pub handlers: usize,
@@ -58,15 +55,6 @@ pub struct Deployment {
     pub pending: usize,
     /// Why others cannot be.
     pub errors: DeployErrors,
-}
-
-/// In the place of a handler that is not there.
-struct Unavailable;
-
-impl Handler for Unavailable {
-    fn handle(&self, _: &Request<'_>, _: &Call<'_>) -> Result<Response, Fault> {
-        Err(Fault::Unavailable)
-    }
 }
 
 impl Deployer {
@@ -252,7 +240,7 @@ fn served_route(route: &RoutePlan, handler: Option<Component>) -> Route {
     };
     let served = match handler {
         Some(handler) => Route::new(&route.path, handler),
-        None => Route::new(&route.path, Unavailable),
+        None => Route::unavailable(&route.path),
     };
     served.args(&route.args).max_body_size(route.max_body_size).quota(quota)
 }

@@ -20,7 +20,7 @@ use crate::record::{Record, Words};
 use crate::request_id;
 use crate::service::Service;
 use crate::text::{Quoted, cut};
-use crate::{Call, Cost, Fault, Reason, Request, RequestId, Response};
+use crate::{Call, Cost, Fault, Handler, Reason, Request, RequestId, Response};
 
 /// How much of a client's word the log has use for, in bytes.
 const MAX_WORD: usize = 256;
@@ -150,12 +150,15 @@ fn run(
     request: &Request<'_>,
 ) -> (Result<Response, Fault>, Cost) {
     let Some(endpoint) = endpoint else { return (Err(Fault::NoRoute), Cost::default()) };
+    let Some(handler) = &endpoint.handler else {
+        return (Err(Fault::Unavailable), Cost::default());
+    };
     if connection.deadline < started {
         return (Err(Fault::Overloaded), Cost::default());
     }
     // Components have deadlines of their own, and say so; others have none.
     background::go_on(connection.deadline);
-    let returned = call_handler(endpoint, connection.id, request);
+    let returned = call_handler(handler.as_ref(), endpoint, connection.id, request);
     // What follows takes locks that all wait for.
     background::end();
     returned
@@ -203,12 +206,13 @@ fn log_fault(
 
 /// A handler that panics in the host harms its own request only.
 fn call_handler(
+    handler: &dyn Handler,
     endpoint: &Endpoint,
     id: RequestId,
     request: &Request<'_>,
 ) -> (Result<Response, Fault>, Cost) {
     let call = Call::new(id, &endpoint.args, &endpoint.origin);
-    let handled = catch_panic(|| endpoint.handler.handle(request, &call));
+    let handled = catch_panic(|| handler.handle(request, &call));
     let response =
         handled.unwrap_or_else(|panic| Err(Fault::Trap(format!("panicked in the host: {panic}"))));
     (response, call.cost.get())

@@ -100,6 +100,7 @@ struct TenantRow<'a> {
     waiting: usize,
     memory: usize,
     dropped: u64,
+    unavailable: usize,
     /// Those who share a series have no bounds together.
     max_running: Option<usize>,
     max_waiting: Option<usize>,
@@ -120,6 +121,7 @@ impl<'a> Rows<'a> {
             waiting: 0,
             memory: 0,
             dropped: 0,
+            unavailable: 0,
             max_running: None,
             max_waiting: None,
             max_memory: None,
@@ -136,6 +138,7 @@ impl<'a> Rows<'a> {
                 others.waiting += waiting;
                 others.memory += memory;
                 others.dropped += dropped;
+                others.unavailable += served.unavailable();
                 continue;
             }
             let (max_running, max_waiting) = served.totals.quota.bounds();
@@ -146,6 +149,7 @@ impl<'a> Rows<'a> {
                 waiting,
                 memory,
                 dropped,
+                unavailable: served.unavailable(),
                 max_running,
                 max_waiting,
                 max_memory: served.totals.max_memory,
@@ -231,10 +235,11 @@ const HISTOGRAMS: [Latency; 5] = [
     ("guest_cpu_seconds", "CPU time of guests", |it| &it.cpu),
 ];
 
-const GAUGES: [Level; 6] = [
+const GAUGES: [Level; 7] = [
     ("running_requests", "Requests that run now", |row| Some(row.running)),
     ("waiting_requests", "Requests in the queue", |row| Some(row.waiting)),
     ("memory_bytes", "Memory of live instances, in bytes", |row| Some(row.memory)),
+    ("unavailable_routes", "Routes whose handlers are not there", |row| Some(row.unavailable)),
     ("max_running_requests", "Limit of requests that run", |row| row.max_running),
     ("max_waiting_requests", "Limit of the queue", |row| row.max_waiting),
     ("max_memory_bytes", "Limit of instances' memory, in bytes", |row| row.max_memory),
