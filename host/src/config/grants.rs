@@ -95,9 +95,16 @@ pub fn directory(text: &str, base: &Path) -> Result<Directory, String> {
         (Some("rw"), None) => true,
         _ => return Err("after HOST::GUEST can only come ::ro or ::rw".to_owned()),
     };
+    if let Some((guest, rights @ ("ro" | "rw"))) = guest.rsplit_once(':') {
+        return Err(format!("write {guest}::{rights}, with two colons"));
+    }
     let path = base.join(host);
     let unreadable = |error| format!("{}: {error}", path.display());
-    if !path.metadata().map_err(unreadable)?.is_dir() {
+    let metadata = path.metadata().map_err(|error| match host.split_once(':') {
+        Some((host, guest)) => format!("there is no {text:?}; write {host}::{guest}?"),
+        None => unreadable(error),
+    });
+    if !metadata?.is_dir() {
         return Err(format!("{} is not a folder", path.display()));
     }
     let host = absolute(&path).map_err(unreadable)?;

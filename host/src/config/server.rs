@@ -42,7 +42,12 @@ fn read_table(mut table: Table<'_>, problems: &mut Problems) -> ServerPlan {
         }
         plan.admin_address = Some(admin.value);
     }
-    plan.admin_token_file = table.take("admin_token_file", problems, file).map(|it| it.value);
+    if let Some(token) = table.take("admin_token_file", problems, file) {
+        if plan.admin_address.is_none() && !table.has("admin_addr") {
+            problems.add(&token.place, "needs `admin_addr`");
+        }
+        plan.admin_token_file = Some(token.value);
+    }
 
     let target = table.take("access_log", problems, |value| match value::string(value)?.as_str() {
         "stdout" => Ok(LogTarget::Stdout),

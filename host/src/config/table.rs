@@ -10,6 +10,43 @@ use super::value::not_a;
 /// How large a file may be for more than its first syntax error to be told, in bytes.
 const MAX_RECOVERABLE: usize = 1 << 20;
 
+/// Where keys belong that are easily written elsewhere.
+pub(super) const PLACES: [(&str, &[&str]); 5] = [
+    (
+        "[server]",
+        &[
+            "addr",
+            "admin_addr",
+            "admin_token_file",
+            "access_log",
+            "access_log_format",
+            "keep_alive",
+            "idle_timeout",
+            "max_requests_per_connection",
+            "head_timeout",
+            "body_timeout",
+            "write_timeout",
+            "max_connections",
+            "max_buffered",
+            "shutdown_timeout",
+            "cache_dir",
+            "compile_timeout",
+            "compile_memory",
+            "user",
+            "confine",
+            "tls_cert",
+            "tls_key",
+        ],
+    ),
+    (
+        "[defaults], [[tenant]] or [[tenant.route]]",
+        &["timeout", "cpu_time", "max_memory", "max_body_size", "max_response_size", "max_output"],
+    ),
+    ("[defaults] or [[tenant]]", &["max_memory_total", "log_quota"]),
+    ("[[tenant]]", &["name", "hosts"]),
+    ("[[tenant]] or [[tenant.route]]", &["source", "args", "environment", "dirs"]),
+];
+
 /// A value, and where it is written.
 #[derive(Clone)]
 pub(super) struct Setting<'a, T> {
@@ -192,9 +229,12 @@ impl<'a> Table<'a> {
         for key in self.entries.keys() {
             let name = dotted(&self.place.key, &shown(key.get_ref()));
             let place = at(&self.place, &key.span(), name);
-            let message = match nearest(key.get_ref(), &self.known) {
-                Some(known) => format!("unknown key; did you mean `{known}`?"),
-                None => format!("unknown key; there are `{}`", self.known.join("`, `")),
+            let key: &str = key.get_ref();
+            let elsewhere = PLACES.iter().find(|(_, keys)| keys.contains(&key));
+            let message = match (elsewhere, nearest(key, &self.known)) {
+                (Some((place, _)), _) => format!("belongs in {place}"),
+                (None, Some(known)) => format!("unknown key; did you mean `{known}`?"),
+                (None, None) => format!("unknown key; there are `{}`", self.known.join("`, `")),
             };
             problems.add(&place, message);
         }

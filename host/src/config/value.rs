@@ -25,9 +25,11 @@ pub(super) fn boolean(value: &DeValue<'_>) -> Result<bool, String> {
 }
 
 pub(super) fn address(value: &DeValue<'_>) -> Result<SocketAddr, String> {
-    let text = string(value)?;
+    let DeValue::String(text) = value else {
+        return Err(not_a("an address like \"127.0.0.1:8080\"", value));
+    };
     text.parse().map_err(|_| {
-        format!("{} is not an address; write IP:PORT, like 127.0.0.1:8080", quoted(&text))
+        format!("{} is not an address; write IP:PORT, like 127.0.0.1:8080", quoted(text))
     })
 }
 
@@ -36,7 +38,7 @@ pub(super) fn duration(value: &DeValue<'_>) -> Result<Duration, String> {
         DeValue::String(text) => units::duration(text),
         DeValue::Float(seconds) => units::duration(seconds.as_str()),
         DeValue::Integer(seconds) => units::duration(&integer(seconds)?.to_string()),
-        other => Err(not_a("a duration", other)),
+        other => Err(not_a("a duration like \"500ms\"", other)),
     }
 }
 
@@ -51,7 +53,7 @@ pub(super) fn size_in(
     move |value| match value {
         DeValue::String(text) => units::size_within(text, &range),
         DeValue::Integer(bytes) => units::size_within(&integer(bytes)?.to_string(), &range),
-        other => Err(not_a("a size", other)),
+        other => Err(not_a("a size like \"64KiB\"", other)),
     }
 }
 

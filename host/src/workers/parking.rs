@@ -92,6 +92,8 @@ pub(super) struct Parked {
     places: Vec<Option<Connection>>,
     /// In which places there was nobody when an event came.
     missed: Vec<bool>,
+    /// When the first of them is due, or one was that is not here any more.
+    due: Option<Instant>,
 }
 
 impl Parked {
@@ -101,6 +103,7 @@ impl Parked {
         if key >= self.places.len() {
             self.places.resize_with(key.saturating_add(1), || None);
         }
+        self.due = self.due.or(Some(connection.deadline)).min(Some(connection.deadline));
         if let Some(place) = self.places.get_mut(key) {
             *place = Some(connection);
         }
@@ -130,17 +133,25 @@ impl Parked {
         connection
     }
 
+    /// Takes all whose time is over.
+    pub(super) fn take_due(&mut self, now: Instant) -> Vec<Connection> {
+        match self.due {
+            Some(due) if due <= now => self.take_if(|connection| connection.deadline <= now),
+            _ => Vec::new(),
+        }
+    }
+
     /// Takes all for which that is so.
     pub(super) fn take_if(&mut self, is_so: impl Fn(&Connection) -> bool) -> Vec<Connection> {
         let places = self.places.iter_mut();
         let taken = places.filter_map(|place| place.take_if(|connection| is_so(connection)));
         let taken = taken.collect();
-        self.trim();
+        self.due = self.places.iter().flatten().map(|connection| connection.deadline).min();
         taken
     }
 
     /// After a crowd, gives back the places behind the last that is taken.
-    fn trim(&mut self) {
+    pub(super) fn trim(&mut self) {
         let taken = self.places.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
         self.places.truncate(taken);
         if self.places.capacity() > MANY_PLACES.max(taken.saturating_mul(4)) {

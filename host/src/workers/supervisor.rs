@@ -133,7 +133,12 @@ impl Workers {
             let most = if sends { SENDS_NOTHING } else { TAKES_NOTHING };
             connection.stalled(now).is_some_and(|time| time >= most)
         };
-        self.parked().take_if(|connection| {
+        let mut parked = self.parked();
+        parked.trim();
+        if !is_short && !idle_is_over {
+            return parked.take_due(now);
+        }
+        parked.take_if(|connection| {
             connection.deadline <= now
                 || is_short && has_stalled(connection)
                 || idle_is_over && is_idle(connection)

@@ -49,6 +49,27 @@ fn every_key_is_on_the_page_and_no_other() {
 }
 
 #[test]
+fn a_key_in_the_wrong_table_is_told_where_it_belongs() {
+    for (place, keys) in table::PLACES {
+        let headings: &[&str] = match place {
+            "[server]" => &["server"],
+            "[[tenant]]" => &["tenant"],
+            "[[tenant]] or [[tenant.route]]" => &["tenant", "route"],
+            "[defaults] or [[tenant]]" => &["totals"],
+            _ => &["limits"],
+        };
+        for key in keys {
+            for heading in headings {
+                assert!(documented(heading, false).contains(*key), "{key} in {heading}");
+            }
+            let other = if place == "[server]" { "defaults" } else { "server" };
+            let errors = errors(&format!("[{other}]\n{key} = 1\n"));
+            assert!(errors.contains(&format!("{other}.{key}: belongs in {place}")), "{errors}");
+        }
+    }
+}
+
+#[test]
 fn the_example_can_be_served() {
     let folder = Folder::new(example());
     for name in ["posts", "cache", "api"] {

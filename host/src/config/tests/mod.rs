@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use super::{Errors, Plan, RoutePlan};
+use super::{Errors, Plan, RoutePlan, table};
 
 /// A tenant that is as it should be.
 const GOOD: &str = "[[tenant]]\nname = 'good'\nhosts = ['good.example']\nsource = 'api.wasm'\n";

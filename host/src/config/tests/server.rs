@@ -89,7 +89,7 @@ fn one_address_needs_no_list() {
     assert_eq!(server("addr = '[::]:0'").addresses, ["[::]:0".parse().unwrap()]);
     assert_eq!(
         server_errors("addr = 8080\nadmin_addr = 'localhost:80'"),
-        "2:8: server.addr: must be a string, not an integer\n\
+        "2:8: server.addr: must be an address like \"127.0.0.1:8080\", not an integer\n\
          3:14: server.admin_addr: `localhost:80` is not an address; write IP:PORT, like \
          127.0.0.1:8080"
     );
@@ -143,7 +143,7 @@ fn values_out_of_range_are_errors() {
          3:16: server.idle_timeout: it must be more than nothing\n\
          4:16: server.head_timeout: not a duration; write seconds, or like 500ms, 10s, 1m\n\
          5:16: server.body_timeout: not a duration; write seconds, or like 500ms, 10s, 1m\n\
-         6:17: server.write_timeout: must be a duration, not an array"
+         6:17: server.write_timeout: must be a duration like \"500ms\", not an array"
     );
     assert_eq!(
         server_errors(
@@ -164,7 +164,7 @@ fn values_out_of_range_are_errors() {
              99999999999999999999999999999999999999999"
         ),
         "2:13: server.max_queue: must be a whole number, not a float\n\
-         3:16: server.max_buffered: must be a size, not a boolean\n\
+         3:16: server.max_buffered: must be a size like \"64KiB\", not a boolean\n\
          4:19: server.max_connections: the number is too large"
     );
 }
