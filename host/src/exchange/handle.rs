@@ -44,7 +44,10 @@ impl Handled {
         let (id, head_only) = (connection.id, connection.head_only());
         let asked = Asked { id, head_only, close: Some(CloseReason::Failed) };
         let answer = Answer::fault(&fault, asked);
-        service.record(&Record::unhandled(connection, None, &answer));
+        let record = || service.record(&Record::unhandled(connection, None, &answer));
+        if let Err(panic) = catch_panic(record) {
+            error!(request = %connection.id, panic, "it is in no log of requests");
+        }
         Handled { answer, unread: true, held: None, run: Run::none(Instant::now()) }
     }
 }
