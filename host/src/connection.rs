@@ -6,6 +6,7 @@ use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::ioctl_fionread;
 
 use crate::RequestId;
@@ -291,7 +292,10 @@ impl Connection {
 
     /// Whether the client has broken the connection off.
     pub(crate) fn is_reset(&self) -> bool {
-        self.socket().take_error().is_ok_and(|error| error.is_some())
+        let gone = PollFlags::ERR | PollFlags::HUP;
+        let mut polled = [PollFd::new(self.socket(), PollFlags::empty())];
+        let looked = poll(&mut polled, Some(&Timespec::default()));
+        looked.is_ok() && polled.iter().any(|it| it.revents().intersects(gone))
     }
 
     /// Says that nothing more will be sent.

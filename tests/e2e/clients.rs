@@ -1,7 +1,7 @@
 //! Clients that are slow, idle, deaf or gone: they cost no thread, and other clients
 //! nothing.
 
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 use std::{fs, io, iter, thread};
@@ -220,6 +220,22 @@ fn a_request_whose_client_is_gone_before_its_turn_is_not_handled() -> Result<()>
     eventually("it waits in line", || host.waiting() == 1)?;
     drop(gone);
     let mut last = ask(host.address(), "/last")?;
+    gate.let_go(2)?;
+    assert_eq!(first.answer()?.status, 200);
+    assert_eq!(gate.next()?, "last");
+    assert_eq!(last.answer()?.status, 200);
+    Ok(())
+}
+
+#[test]
+fn a_request_in_line_whose_client_sends_no_more_is_handled() -> Result<()> {
+    let (gate, handler) = Gate::new();
+    let host = Host::serve(HttpServer::new(handler).max_concurrent_requests(1))?;
+    let mut first = ask(host.address(), "/first")?;
+    assert_eq!(gate.next()?, "first");
+    let mut last = ask(host.address(), "/last")?;
+    last.0.shutdown(Shutdown::Write)?;
+    eventually("it waits in line", || host.waiting() == 1)?;
     gate.let_go(2)?;
     assert_eq!(first.answer()?.status, 200);
     assert_eq!(gate.next()?, "last");

@@ -144,6 +144,7 @@ impl Status {
         let (done, failed) = metrics.reloads.counts();
         let log = admin.service.access_log.as_ref();
         let window = admin.window();
+        let unready = admin.service.unready();
         let catalog = admin.service.catalog.load();
         let mut latency = metrics.other_tenants.total.times();
         for served in catalog.tenants().iter().filter(|served| !is_shared(served, metrics)) {
@@ -155,8 +156,8 @@ impl Status {
             time: seconds(SystemTime::now()),
             started: seconds(started),
             uptime: now.saturating_duration_since(since).as_secs_f64(),
-            ready: admin.service.unready().is_none(),
-            state: admin.service.unready().unwrap_or(READY),
+            ready: unready.is_none(),
+            state: unready.unwrap_or(READY),
             address: admin.served_at.to_string(),
             processors: processors(),
             resident_bytes: resident_bytes(),

@@ -88,8 +88,11 @@ impl LaneState {
         }
     }
 
-    /// Learns from a run how long the lane's requests take.
+    /// Learns from a run how long the lane's requests take; from none it learns nothing.
     pub(super) fn learn(&mut self, run: &Run) {
+        if run.took.is_zero() {
+            return;
+        }
         let took = if run.took < WAITED { run.busy } else { MOST_LEARNT };
         self.pace = (self.pace * 7 + took.min(MOST_LEARNT)) / 8;
     }

@@ -1,5 +1,6 @@
 //! What a handler is, and what it may use.
 
+use std::io::ErrorKind;
 use std::path::{Path, absolute};
 
 use toml::de::DeValue;
@@ -89,20 +90,26 @@ pub fn directory(text: &str, base: &Path) -> Result<Directory, String> {
     let mut parts = text.split("::");
     let host =
         parts.next().filter(|host| !host.is_empty()).ok_or("the folder's name is missing")?;
-    let guest = parts.next().filter(|guest| !guest.is_empty()).unwrap_or(host);
+    let guest = parts.next().filter(|guest| !guest.is_empty());
     let writable = match (parts.next(), parts.next()) {
         (None, None) | (Some("ro"), None) => false,
         (Some("rw"), None) => true,
         _ => return Err("after HOST::GUEST can only come ::ro or ::rw".to_owned()),
     };
-    if let Some((guest, rights @ ("ro" | "rw"))) = guest.rsplit_once(':') {
-        return Err(format!("write {guest}::{rights}, with two colons"));
+    if let Some(rights @ ("ro" | "rw")) = guest {
+        return Err(format!("write {host}::GUEST::{rights}; GUEST is what the handler calls it"));
+    }
+    let guest = guest.unwrap_or(host);
+    if let Some((before, rights @ ("ro" | "rw"))) = guest.rsplit_once(':') {
+        return Err(format!("write HOST::GUEST::{rights}, as in {before}::/data::{rights}"));
     }
     let path = base.join(host);
     let unreadable = |error| format!("{}: {error}", path.display());
     let metadata = path.metadata().map_err(|error| match host.split_once(':') {
-        Some((host, guest)) => format!("there is no {text:?}; write {host}::{guest}?"),
-        None => unreadable(error),
+        Some((host, guest)) if error.kind() == ErrorKind::NotFound => {
+            format!("{}: there is no such folder; did you mean {host}::{guest}?", path.display())
+        }
+        _ => unreadable(error),
     });
     if !metadata?.is_dir() {
         return Err(format!("{} is not a folder", path.display()));

@@ -36,6 +36,7 @@ fn read_table(mut table: Table<'_>, problems: &mut Problems) -> ServerPlan {
     if let Some(addresses) = addresses(&mut table, problems) {
         plan.addresses = addresses;
     }
+    let has_operators = table.has("admin_addr");
     if let Some(admin) = table.take("admin_addr", problems, value::address) {
         if admin.value.port() != 0 && plan.addresses.contains(&admin.value) {
             problems.add(&admin.place, "must not be an address of `addr`");
@@ -43,7 +44,7 @@ fn read_table(mut table: Table<'_>, problems: &mut Problems) -> ServerPlan {
         plan.admin_address = Some(admin.value);
     }
     if let Some(token) = table.take("admin_token_file", problems, file) {
-        if plan.admin_address.is_none() && !table.has("admin_addr") {
+        if !has_operators {
             problems.add(&token.place, "needs `admin_addr`");
         }
         plan.admin_token_file = Some(token.value);

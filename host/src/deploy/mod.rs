@@ -66,13 +66,15 @@ impl Deployer {
     /// What of a plan can be served at once: with what was compiled before. The rest is
     /// for [`complete`](Deployer::complete).
     pub fn available(&self, plan: &Plan) -> Deployment {
-        self.deployment(plan, Effort::Load, |_, _| {})
+        self.deployment(plan, &mut self.load_all(plan, Effort::Load, |_, _| {}))
     }
 
     /// What of a plan has been loaded by now, while [`complete`](Deployer::complete) is at it. No
     /// file is read.
     pub fn loaded_so_far(&self, plan: &Plan) -> Deployment {
-        self.deployment(plan, Effort::Look, |_, _| {})
+        let sources = plan.routes().map(|route| &route.source);
+        let loaded = sources.map(|source| (source, self.loaded_before(source)));
+        self.deployment(plan, &mut loaded.collect())
     }
 
     /// The routes of the plan that was deployed last whose handlers could not be loaded, each as
@@ -84,7 +86,10 @@ impl Deployer {
     /// What of a plan can be served after all is compiled. `progress` is told, at
     /// first and after each component, how many are loaded by now, and of how many.
     pub fn complete(&self, plan: &Plan, progress: impl Fn(usize, usize) + Sync) -> Deployment {
-        self.deployment(plan, Effort::Compile, progress)
+        let mut sources = self.load_all(plan, Effort::Compile, progress);
+        let deployment = self.deployment(plan, &mut sources);
+        self.keep(sources, missing(&deployment.tenants));
+        deployment
     }
 
     /// The tenants of a plan with all their handlers, or none of them. `progress` is told
@@ -120,23 +125,14 @@ impl Deployer {
             loaded.sources.clear();
             return Err(errors);
         }
-        self.keep(plan, sources, &handlers);
+        self.keep(sources, Vec::new());
         Ok(handlers.into_iter().flatten().collect())
     }
 
-    fn deployment(
-        &self,
-        plan: &Plan,
-        effort: Effort,
-        progress: impl Fn(usize, usize) + Sync,
-    ) -> Deployment {
-        let mut sources = self.load_all(plan, effort, progress);
-        let (handlers, errors) = self.take_handlers(plan, &mut sources);
+    fn deployment(&self, plan: &Plan, sources: &mut HashMap<&Source, Loaded>) -> Deployment {
+        let (handlers, errors) = self.take_handlers(plan, sources);
         let is_pending = |loaded: &&Loaded| matches!(loaded, Loaded::Pending);
         let pending = sources.values().filter(is_pending).count();
-        if effort == Effort::Compile {
-            self.keep(plan, sources, &handlers);
-        }
         let count = handlers.iter().flatten().count();
         Deployment { tenants: tenants(plan, handlers), handlers: count, pending, errors }
     }
@@ -181,14 +177,10 @@ impl Deployer {
         }
     }
 
-    /// Keeps what is in use from now on.
-    fn keep(&self, plan: &Plan, sources: HashMap<&Source, Loaded>, handlers: &[Option<Component>]) {
+    /// Keeps what is in use from now on, and what is missing.
+    fn keep(&self, sources: HashMap<&Source, Loaded>, missing: Vec<String>) {
         *self.loaded() = Components { served: ready(sources), ..Components::default() };
-        let tenants = plan.tenants.iter();
-        let routes = tenants.flat_map(|tenant| tenant.routes.iter().map(move |it| (tenant, it)));
-        let missing = routes.zip(handlers).filter(|(_, handler)| handler.is_none());
-        let missing = missing.map(|((tenant, route), _)| format!("{} {}", tenant.name, route.path));
-        *self.missing.lock().unwrap_or_else(PoisonError::into_inner) = Some(missing.collect());
+        *self.missing.lock().unwrap_or_else(PoisonError::into_inner) = Some(missing);
     }
 
     fn loaded(&self) -> MutexGuard<'_, Components> {
@@ -202,6 +194,15 @@ fn ready(sources: HashMap<&Source, Loaded>) -> HashMap<Digest, Component> {
         Loaded::Pending | Loaded::Failed(_) => None,
     });
     ready.collect()
+}
+
+/// The routes without handlers, each as its tenant's name, a space and its path.
+fn missing(tenants: &[Tenant]) -> Vec<String> {
+    let routes = |tenant: &Tenant| {
+        let missing = tenant.routes.iter().filter(|route| route.handler.is_none());
+        missing.map(|route| format!("{} {}", tenant.name, route.path)).collect::<Vec<_>>()
+    };
+    tenants.iter().flat_map(routes).collect()
 }
 
 /// The tenants of a plan, given what their routes have.

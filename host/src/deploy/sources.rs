@@ -16,8 +16,6 @@ use crate::{Cache, Component, Engine, Sandbox};
 /// How far loading goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effort {
-    /// What was not loaded before is left for later.
-    Look,
     /// What was not compiled before is left for later.
     Load,
     /// All is compiled.
@@ -97,9 +95,6 @@ impl Deployer {
     }
 
     fn load(&self, source: &Source, effort: Effort, cache: &Cache) -> Result<Loaded, SourceError> {
-        if effort == Effort::Look {
-            return Ok(self.loaded_before(source));
-        }
         if effort == Effort::Load && matches!(source, Source::Folder(_)) {
             return Ok(Loaded::Pending);
         }
@@ -118,9 +113,7 @@ impl Deployer {
             Effort::Compile => {
                 Component::from_bytes(&engine, &name, &bytes, widest, cache).map(Some)
             }
-            Effort::Load | Effort::Look => {
-                Component::from_cache(&engine, &name, &bytes, widest, cache)
-            }
+            Effort::Load => Component::from_cache(&engine, &name, &bytes, widest, cache),
         };
         let component = component.map_err(|error| source.wrong(error))?;
         let Some(component) = component else { return Ok(Loaded::Pending) };
@@ -131,7 +124,7 @@ impl Deployer {
     }
 
     /// What has been loaded of a source in the present attempt.
-    fn loaded_before(&self, source: &Source) -> Loaded {
+    pub(super) fn loaded_before(&self, source: &Source) -> Loaded {
         let loaded = self.loaded();
         let digest = loaded.sources.get(source);
         let ready = digest.and_then(|digest| Some((*digest, loaded.get(digest)?)));

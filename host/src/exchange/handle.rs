@@ -78,7 +78,7 @@ pub(super) fn handle(
         }
     }
     // RFC 9112 section 3.2.2: the host that a target names goes in the place of the header's.
-    if let Some(host) = normal_form::authority(target).filter(|host| !host.is_empty()) {
+    if let Some(host) = normal_form::authority(target) {
         let own = headers.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case("host"));
         own.for_each(|(_, value)| *value = host);
     }
@@ -94,8 +94,10 @@ pub(super) fn handle(
     let data = message.data(&connection.input);
     let request = Request { method, path, query, protocol, headers, data };
     let endpoint = connection.endpoint.as_deref();
-    // One that is refused has waited only if it waited to the end.
-    let has_queued = may_run.is_ok() || connection.deadline <= started;
+    let may_begin = may_run.is_ok();
+    // One that is refused has waited only if it waited to the end, or its client did not.
+    let has_queued =
+        matches!(may_run, Ok(()) | Err(Fault::ClientGone)) || connection.deadline <= started;
     let (response, cost) = match may_run {
         Ok(()) => run(connection, endpoint, started, &request),
         Err(fault) => (Err(fault), Cost::default()),
@@ -141,7 +143,10 @@ pub(super) fn handle(
     });
     let unread = has_unread(connection, message, method);
     let took = ended.saturating_duration_since(started);
-    let run = Run { took, busy: busy.time(ended), place: background::place(), ended };
+    let run = match may_begin {
+        true => Run { took, busy: busy.time(ended), place: background::place(), ended },
+        false => Run::none(ended),
+    };
     Handled { answer, unread, held, run }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use wasmtime::{Result, Store, StoreContextMut, Trap, UpdateDeadline};
+use wasmtime::{Result, Store, StoreContextMut, Trap, UpdateDeadline, WasmBacktrace};
 
 use super::bindings::PluginPre;
 use super::clock::{Clock, TICK};
@@ -33,8 +33,7 @@ pub struct Component {
     engine: Engine,
     profile: Arc<Profile>,
     pub(super) pre: PluginPre<State>,
-    /// Whether there has been an instance: what its memories begin with is kept from then on, in a
-    /// descriptor each.
+    /// Whether what the memories of an instance begin with is there, in a descriptor each.
     has_images: Arc<AtomicBool>,
 }
 
@@ -127,7 +126,11 @@ impl Component {
         let pre = PluginPre::new(linked).map_err(LoadError::mismatch)?;
         let profile = Arc::new(Profile { sandbox, clock: engine.clock().clone() });
         let has_images = Arc::default();
-        Ok(Component { name: name.into(), engine: engine.clone(), profile, pre, has_images })
+        let engine = engine.clone();
+        let component = Component { name: name.into(), engine, profile, pre, has_images };
+        // If there is no room for them now, there may be at the first request.
+        let _ = component.make_images();
+        Ok(component)
     }
 
     /// The same compiled component in another sandbox. It takes next to no memory of its
@@ -160,6 +163,16 @@ impl Component {
         &self.name
     }
 
+    /// Makes what instances' memories begin with, if a descriptor is left for guests.
+    fn make_images(&self) -> Result<()> {
+        if !files::has_room() {
+            return Err(Errno::MFILE.into());
+        }
+        self.pre.instance_pre().component().initialize_copy_on_write_image()?;
+        self.has_images.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// A store whose every bound is set before any of the guest's code can run: start
     /// functions run while it is instantiated.
     pub(super) fn store(&self, call: &Call<'_>) -> Store<State> {
@@ -180,17 +193,16 @@ impl Component {
         args: &[String],
         instantiate: &mut Duration,
     ) -> Result<Result<bindings::Response, String>> {
-        let has_images = self.has_images.load(Ordering::Relaxed);
-        if !has_images && !files::has_room() {
-            return Err(Errno::MFILE.into());
+        if !self.has_images.load(Ordering::Relaxed) {
+            self.make_images()?;
         }
         let instance = self.pre.instantiate(&mut *store);
         *instantiate = store.data().began.elapsed();
-        if !has_images {
-            self.has_images.store(true, Ordering::Relaxed);
-        }
-        if instance.is_err() && store.data().meter.refused() == Some(Refusal::MaxMemoryTotal) {
-            // Others of its tenant will give some back.
+        if let Err(error) = &instance
+            && !error.is::<WasmBacktrace>()
+            && store.data().meter.refused() == Some(Refusal::MaxMemoryTotal)
+        {
+            // It had not begun yet, and others of its tenant will give some back.
             return Err(Errno::NOMEM.into());
         }
         let args: Vec<&str> = args.iter().map(String::as_str).collect();

@@ -38,7 +38,7 @@ use parking::Parked;
 /// How much stack a request thread has: four times a guest's.
 const STACK: usize = 2 << 20;
 
-/// How often parked connections are looked through for those past their deadlines.
+/// How often somebody looks whether connections are past their deadlines.
 const SWEEP: Duration = Duration::from_millis(100);
 
 /// The poller's key for the listener; those of connections are the numbers of their descriptors.

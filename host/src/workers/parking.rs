@@ -168,3 +168,66 @@ fn key(connection: &Connection) -> usize {
     // A descriptor is never negative.
     usize::try_from(connection.socket().as_raw_fd()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::RequestId;
+    use crate::load::{Load, Share};
+    use crate::transport::Transport;
+
+    /// A connection that is due so many seconds after another moment.
+    fn due(began: Instant, seconds: u64) -> Connection {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (transport, share) =
+            (Transport::new(socket, None).unwrap(), Share::of(&Arc::new(Load::default())));
+        let deadline = began + Duration::from_secs(seconds);
+        Connection::new(transport, None, RequestId::default(), began, deadline, share)
+    }
+
+    #[test]
+    fn whoever_is_due_is_taken_and_the_others_stay() {
+        let began = Instant::now();
+        let at = |seconds| began + Duration::from_secs(seconds);
+        let mut parked = Parked::default();
+        for (key, seconds) in [(7, 3), (2, 1), (5, 2)] {
+            assert!(!parked.put(key, due(began, seconds)));
+        }
+        let mut taken = |seconds| parked.take_due(at(seconds)).len();
+        assert_eq!([0, 1, 1, 2, 4].map(&mut taken), [0, 1, 0, 1, 1]);
+        assert!(parked.places.iter().all(Option::is_none));
+        parked.put(4, due(began, 9));
+        parked.put(1, due(began, 5));
+        assert!(parked.take(1).is_some());
+        let mut taken = |seconds| parked.take_due(at(seconds)).len();
+        assert_eq!([6, 8, 9].map(&mut taken), [0, 0, 1]);
+    }
+
+    #[test]
+    fn an_event_without_a_connection_is_told_to_the_next_in_its_place() {
+        let now = Instant::now();
+        let mut parked = Parked::default();
+        assert!(parked.take_ready(3).is_none());
+        assert!(!parked.put(2, due(now, 1)));
+        assert!(parked.put(3, due(now, 1)));
+        assert!(parked.take_ready(3).is_some());
+        assert!(!parked.put(3, due(now, 1)));
+    }
+
+    #[test]
+    fn places_behind_the_last_are_given_back() {
+        let now = Instant::now();
+        let mut parked = Parked::default();
+        parked.put(3, due(now, 1));
+        parked.put(5000, due(now, 1));
+        assert!(parked.take(5000).is_some());
+        parked.trim();
+        assert_eq!((parked.places.len(), parked.places.capacity() < 5000), (4, true));
+        assert!(parked.take(3).is_some());
+    }
+}

@@ -296,7 +296,7 @@ fn operators_without_a_token_are_worth_a_word_where_others_can_connect() -> Resu
 
 #[test]
 fn a_check_reads_the_certificate_and_the_token() -> Result<()> {
-    let server = "admin_token_file = 'token'\ntls_cert = 'certificate.pem'\ntls_key = 'key.pem'";
+    let server = "admin_addr = '127.0.0.1:0'\nadmin_token_file = 'token'\ntls_cert = 'certificate.pem'\ntls_key = 'key.pem'";
     let folder = folder(server)?;
     for name in ["token", "certificate.pem", "key.pem"] {
         fs::write(folder.path(name), "")?;

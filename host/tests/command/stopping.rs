@@ -25,8 +25,9 @@ fn sigterm_and_sigint_end_an_idle_host_with_exit_code_0() -> Result<()> {
 
 /// The children of a process, by their numbers.
 fn children(process: &str) -> Vec<String> {
-    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
-    children.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let children = threads.filter_map(|it| fs::read_to_string(it.path().join("children")).ok());
+    children.collect::<Vec<_>>().join(" ").split_whitespace().map(str::to_owned).collect()
 }
 
 #[test]

@@ -70,6 +70,18 @@ fn a_key_in_the_wrong_table_is_told_where_it_belongs() {
 }
 
 #[test]
+fn every_key_has_its_place_but_those_of_several() {
+    let placed = table::PLACES.iter().flat_map(|(_, keys)| keys.iter());
+    let placed: BTreeSet<String> = placed.map(|&key| key.to_owned()).collect();
+    let headings = ["server", "tenant", "route", "limits", "totals"];
+    let all: BTreeSet<String> =
+        headings.into_iter().flat_map(|heading| documented(heading, false)).collect();
+    let of_several =
+        ["burst", "max_concurrent_requests", "max_queue", "path", "requests_per_second", "route"];
+    assert!(all.difference(&placed).eq(of_several), "{:?}", all.difference(&placed));
+}
+
+#[test]
 fn the_example_can_be_served() {
     let folder = Folder::new(example());
     for name in ["posts", "cache", "api"] {

@@ -176,6 +176,13 @@ fn grants_must_make_sense() {
          8:57: tenant.a.route[0].dirs[5]: the handler has another folder as `data`"
     );
     assert_eq!(route("dirs = ['data::::rw']").directories[0].guest, "data");
+    assert_eq!(
+        route_errors("dirs = ['data:rw', 'data::rw', 'data::/x:ro', 'none:/x']"),
+        "6:9: tenant.a.route[0].dirs[0]: write HOST::GUEST::rw, as in data::/data::rw\n\
+         6:20: tenant.a.route[0].dirs[1]: write data::GUEST::rw; GUEST is what the handler calls it\n\
+         6:32: tenant.a.route[0].dirs[2]: write HOST::GUEST::ro, as in /x::/data::ro\n\
+         6:47: tenant.a.route[0].dirs[3]: none:/x: there is no such folder; did you mean none::/x?"
+    );
 }
 
 #[test]

@@ -87,7 +87,8 @@ pub struct Serve {
           value_hint = ValueHint::FilePath)]
     pub admin_token_file: Option<PathBuf>,
 
-    /// Log each request to this file, or to `stdout` or `stderr`; SIGHUP opens the file again
+    /// Log each request to this file, or to `stdout` or `stderr`; SIGUSR1 or SIGHUP
+    /// opens the file again
     #[arg(long, value_name = "FILE", help_heading = "Watching", value_hint = ValueHint::FilePath)]
     pub access_log: Option<PathBuf>,
 
