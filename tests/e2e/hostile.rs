@@ -2,7 +2,8 @@
 //! it is as it was before, and answers.
 
 pub mod program;
-mod surroundings; // signals, limits, a log without a reader
+mod descriptors; // too few of them
+mod surroundings; // signals, threads, files, a log without a reader
 
 use std::time::{Duration, Instant};
 

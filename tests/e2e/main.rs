@@ -4,6 +4,7 @@ mod contract; // every row of what picohttp promises
 mod parity; // the same answers as the Python package, or a reason
 mod framing; // where messages end, and what is said when that is in doubt
 mod keep_alive; // connections that persist
+mod edges; // and miss nothing that comes
 mod lingering; // clients that are still sending when they are answered
 mod clients; // the slow, the idle, the deaf and the gone
 mod tls; // the same over TLS, and all that comes before a request there

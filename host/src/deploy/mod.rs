@@ -261,6 +261,7 @@ fn sandbox(route: &RoutePlan) -> Sandbox {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
 
     use picohttp_tests::guests::guest;
 
@@ -268,16 +269,21 @@ mod tests {
     use crate::EngineOptions;
     use crate::config::ServerPlan;
 
+    /// One tenant with two handlers.
+    fn plan(good: &Path, broken: &Path) -> Plan {
+        let route = |path: &str, file| RoutePlan::new(path, Source::at(file));
+        let routes = vec![route("/good", good), route("/broken", broken)];
+        let tenant = TenantPlan::new("a", &ServerPlan::default(), routes);
+        Plan { tenants: vec![tenant], ..Plan::default() }
+    }
+
     #[test]
     fn what_is_loaded_so_far_is_known_without_its_file() {
         let folder = tempfile::tempdir().unwrap();
         let [good, broken] = ["good.wasm", "broken.wasm"].map(|name| folder.path().join(name));
         fs::copy(guest("behave").unwrap(), &good).unwrap();
         fs::write(&broken, "broken").unwrap();
-        let route = |path: &str, file| RoutePlan::new(path, Source::at(file));
-        let routes = vec![route("/good", &good), route("/broken", &broken)];
-        let tenant = TenantPlan::new("a", &ServerPlan::default(), routes);
-        let plan = Plan { tenants: vec![tenant], ..Plan::default() };
+        let plan = plan(&good, &broken);
         let engine = Engine::new(&EngineOptions::default()).unwrap();
         let cache = Cache::in_folder(folder.path().join("cache"));
         Deployer::new(engine.clone(), cache.clone()).complete(&plan, |_, _| {});
@@ -298,10 +304,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let [good, broken] = ["good.wasm", "broken.wasm"].map(|name| folder.path().join(name));
         fs::write(&broken, "broken").unwrap();
-        let route = |path: &str, file| RoutePlan::new(path, Source::at(file));
-        let routes = vec![route("/good", &good), route("/broken", &broken)];
-        let tenant = TenantPlan::new("a", &ServerPlan::default(), routes);
-        let plan = Plan { tenants: vec![tenant], ..Plan::default() };
+        let plan = plan(&good, &broken);
         let engine = Engine::new(&EngineOptions::default()).unwrap();
         let deployer = Deployer::new(engine, Cache::none());
         for name in ["behave", "files", "granted"] {
