@@ -3,7 +3,10 @@
 
 use crate::http1::{self, CloseReason, Error, Unsendable};
 use crate::request_id;
-use crate::{Fault, Reason, RequestId, Response};
+use crate::{Fault, Limit, Reason, RequestId, Response};
+
+/// How much later a client is told to ask again at the most, in seconds: a day.
+const MAX_RETRY_AFTER: u128 = 24 * 60 * 60;
 
 /// An answer, ready to be sent.
 pub(crate) struct Answer {
@@ -11,6 +14,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// How the request ended.
     pub(crate) reason: Reason,
+    /// The limit that the request met, where the reason leaves more than one.
+    pub(crate) limit: Option<Limit>,
     /// The head, line ends and all.
     pub(crate) head: Vec<u8>,
     /// The data to send after the head.
@@ -63,7 +68,7 @@ impl Answer {
             .map_err(|error: Unsendable| Fault::BadResponse(error.to_string()))?;
         let head_only = asked.head_only || matches!(status, 204 | 304);
         let data = if head_only { Vec::new() } else { data };
-        Ok(Answer { status, reason: Reason::Answered, head, data, close })
+        Ok(Answer { status, reason: Reason::Answered, limit: None, head, data, close })
     }
 
     /// What is said when a handler gave no response. Only an error that the handler
@@ -73,7 +78,7 @@ impl Answer {
         let id = asked.id;
         let text = match fault {
             Fault::Error(message) => format!("{message}\n"),
-            Fault::Overloaded => "too busy to handle this request now\n".to_owned(),
+            Fault::Overloaded { .. } => "too busy to handle this request now\n".to_owned(),
             Fault::Unavailable => "what is served here is not ready\n".to_owned(),
             Fault::NoRoute => "nothing is served here\n".to_owned(),
             Fault::ClientGone => String::new(),
@@ -87,7 +92,14 @@ impl Answer {
                 format!("the handler failed (request {id})\n")
             }
         };
-        Answer::text(fault.status(), fault.reason(), text, asked.head_only, asked.close)
+        let Asked { head_only, close, .. } = asked;
+        let mut answer = Answer::text(fault.status(), fault.reason(), text, head_only, close);
+        answer.limit = fault.limit();
+        if let Some(time) = fault.retry_after() {
+            let seconds = time.as_millis().div_ceil(1000).clamp(1, MAX_RETRY_AFTER);
+            answer.add_header("Retry-After", itoa::Buffer::new().format(seconds));
+        }
+        answer
     }
 
     /// What is said to a request that cannot be read.
@@ -112,9 +124,13 @@ impl Answer {
 
     /// Tells the client the name that the request goes by.
     pub(crate) fn tell_id(&mut self, id: &str) {
+        self.add_header(request_id::HEADER, id);
+    }
+
+    fn add_header(&mut self, name: &str, value: &str) {
         // The head ends with an empty line.
         self.head.truncate(self.head.len().saturating_sub("\r\n".len()));
-        for part in [request_id::HEADER, ": ", id, "\r\n\r\n"] {
+        for part in [name, ": ", value, "\r\n\r\n"] {
             self.head.extend_from_slice(part.as_bytes());
         }
     }
@@ -127,14 +143,13 @@ impl Answer {
         close: Option<CloseReason>,
     ) -> Answer {
         let protocol = if close.is_none() { "HTTP/1.1" } else { "HTTP/1.0" };
-        let headers = [("Content-Type", "text/plain; charset=utf-8"), ("Retry-After", "1")];
-        let headers = headers.into_iter().take(if status == 503 { 2 } else { 1 });
+        let headers = [("Content-Type", "text/plain; charset=utf-8")];
         let mut head = Vec::with_capacity(256);
         let length = text.len();
         let written =
             http1::write_head(&mut head, protocol, status, headers, length, close.is_none());
         debug_assert_eq!(written, Ok(()), "the host's own head");
         let data = if head_only { Vec::new() } else { text.into_bytes() };
-        Answer { status, reason, head, data, close }
+        Answer { status, reason, limit: None, head, data, close }
     }
 }

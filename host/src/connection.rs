@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::ioctl_fionread;
 
-use crate::RequestId;
 use crate::catalog::Endpoint;
 use crate::deadline::after;
 use crate::exchange::Handled;
@@ -17,6 +16,7 @@ use crate::http1::{self, CloseReason, Message, Receiver};
 use crate::load::{Held, Share};
 use crate::poller::Interest;
 use crate::transport::{Moved, Transport};
+use crate::{Fault, RequestId};
 
 /// How much room is made for a read, at least and at most.
 const READ_MIN: usize = 4 << 10;
@@ -81,9 +81,10 @@ pub(crate) enum Stage {
     Handle(Message),
     /// Its handler has run, and the answer is ready.
     Answer(Message, Handled),
-    /// Its request did not come in time, or came whole and found no room in time. The client
-    /// is to be told.
-    Expired(Option<Message>),
+    /// Its request came whole and is not handled, for this reason. The client is to be told.
+    Refuse(Message, Fault),
+    /// Its request did not come in time. The client is to be told.
+    TooSlow,
     /// Its response is being sent.
     Send(Output),
     /// Its response is sent; what the client still sends is read and dropped. To close
@@ -211,6 +212,14 @@ impl Connection {
     }
 
     /// What the connection was at; the caller sets what it is at now.
+    /// Has a request that has come whole refused.
+    pub(crate) fn refuse(&mut self, fault: Fault) {
+        match self.take_stage() {
+            Stage::Handle(message) => self.stage = Stage::Refuse(message, fault),
+            stage => self.stage = stage,
+        }
+    }
+
     pub(crate) fn take_stage(&mut self) -> Stage {
         mem::replace(&mut self.stage, Stage::Drain(CloseReason::Failed))
     }

@@ -80,6 +80,6 @@ pub fn answer_in_memory(
 }
 
 fn answered(answer: Answer, fault: Option<Fault>, cost: Cost) -> Answered {
-    let Answer { status, reason, head, data, close: _ } = answer;
+    let Answer { status, reason, limit: _, head, data, close: _ } = answer;
     Answered { head, data, status, reason, fault, cost }
 }

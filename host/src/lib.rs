@@ -113,6 +113,7 @@ mod in_memory;
 mod guest;
 mod answer;
 mod outcome;
+mod limit;
 mod request_id;
 mod record;
 mod metrics;
@@ -134,6 +135,7 @@ pub use guest::{
 };
 pub use handler::{Call, Cost, Handler, Origin, Outcome, Request, RequestId, Response};
 pub use in_memory::{Answered, answer_in_memory};
+pub use limit::Limit;
 pub use outcome::{Fault, Reason};
 pub use places::{Identity, folders_on_the_way, identity, places};
 pub use rate::Rate;

@@ -3,11 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::Limit;
 use crate::http1;
 use crate::text::quote;
 
 /// How much of a handler's message reaches the log, in bytes.
 const MAX_MESSAGE: usize = 2 << 10;
+
+/// When clients should ask again where nobody knows better.
+const SOON: Duration = Duration::from_secs(1);
 
 /// How a request ended. Its [`Display`](fmt::Display) is one stable word, the same in
 /// every log line.
@@ -122,7 +126,12 @@ pub enum Fault {
     /// The handler was stopped after it had kept a processor busy for so long, as it may.
     CpuTime(Duration),
     /// There was no room to run the handler.
-    Overloaded,
+    Overloaded {
+        /// What left none.
+        limit: Limit,
+        /// When there may be some again.
+        retry_after: Duration,
+    },
     /// The handler is still being compiled, or could not be loaded.
     Unavailable,
     /// There is no handler for the request.
@@ -140,7 +149,7 @@ impl Fault {
             Fault::OutOfMemory(_) => Reason::OutOfMemory,
             Fault::BadResponse(_) => Reason::BadResponse,
             Fault::Timeout(_) | Fault::CpuTime(_) => Reason::Timeout,
-            Fault::Overloaded => Reason::Overloaded,
+            Fault::Overloaded { .. } => Reason::Overloaded,
             Fault::Unavailable => Reason::Unavailable,
             Fault::NoRoute => Reason::NoRoute,
             Fault::ClientGone => Reason::ClientGone,
@@ -153,10 +162,36 @@ impl Fault {
             Fault::Error(_) | Fault::Trap(_) | Fault::OutOfMemory(_) => 500,
             Fault::BadResponse(_) => 502,
             Fault::Timeout(_) | Fault::CpuTime(_) => 504,
-            Fault::Overloaded | Fault::Unavailable => 503,
+            Fault::Overloaded { .. } | Fault::Unavailable => 503,
             Fault::NoRoute => 404,
             Fault::ClientGone => 499,
         }
+    }
+
+    /// The limit that the request met, where the reason leaves more than one.
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Fault::Overloaded { limit, .. } => Some(*limit),
+            Fault::Timeout(_) => Some(Limit::Timeout),
+            Fault::CpuTime(_) => Some(Limit::CpuTime),
+            _ => None,
+        }
+    }
+
+    /// When the client should ask again, if it should.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Fault::Overloaded { retry_after, .. } => Some(*retry_after),
+            Fault::Unavailable => Some(SOON),
+            _ => None,
+        }
+    }
+}
+
+impl From<Limit> for Fault {
+    /// There is no room, and nobody knows when there will be.
+    fn from(limit: Limit) -> Self {
+        Fault::Overloaded { limit, retry_after: SOON }
     }
 }
 
@@ -173,7 +208,9 @@ impl fmt::Display for Fault {
             Fault::CpuTime(most) => {
                 write!(f, "the handler took more CPU time than it may: cpu_time is {most:?}")
             }
-            Fault::Overloaded => f.write_str("there was no room to run the handler"),
+            Fault::Overloaded { limit, .. } => {
+                write!(f, "there was no room to run the handler: {limit}")
+            }
             Fault::Unavailable => f.write_str("the handler is not loaded"),
             Fault::NoRoute => f.write_str("nothing is served there"),
             Fault::ClientGone => f.write_str("the client is gone"),

@@ -43,6 +43,12 @@ impl Bucket {
         self.missing(fill, now) + amount <= fill.most + ROUNDING
     }
 
+    /// How long it takes until there is so much in it.
+    pub(crate) fn wait(&self, amount: f64, fill: Fill, now: Instant) -> Duration {
+        let lacking = (self.missing(fill, now) + amount - fill.most).max(0.0);
+        Duration::try_from_secs_f64(lacking / fill.per_second).unwrap_or(Duration::MAX)
+    }
+
     /// Takes so much out of it, whether it is there or not. Of several who look at the clock
     /// and then take turns, one may come with an earlier time than the one before.
     pub(crate) fn take(&mut self, amount: f64, fill: Fill, now: Instant) {
@@ -131,10 +137,21 @@ mod tests {
     }
 
     #[test]
+    fn it_is_known_when_there_will_be_more() {
+        let fill = Fill::from(Rate { per_second: 0.25, burst: 2 });
+        let (mut bucket, now) = (Bucket::default(), Instant::now());
+        bucket.take(2.0, fill, now);
+        assert_eq!(bucket.wait(1.0, fill, now), Duration::from_secs(4));
+        assert_eq!(bucket.wait(1.0, fill, now + Duration::from_secs(3)), Duration::from_secs(1));
+        assert_eq!(bucket.wait(1.0, fill, now + Duration::from_secs(5)), Duration::ZERO);
+    }
+
+    #[test]
     fn a_rate_of_next_to_nothing_does_not_overflow() {
         let fill = Fill::from(Rate { per_second: f64::MIN_POSITIVE, burst: u32::MAX });
         let mut bucket = Bucket::default();
         assert!(bucket.try_take(u32::MAX.into(), fill, Instant::now()));
         assert!(!bucket.try_take(1.0, fill, Instant::now()));
+        assert_eq!(bucket.wait(1.0, fill, Instant::now()), Duration::MAX);
     }
 }

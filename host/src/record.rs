@@ -9,7 +9,7 @@ use crate::answer::Answer;
 use crate::catalog::Endpoint;
 use crate::connection::Connection;
 use crate::http1::{self, Head, Limits};
-use crate::{Cost, Reason};
+use crate::{Cost, Limit, Reason};
 
 /// One request and its answer, for those who count and log.
 pub(crate) struct Record<'a> {
@@ -23,6 +23,8 @@ pub(crate) struct Record<'a> {
     pub(crate) received: usize,
     pub(crate) status: u16,
     pub(crate) reason: Reason,
+    /// The limit that the request met, where the reason leaves more than one.
+    pub(crate) limit: Option<Limit>,
     /// How many bytes of body the answer has.
     pub(crate) sent: usize,
     /// How long it waited in line, if it had a place there.
@@ -82,6 +84,7 @@ impl<'a> Record<'a> {
             received: 0,
             status: answer.status,
             reason: answer.reason,
+            limit: answer.limit,
             sent: answer.data.len(),
             endpoint: connection.endpoint.as_deref(),
             queued: None,

@@ -7,6 +7,8 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tracing::warn;
+
 use crate::access_log::Log;
 use crate::admin::Admin;
 use crate::deadline::after;
@@ -169,7 +171,20 @@ impl RunningServer {
         }
         let cut = self.connections();
         self.workers.end();
+        self.tell_abandoned();
         cut
+    }
+
+    /// Says whose handlers still run and are not waited for.
+    fn tell_abandoned(&self) {
+        let catalog = self.workers.service().catalog.load();
+        for endpoint in catalog.tenants().iter().flat_map(|served| &served.endpoints) {
+            let (running, _) = endpoint.lane.occupancy();
+            if running > 0 {
+                let (tenant, route) = (endpoint.origin.tenant(), endpoint.origin.route());
+                warn!(tenant, route, running, "handlers still run and are not waited for");
+            }
+        }
     }
 
     fn finish_log(&self) {

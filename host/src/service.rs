@@ -13,7 +13,7 @@ use crate::http1::{self, CloseReason, Head};
 use crate::load::{Held, Load, UNCOUNTED};
 use crate::metrics::Metrics;
 use crate::record::Record;
-use crate::{Fault, Quota, RequestId, Tenant};
+use crate::{Fault, Limit, Quota, RequestId, Tenant};
 
 /// How many connections there may be, unless told otherwise.
 pub(crate) const MAX_CONNECTIONS: u32 = 20_000;
@@ -252,7 +252,7 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// [`Fault::Overloaded`] if there is no room for them.
+    /// [`Limit::Buffered`] if there is no room for them.
     pub(crate) fn reserve(
         &self,
         bytes: usize,
@@ -264,7 +264,7 @@ impl Service {
         let account = endpoint.map(|endpoint| Arc::clone(&endpoint.origin.account));
         // Counted first: of two who ask at once, both cannot have the same room.
         let held = Held::new(&self.load, account, bytes);
-        if self.is_within_buffers(endpoint) { Ok(Some(held)) } else { Err(Fault::Overloaded) }
+        if self.is_within_buffers(endpoint) { Ok(Some(held)) } else { Err(Limit::Buffered.into()) }
     }
 
     /// Why a connection on which `answered` requests went before must be closed after

@@ -13,6 +13,7 @@ mod hostile; // the program itself, among hostile clients and in hostile surroun
 mod library; // starting, stopping, and how much runs at once
 mod sharing; // one listening socket, and several servers
 mod tenants; // whose a request is: hosts, paths, and odd spellings of both
+mod limits; // the names of limits that requests meet
 mod lanes; // what a tenant and a route may have, and that others have theirs
 mod background; // handlers that run for long
 mod replacing; // other tenants, without a pause

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Time;
 use crate::record::Record;
-use crate::{Cost, RequestId, request_id};
+use crate::{Cost, Limit, RequestId, request_id};
 
 /// What is said of a request. The words of clients are as they came.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,6 +31,9 @@ pub(crate) struct Figures {
     pub(crate) request: RequestId,
     pub(crate) status: u16,
     pub(crate) reason: &'static str,
+    /// The limit that the request met, where the reason leaves more than one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) limit: Option<&'static str>,
     pub(crate) received: usize,
     pub(crate) sent: usize,
     pub(crate) total_us: u64,
@@ -93,6 +96,7 @@ impl Figures {
             request: record.connection.id,
             status: record.status,
             reason: record.reason.word(),
+            limit: record.limit.map(Limit::word),
             received: record.received,
             sent: record.sent,
             total_us: microseconds(record.total),

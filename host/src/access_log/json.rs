@@ -9,7 +9,7 @@ use crate::text::{Ascii, cut};
 
 /// Appends the line of a request, without its end; what is not known is not in it.
 pub(super) fn write(line: &mut Vec<u8>, facts: &Facts<'_>) {
-    let Figures { time, client, request, status, reason, .. } = facts.figures;
+    let Figures { time, client, request, status, reason, limit, .. } = facts.figures;
     line.extend_from_slice(b"{\"time\":\"");
     line.extend_from_slice(&time.rfc3339());
     line.extend_from_slice(b"\",\"client\":");
@@ -34,6 +34,7 @@ pub(super) fn write(line: &mut Vec<u8>, facts: &Facts<'_>) {
     write_known(line, ",\"user_agent\":", facts.user_agent);
     write_number(line, ",\"status\":", status.into());
     write_word(line, ",\"reason\":", reason, MAX_WORD);
+    write_known(line, ",\"limit\":", limit);
     write_number(line, ",\"sent\":", facts.figures.sent as u64);
     for (name, number) in facts.figures.numbers() {
         line.extend_from_slice(b",\"");
@@ -85,6 +86,13 @@ mod tests {
             "cpu_us": 33, "memory": 65536,
         });
         assert_eq!(serde_json::from_str::<Value>(&line(&Facts::known())).unwrap(), known);
+    }
+
+    #[test]
+    fn a_line_names_the_limit_that_was_met() {
+        let figures = Figures { limit: Some("max_buffered"), ..Figures::default() };
+        let line = line(&Facts { figures, ..Facts::default() });
+        assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["limit"], "max_buffered");
     }
 
     #[test]

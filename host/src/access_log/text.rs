@@ -5,6 +5,9 @@
 //! tenant="acme" route="/..." request=0005e1c1a0b2c000 request_id="-" reason=answered
 //! received=0 total_us=71 queue_us=0 instantiate_us=9 guest_us=24 cpu_us=33 memory=1179648
 //! ```
+//!
+//! A request that met one of several limits has `limit=tenant.max_queue`, say, behind its
+//! reason.
 
 use std::io::Write;
 
@@ -13,7 +16,7 @@ use super::{Facts, Figures};
 
 /// Appends the line of a request, without its end.
 pub(super) fn write(line: &mut Vec<u8>, facts: &Facts<'_>) {
-    let Figures { time, client, request, status, reason, .. } = facts.figures;
+    let Figures { time, client, request, status, reason, limit, .. } = facts.figures;
     match client {
         Some(address) => write_address(line, address),
         None => line.push(b'-'),
@@ -45,6 +48,10 @@ pub(super) fn write(line: &mut Vec<u8>, facts: &Facts<'_>) {
     write_quoted(line, " request_id=", facts.request_id);
     line.extend_from_slice(b" reason=");
     line.extend_from_slice(reason.as_bytes());
+    if let Some(limit) = limit {
+        line.extend_from_slice(b" limit=");
+        line.extend_from_slice(limit.as_bytes());
+    }
     for (name, number) in facts.figures.numbers() {
         line.push(b' ');
         line.extend_from_slice(name.as_bytes());
@@ -102,6 +109,14 @@ mod tests {
              instantiate_us=9 guest_us=24 cpu_us=33 memory=65536"
         );
         assert!(line(&Facts::default()).starts_with("- - - [01/Jan/1970:00:00:00 +0000] \"-\" 0"));
+    }
+
+    #[test]
+    fn a_line_names_the_limit_that_was_met() {
+        let (reason, limit) = ("overloaded", Some("max_buffered"));
+        let figures = Figures { reason, limit, ..Figures::default() };
+        let line = line(&Facts { figures, ..Facts::default() });
+        assert!(line.contains(" reason=overloaded limit=max_buffered received=0 "), "{line}");
     }
 
     #[test]

@@ -98,8 +98,10 @@ struct Tenant {
     max_memory_bytes: Option<usize>,
     /// How many routes answer 503, as their handlers are not there.
     unavailable_routes: usize,
-    /// By reason, since the tenant was first served.
+    /// By reason, since the tenant was first served; and those of them that met one of several
+    /// limits, by that.
     reasons: Counts,
+    limits: Counts,
     /// What its guests wrote that did not reach the log.
     log_dropped_bytes: u64,
     latency: Vec<u64>,
@@ -211,6 +213,7 @@ impl Tenant {
         let tally = if shared { &Default::default() } else { &served.tally };
         let account = &served.account;
         let (latency, cpu) = (tally.total.times(), tally.cpu.times().sum);
+        let limits = tally.by_limit.counts();
         let recent = window.recent(&account.name, &latency, cpu, now);
         Tenant {
             name: account.name.clone(),
@@ -220,6 +223,7 @@ impl Tenant {
             max_memory_bytes: served.totals.max_memory,
             unavailable_routes: served.unavailable(),
             reasons: counts(&tally.by_reason),
+            limits: limits.map(|(limit, count)| (limit.word(), count)).collect(),
             log_dropped_bytes: account.dropped(),
             latency: buckets(&latency),
             cpu_seconds: cpu.as_secs_f64(),

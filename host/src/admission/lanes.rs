@@ -14,6 +14,12 @@ use crate::connection::Connection;
 use crate::fairness::{Clock, Spent};
 use crate::rate::Bucket;
 use crate::tenant::Quota;
+use crate::{Fault, Limit};
+
+/// The limits of a lane's line, and its rate's, from a route's lane outwards. The server has
+/// no rate.
+const QUEUES: [Limit; 3] = [Limit::RouteQueue, Limit::TenantQueue, Limit::ServerQueue];
+const RATES: [Limit; 2] = [Limit::RouteRate, Limit::TenantRate];
 
 /// What takes longer than this is not begun before threads have looked at all sockets:
 /// while they are busy with it, they could not tell that there are too many requests.
@@ -143,8 +149,10 @@ impl State {
         }
     }
 
-    pub(super) fn can_wait(&self, key: usize) -> bool {
-        self.chain(key).all(|lane| lane.waiting < lane.quota.max_queue)
+    /// The limit that lets no more requests of the lane wait, if there is one.
+    pub(super) fn full_queue(&self, key: usize) -> Option<Limit> {
+        let mut queues = self.chain(key).zip(QUEUES);
+        queues.find(|(lane, _)| lane.waiting >= lane.quota.max_queue).map(|(_, limit)| limit)
     }
 
     /// Takes the next in line who has room by now, and gives it that. Of several it is one
@@ -175,9 +183,17 @@ impl State {
         }
     }
 
-    pub(super) fn is_within_rates(&self, key: usize, now: Instant) -> bool {
-        self.chain(key)
-            .all(|lane| lane.quota.rate.is_none_or(|rate| lane.bucket.has(1.0, rate.into(), now)))
+    /// Whether another request of the lane is within all rates.
+    pub(super) fn check_rates(&self, key: usize, now: Instant) -> Result<(), Fault> {
+        let waits = self.chain(key).zip(RATES).filter_map(|(lane, limit)| {
+            let fill = lane.quota.rate?.into();
+            let has_token = lane.bucket.has(1.0, fill, now);
+            (!has_token).then(|| (lane.bucket.wait(1.0, fill, now), limit))
+        });
+        match waits.max_by_key(|&(wait, _)| wait) {
+            Some((retry_after, limit)) => Err(Fault::Overloaded { limit, retry_after }),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn take_tokens(&mut self, key: usize, now: Instant) {

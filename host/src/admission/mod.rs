@@ -26,6 +26,7 @@ use crate::account::Account;
 use crate::background::{self, Place};
 use crate::connection::Connection;
 use crate::tenant::Quota;
+use crate::{Fault, Limit};
 use lanes::{LaneState, State};
 
 /// All lanes of a server.
@@ -88,7 +89,7 @@ pub(crate) enum Admitted {
     /// It waits, for room or for a thread.
     Waiting,
     /// There is no room, not even to wait.
-    Refused(Connection),
+    Refused(Connection, Fault),
 }
 
 impl Admission {
@@ -135,8 +136,11 @@ impl Admission {
     /// Asks for room for the complete request of `connection`.
     pub(crate) fn enter(&self, connection: Connection, lane: &Lane, now: Instant) -> Admitted {
         let (mut state, key) = (self.state(), lane.key);
-        if state.is_closed || !state.is_within_rates(key, now) {
-            return Admitted::Refused(connection);
+        if state.is_closed {
+            return Admitted::Refused(connection, Limit::ShutdownTimeout.into());
+        }
+        if let Err(fault) = state.check_rates(key, now) {
+            return Admitted::Refused(connection, fault);
         }
         if state.has_room(key, now) {
             state.take_tokens(key, now);
@@ -145,21 +149,21 @@ impl Admission {
                 return Admitted::Run(connection);
             }
             self.make_ready(&mut state, key, connection, now);
-            Admitted::Waiting
-        } else if state.can_wait(key) {
-            state.take_tokens(key, now);
-            state.each(key, |lane| lane.waiting += 1);
-            if let Some(lane) = state.lanes.get_mut(key) {
-                lane.line.push_back(connection);
-                if lane.line.len() == 1 {
-                    state.backlog.push_back(key);
-                }
-            }
-            self.waiting.fetch_add(1, Ordering::Relaxed);
-            Admitted::Waiting
-        } else {
-            Admitted::Refused(connection)
+            return Admitted::Waiting;
         }
+        if let Some(limit) = state.full_queue(key) {
+            return Admitted::Refused(connection, limit.into());
+        }
+        state.take_tokens(key, now);
+        state.each(key, |lane| lane.waiting += 1);
+        if let Some(lane) = state.lanes.get_mut(key) {
+            lane.line.push_back(connection);
+            if lane.line.len() == 1 {
+                state.backlog.push_back(key);
+            }
+        }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Admitted::Waiting
     }
 
     /// Ends a run, and gives its room to the next in line. What was done in the background
@@ -254,18 +258,17 @@ impl Admission {
         self.take_all(&mut self.state(), now, |connection| connection.deadline <= now)
     }
 
-    /// Closes the connections that wait, lets nobody in any more, and has so many threads in the
-    /// background end.
-    pub(crate) fn dismiss(&self, threads: usize) {
+    /// Lets nobody in any more, and has so many threads in the background end. Returns the
+    /// connections that wait.
+    pub(crate) fn dismiss(&self, threads: usize) -> Vec<Connection> {
         let mut state = self.state();
         state.is_closed = true;
         let waiting = self.take_all(&mut state, Instant::now(), |_| true);
-        drop(state);
-        // Outside of the lock: a connection may be the last to keep its lane.
-        drop(waiting);
         for _ in 0..threads {
             let _ = self.background.0.send(None);
         }
+        // Dropped without the lock: one may be the last to keep its lane.
+        waiting
     }
 
     fn take_all(

@@ -20,7 +20,7 @@ use crate::record::{Record, Words};
 use crate::request_id;
 use crate::service::Service;
 use crate::text::{Quoted, cut};
-use crate::{Call, Cost, Fault, Handler, Reason, Request, RequestId, Response};
+use crate::{Call, Cost, Fault, Handler, Limit, Reason, Request, RequestId, Response};
 
 /// How much of a client's word the log has use for, in bytes.
 const MAX_WORD: usize = 256;
@@ -136,6 +136,7 @@ pub(super) fn handle(
         received: data.map_or(0, <[u8]>::len),
         status: answer.status,
         reason: answer.reason,
+        limit: answer.limit,
         sent: answer.data.len(),
         queued: has_queued.then(|| started.saturating_duration_since(connection.complete)),
         total: ended.saturating_duration_since(connection.began),
@@ -162,7 +163,7 @@ fn run(
         return (Err(Fault::Unavailable), Cost::default());
     };
     if connection.deadline < started {
-        return (Err(Fault::Overloaded), Cost::default());
+        return (Err(Limit::QueueTimeout.into()), Cost::default());
     }
     // Components have deadlines of their own, and say so; others have none.
     background::go_on(connection.deadline);

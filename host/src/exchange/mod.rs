@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use tracing::debug;
 
-use crate::Fault;
 use crate::admission::Admitted;
 use crate::background::{self, Place};
 use crate::catch_panic::catch_panic;
@@ -21,11 +20,12 @@ use crate::http1::{CloseReason, Receiver};
 use crate::poller::Interest;
 use crate::service::Service;
 use crate::turns::Seat;
+use crate::{Fault, Limit};
 
 pub(crate) use handle::Handled;
 use handle::{finish, handle};
 use receive::receive;
-use refuse::{refuse_overload, refuse_slow};
+use refuse::{refuse_slow, refuse_whole};
 use send::{drain, send};
 
 /// What a stage came to.
@@ -90,9 +90,9 @@ pub(crate) fn advance(
                         match service.admission.enter(connection, &endpoint.lane, now) {
                             Admitted::Run(admitted) => connection = admitted,
                             Admitted::Waiting => return,
-                            Admitted::Refused(refused) => {
+                            Admitted::Refused(refused, fault) => {
                                 connection = refused;
-                                refuse_overload(&mut connection, service);
+                                connection.refuse(fault);
                             }
                         }
                     }
@@ -125,14 +125,12 @@ pub(crate) fn advance(
                 send(&mut connection, output, service)
             }
             Stage::Drain(reason) => drain(&mut connection, reason),
-            Stage::Expired(message) => {
-                match message {
-                    Some(message) => {
-                        connection.stage = Stage::Handle(message);
-                        refuse_overload(&mut connection, service);
-                    }
-                    None => refuse_slow(&mut connection, service),
-                }
+            Stage::Refuse(message, fault) => {
+                refuse_whole(&mut connection, &message, fault, service);
+                Step::Next
+            }
+            Stage::TooSlow => {
+                refuse_slow(&mut connection, service);
                 Step::Next
             }
         };
@@ -154,11 +152,11 @@ pub(crate) fn expire(
 ) {
     let reason = match connection.take_stage() {
         Stage::Receive(_) if connection.has_begun() => {
-            connection.stage = Stage::Expired(None);
+            connection.stage = Stage::TooSlow;
             return park(connection, Until::Taken);
         }
         Stage::Handle(message) => {
-            connection.stage = Stage::Expired(Some(message));
+            connection.stage = Stage::Refuse(message, Limit::QueueTimeout.into());
             return park(connection, Until::Taken);
         }
         Stage::Receive(_) => CloseReason::Idle,
@@ -166,6 +164,17 @@ pub(crate) fn expire(
         _ => CloseReason::SlowResponse,
     };
     close(&connection, reason, service);
+}
+
+/// Ends a connection whose request waits in line when the server does. Its client is told so, as
+/// far as it takes that at once.
+pub(crate) fn dismiss(mut connection: Connection, service: &Service) {
+    let Stage::Handle(message) = connection.take_stage() else { return };
+    refuse_whole(&mut connection, &message, Limit::ShutdownTimeout.into(), service);
+    if let Stage::Send(output) = connection.take_stage() {
+        let _ = send(&mut connection, output, service);
+    }
+    close(&connection, CloseReason::Stopping, service);
 }
 
 /// Says why a connection ends, which it does when it is dropped.

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::refuse::{refuse, refuse_overload, refuse_slow};
+use super::refuse::{refuse, refuse_rest, refuse_slow};
 use super::{Step, Until};
-use crate::Fault;
 use crate::answer::{Answer, Asked};
 use crate::catalog::Endpoint;
 use crate::connection::{Connection, Stage};
@@ -13,6 +12,7 @@ use crate::http1::{self, CloseReason, Error, Framing, Head, Limits, Received, Re
 use crate::poller::Interest;
 use crate::service::Service;
 use crate::transport::Moved;
+use crate::{Fault, Limit};
 
 /// How many times a connection is read before others have their turn.
 const READS_IN_A_ROW: u32 = 64;
@@ -34,17 +34,16 @@ pub(super) fn receive(
         let Connection { input, endpoint, .. } = connection;
         match receiver.receive(input, &limits, |head| route(head, endpoint, service)) {
             Ok(Received::Message(message)) => {
-                if has_room(connection, message.decoded(), service) {
-                    connection.stage = Stage::Admit(message);
+                connection.stage = if has_room(connection, message.decoded(), service) {
+                    Stage::Admit(message)
                 } else {
-                    connection.stage = Stage::Handle(message);
-                    refuse_overload(connection, service);
-                }
+                    Stage::Refuse(message, Limit::Buffered.into())
+                };
                 return Step::Next;
             }
             Ok(Received::Partial { wants_continue }) => {
                 if !has_room(connection, receiver.decoded(), service) {
-                    refuse_overload(connection, service);
+                    refuse_rest(connection, Limit::Buffered, service);
                     return Step::Next;
                 }
                 if wants_continue {

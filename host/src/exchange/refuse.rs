@@ -3,13 +3,13 @@
 
 use super::handle::{finish, handle};
 use super::send::begin_sending;
-use crate::Fault;
 use crate::answer::{Answer, Asked};
-use crate::connection::{Connection, Stage};
-use crate::http1::CloseReason;
+use crate::connection::Connection;
+use crate::http1::{CloseReason, Message};
 use crate::record::{self, Record, Words};
 use crate::request_id;
 use crate::service::Service;
+use crate::{Fault, Limit};
 
 /// Answers a request that is not handled.
 pub(super) fn refuse(connection: &mut Connection, mut answer: Answer, service: &Service) {
@@ -25,21 +25,24 @@ pub(super) fn refuse(connection: &mut Connection, mut answer: Answer, service: &
     begin_sending(connection, answer, true, service);
 }
 
-/// Answers a request that there is no room for. One that has come whole does not cost its
-/// client the connection.
-pub(super) fn refuse_overload(connection: &mut Connection, service: &Service) {
-    match connection.take_stage() {
-        Stage::Handle(message) => {
-            let refused = handle(connection, &message, Err(Fault::Overloaded), service);
-            connection.endpoint = None;
-            finish(connection, &message, refused, service);
-        }
-        _ => {
-            let (id, head_only) = (connection.id, connection.head_only());
-            let asked = Asked { id, head_only, close: Some(CloseReason::Overloaded) };
-            refuse(connection, Answer::fault(&Fault::Overloaded, asked), service);
-        }
-    }
+/// Answers a request that has come whole and is not handled. It does not cost its client the
+/// connection.
+pub(super) fn refuse_whole(
+    connection: &mut Connection,
+    message: &Message,
+    fault: Fault,
+    service: &Service,
+) {
+    let refused = handle(connection, message, Err(fault), service);
+    connection.endpoint = None;
+    finish(connection, message, refused, service);
+}
+
+/// Answers a request of which there is no room for the rest.
+pub(super) fn refuse_rest(connection: &mut Connection, limit: Limit, service: &Service) {
+    let (id, head_only) = (connection.id, connection.head_only());
+    let asked = Asked { id, head_only, close: Some(CloseReason::Overloaded) };
+    refuse(connection, Answer::fault(&limit.into(), asked), service);
 }
 
 /// Answers a client that was too slow to send its request.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
 use wasmtime::{Result, Store, StoreContextMut, Trap, UpdateDeadline, WasmBacktrace};
 
 use super::bindings::PluginPre;
@@ -16,7 +15,7 @@ use super::meter::Refusal;
 use super::state::State;
 use super::{Cache, Compiled, LoadError, Sandbox, bindings, fault, files, load};
 use crate::background::Place;
-use crate::{Call, Cost, Fault, Handler, Request, Response, background};
+use crate::{Call, Cost, Fault, Handler, Limit, Request, Response, background};
 
 /// What the host may copy out of a guest beyond its response: list and string
 /// headers, and the slack of one call.
@@ -166,7 +165,7 @@ impl Component {
     /// Makes what instances' memories begin with, if a descriptor is left for guests.
     fn make_images(&self) -> Result<()> {
         if !files::has_room() {
-            return Err(Errno::MFILE.into());
+            return Err(Limit::OpenFiles.into());
         }
         self.pre.instance_pre().component().initialize_copy_on_write_image()?;
         self.has_images.store(true, Ordering::Relaxed);
@@ -203,7 +202,7 @@ impl Component {
             && store.data().meter.refused() == Some(Refusal::MaxMemoryTotal)
         {
             // It had not begun yet, and others of its tenant will give some back.
-            return Err(Errno::NOMEM.into());
+            return Err(Limit::TotalMemory.into());
         }
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let request = bindings::Request {
@@ -237,7 +236,7 @@ impl Handler for Component {
         });
         match answer {
             // An answer that was made without a file would be a lie: not found, for one.
-            _ if state.incomplete => Err(Fault::Overloaded),
+            _ if state.incomplete => Err(Limit::OpenFiles.into()),
             Ok(answer) => accept(answer, self.profile.sandbox.max_response),
             Err(error) => Err(fault::of(&error, state)),
         }

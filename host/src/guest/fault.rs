@@ -10,7 +10,7 @@ use wasmtime_wasi::I32Exit;
 use super::Profile;
 use super::component::OutOfTime;
 use super::state::State;
-use crate::Fault;
+use crate::{Fault, Limit};
 
 /// Longest account of a trap that is kept, in bytes: it names the guest's functions.
 const MAX_MESSAGE: usize = 2 << 10;
@@ -22,8 +22,8 @@ const COPIED_TOO_MUCH: &str = "fuel allocated for hostcalls has been exhausted";
 /// Why an instance could not be made or did not answer.
 pub(super) fn of(error: &Error, state: &State) -> Fault {
     let Profile { sandbox, .. } = state.profile.as_ref();
-    if error.is::<PoolConcurrencyLimitError>() || is_exhausted(error) {
-        return Fault::Overloaded;
+    if let Some(limit) = shortage(error) {
+        return limit.into();
     }
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
         return Fault::Trap(format!("exited with code {} instead of answering", exit.0));
@@ -48,13 +48,22 @@ pub(super) fn of(error: &Error, state: &State) -> Fault {
     Fault::Trap(message(error))
 }
 
-/// Whether the system had too little of something at this moment.
-fn is_exhausted(error: &Error) -> bool {
+/// What there was too little of at this moment, if that was it.
+fn shortage(error: &Error) -> Option<Limit> {
+    if let Some(&limit) = error.downcast_ref::<Limit>() {
+        return Some(limit);
+    }
+    if error.is::<PoolConcurrencyLimitError>() {
+        return Some(Limit::Instances);
+    }
     let errno = error.chain().find_map(|cause| match cause.downcast_ref::<io::Error>() {
         Some(error) => Errno::from_io_error(error),
         None => cause.downcast_ref::<Errno>().copied(),
-    });
-    errno.is_some_and(is_shortage)
+    })?;
+    match errno {
+        Errno::NOMEM => Some(Limit::SystemMemory),
+        errno => is_shortage(errno).then_some(Limit::OpenFiles),
+    }
 }
 
 /// Whether this means that the system has too little of something at this moment.
@@ -93,9 +102,10 @@ mod tests {
     #[test]
     fn what_the_system_has_too_little_of_is_no_fault_of_the_guests() {
         let error = |errno: Errno| Error::from(io::Error::from(errno)).context("cannot map");
-        assert!(is_exhausted(&error(Errno::MFILE)));
-        assert!(is_exhausted(&Error::from(Errno::NOMEM)));
-        assert!(!is_exhausted(&error(Errno::NOENT)));
-        assert!(!is_exhausted(&Error::from(Trap::Interrupt)));
+        assert_eq!(shortage(&error(Errno::MFILE)), Some(Limit::OpenFiles));
+        assert_eq!(shortage(&Error::from(Errno::NOMEM)), Some(Limit::SystemMemory));
+        assert_eq!(shortage(&Error::from(Limit::TotalMemory)), Some(Limit::TotalMemory));
+        assert_eq!(shortage(&error(Errno::NOENT)), None);
+        assert_eq!(shortage(&Error::from(Trap::Interrupt)), None);
     }
 }

@@ -195,6 +195,12 @@ impl<'a> Rows<'a> {
                 )
             });
         counters(encoder, "kills", "Guests that trapped or were killed, by reason", kills)?;
+        let limited = self.tenants.iter().flat_map(|row| {
+            let counts = row.tally.by_limit.counts();
+            counts.map(|(limit, count)| ([("tenant", row.name), ("limit", limit.word())], count))
+        });
+        let text = "Requests that were refused or killed, by the limit that they met";
+        counters(encoder, "limited_requests", text, limited)?;
         for (name, text, of) in HISTOGRAMS {
             let mut encoder = encoder.encode_descriptor(name, text, None, MetricType::Histogram)?;
             for row in &self.tenants {

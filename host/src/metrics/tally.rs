@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::histogram::Histogram;
-use crate::Reason;
 use crate::record::Record;
+use crate::{Limit, Reason};
 
 /// The classes of statuses: handlers choose three digits as they like, and each would be
 /// a series of its own.
@@ -26,6 +26,24 @@ impl ByReason {
     pub(crate) fn counts(&self) -> impl Iterator<Item = (Reason, u64)> {
         let counts = self.0.iter().map(|counter| counter.load(Ordering::Relaxed));
         Reason::ALL.into_iter().zip(counts).filter(|&(_, count)| count > 0)
+    }
+}
+
+/// Something that is counted by the limit that was met.
+#[derive(Debug, Default)]
+pub(crate) struct ByLimit([AtomicU64; Limit::ALL.len()]);
+
+impl ByLimit {
+    fn count(&self, limit: Limit) {
+        if let Some(counter) = self.0.get(limit as usize) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The limits that were met, and how often.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (Limit, u64)> {
+        let counts = self.0.iter().map(|counter| counter.load(Ordering::Relaxed));
+        Limit::ALL.into_iter().zip(counts).filter(|&(_, count)| count > 0)
     }
 }
 
@@ -67,6 +85,7 @@ impl RouteTally {
 #[derive(Debug, Default)]
 pub(crate) struct TenantTally {
     pub(crate) by_reason: ByReason,
+    pub(crate) by_limit: ByLimit,
     pub(crate) total: Histogram,
     pub(crate) queue: Histogram,
     pub(crate) instantiate: Histogram,
@@ -77,6 +96,9 @@ pub(crate) struct TenantTally {
 impl TenantTally {
     pub(super) fn count(&self, record: &Record<'_>) {
         self.by_reason.count(record.reason);
+        if let Some(limit) = record.limit {
+            self.by_limit.count(limit);
+        }
         self.total.count(record.total);
         if let Some(queued) = record.queued {
             self.queue.count(queued);

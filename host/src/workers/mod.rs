@@ -27,6 +27,7 @@ use crate::background::{self, Background, Place};
 use crate::catalog::CatalogError;
 use crate::catch_panic::catch_panic;
 use crate::connection::Connection;
+use crate::exchange;
 use crate::listener::Listener;
 use crate::poller::{Interest, Poller};
 use crate::rate::Seldom;
@@ -259,13 +260,15 @@ impl Workers {
         stopping.replace(Instant::now()).is_none()
     }
 
-    /// Closes the connections that no thread is busy with, and ends the threads as soon
-    /// as each is done with what it does.
+    /// Tells those in line, closes the other connections that no thread is busy with, and ends
+    /// the threads as soon as each is done with what it does.
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::SeqCst);
         let background_threads =
             self.background_threads.lock().unwrap_or_else(PoisonError::into_inner).len();
-        self.service.admission.dismiss(background_threads);
+        for connection in self.service.admission.dismiss(background_threads) {
+            exchange::dismiss(connection, &self.service);
+        }
         self.close_all();
         self.turns.end();
         if let Err(error) = self.poller.wake_all() {

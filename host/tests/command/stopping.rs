@@ -75,6 +75,9 @@ fn requests_are_waited_for_no_longer_than_the_shutdown_timeout() -> Result<()> {
     client.send("GET /spin HTTP/1.0\r\n\r\n")?;
     host.signal("TERM")?;
     assert_eq!(host.end()?.code(), Some(0));
+    host.wait_for(
+        "handlers still run and are not waited for tenant=\"spin\" route=\"/...\" running=1",
+    )?;
     host.wait_for("cut off at the shutdown timeout")
 }
 
