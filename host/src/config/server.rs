@@ -102,6 +102,43 @@ fn read_table(mut table: Table<'_>, problems: &mut Problems) -> ServerPlan {
     plan
 }
 
+impl ServerPlan {
+    /// The keys in `[server]` whose values differ from those of another plan.
+    pub fn changed_keys(&self, other: &ServerPlan) -> Vec<&'static str> {
+        macro_rules! changed {
+            ($($key:literal: $field:ident;)*) => {{
+                // Whoever adds a field is told to add it here.
+                let ServerPlan { $($field,)* } = self;
+                [$(($key, *$field != other.$field),)*]
+            }};
+        }
+        let changed = changed! {
+            "addr": addresses;
+            "admin_addr": admin_address;
+            "admin_token_file": admin_token_file;
+            "access_log": access_log;
+            "keep_alive": keep_alive;
+            "idle_timeout": idle_timeout;
+            "max_requests_per_connection": max_requests_per_connection;
+            "head_timeout": head_timeout;
+            "body_timeout": body_timeout;
+            "write_timeout": write_timeout;
+            "max_connections": max_connections;
+            "max_buffered": max_buffered;
+            "max_concurrent_requests": max_concurrent_requests;
+            "max_queue": max_queue;
+            "shutdown_timeout": shutdown_timeout;
+            "cache_dir": cache_dir;
+            "compile_timeout": compile_timeout;
+            "compile_memory": compile_memory;
+            "user": user;
+            "confine": confine;
+            "tls_cert, tls_key": tls;
+        };
+        changed.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key).collect()
+    }
+}
+
 /// One address, or a list.
 fn addresses(table: &mut Table<'_>, problems: &mut Problems) -> Option<Vec<SocketAddr>> {
     let Some(length) = table.list_length("addr") else {

@@ -82,9 +82,10 @@ fn a_component_with_an_error_changes_nothing_and_the_log_says_why() -> Result<()
 fn what_only_a_restart_can_change_is_told() -> Result<()> {
     let folder = Folder::new(&granted("a", "old")?)?;
     let host = folder.serve(&[])?;
-    folder.configure(&format!("keep_alive = true\n{}", granted("a", "new")?))?;
+    let server = "keep_alive = true\nmax_queue = 7\n";
+    folder.configure(&format!("{server}{}", granted("a", "new")?))?;
     host.signal("HUP")?;
-    host.wait_for("what has changed in [server] counts after a restart")?;
+    host.wait_for("counts after a restart keys=\"keep_alive, max_queue\"")?;
     host.wait_for(CHANGED)?;
     assert_eq!(host.get_of("a.test", "/")?.text(), "new new");
     Ok(())

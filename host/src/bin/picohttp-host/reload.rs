@@ -182,8 +182,10 @@ impl Reloading {
         // If the rest of a start never came, all is there now.
         self.server.set_loading(false);
         self.server.replace(tenants)?;
-        if plan.server != self.plan.server {
-            warn!("what has changed in [server] counts after a restart");
+        let changed = plan.server.changed_keys(&self.plan.server);
+        if !changed.is_empty() {
+            let keys = changed.join(", ");
+            warn!(keys, "what has changed in [server] counts after a restart");
         }
         // Compared with what the server really does, also next time.
         self.plan.tenants = plan.tenants;
