@@ -67,9 +67,14 @@ impl Account {
         log_rate: Option<usize>,
         alone: bool,
     ) {
-        self.alone.store(alone, Ordering::Relaxed);
+        self.set_alone(alone);
         self.max_memory.store(max_memory.unwrap_or(usize::MAX), Ordering::Relaxed);
         self.log_rate.store(log_rate.unwrap_or(usize::MAX), Ordering::Relaxed);
+    }
+
+    /// Says whether there is no other tenant.
+    pub(crate) fn set_alone(&self, alone: bool) {
+        self.alone.store(alone, Ordering::Relaxed);
     }
 
     /// Counts memory that an instance is about to have, if there is so much left.

@@ -96,7 +96,7 @@ impl Answer {
         let mut answer = Answer::text(fault.status(), fault.reason(), text, head_only, close);
         answer.limit = fault.limit();
         if let Some(time) = fault.retry_after() {
-            let seconds = time.as_millis().div_ceil(1000).clamp(1, MAX_RETRY_AFTER);
+            let seconds = time.as_nanos().div_ceil(1_000_000_000).clamp(1, MAX_RETRY_AFTER);
             answer.add_header("Retry-After", itoa::Buffer::new().format(seconds));
         }
         answer

@@ -176,6 +176,14 @@ impl Catalog {
         }
     }
 
+    /// Lets none of its tenants be the only one any more, as another catalog is served, which
+    /// is to be settled next.
+    pub(crate) fn retire(&self) {
+        for served in &self.tenants {
+            served.account.set_alone(false);
+        }
+    }
+
     /// The endpoint of a request, if there is one.
     ///
     /// # Errors
@@ -199,6 +207,11 @@ impl Catalog {
 }
 
 impl Served {
+    /// Whether the tenant has no series of its own: what is counted for many says nothing of one.
+    pub(crate) fn shares_series(&self, metrics: &Metrics) -> bool {
+        Arc::ptr_eq(&self.tally, &metrics.other_tenants)
+    }
+
     /// How many routes have no handler.
     pub(crate) fn unavailable(&self) -> usize {
         self.endpoints.iter().filter(|endpoint| endpoint.handler.is_none()).count()

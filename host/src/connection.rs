@@ -212,14 +212,6 @@ impl Connection {
     }
 
     /// What the connection was at; the caller sets what it is at now.
-    /// Has a request that has come whole refused.
-    pub(crate) fn refuse(&mut self, fault: Fault) {
-        match self.take_stage() {
-            Stage::Handle(message) => self.stage = Stage::Refuse(message, fault),
-            stage => self.stage = stage,
-        }
-    }
-
     pub(crate) fn take_stage(&mut self) -> Stage {
         mem::replace(&mut self.stage, Stage::Drain(CloseReason::Failed))
     }

@@ -123,6 +123,7 @@ mod admin;
 mod source;
 mod regular_file;
 mod text;
+mod words;
 mod deploy;
 pub mod project;
 pub mod config;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::Limit;
 use crate::http1;
 use crate::text::quote;
+use crate::words::{Word, words};
 
 /// How much of a handler's message reaches the log, in bytes.
 const MAX_MESSAGE: usize = 2 << 10;
@@ -13,79 +14,41 @@ const MAX_MESSAGE: usize = 2 << 10;
 /// When clients should ask again where nobody knows better.
 const SOON: Duration = Duration::from_secs(1);
 
-/// How a request ended. Its [`Display`](fmt::Display) is one stable word, the same in
-/// every log line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Reason {
-    /// The handler's own response was sent, whatever its status.
-    Answered,
-    /// The request could not be read: 400, or 501 for an unknown transfer coding.
-    BadRequest,
-    /// Nothing is served at the request's host and path: 404.
-    NoRoute,
-    /// The head or the body of the request came too slowly: 408.
-    ClientTimeout,
-    /// The body is over its limit: 413.
-    BodyTooLarge,
-    /// The head is over its limit: 431, or 414 for the target.
-    HeadTooLarge,
-    /// The handler returned an error: 500 with the handler's message.
-    HandlerError,
-    /// The handler trapped, panicked, exited or overflowed its stack: 500.
-    Trap,
-    /// The handler wanted more memory than it may have: 500.
-    OutOfMemory,
-    /// The handler's response cannot be sent, or is over its limit: 502.
-    BadResponse,
-    /// The handler ran out of time: 504.
-    Timeout,
-    /// There is no room for the request: 503 with `Retry-After`.
-    Overloaded,
-    /// The route's handler is not there: it is still being compiled, or could not be
-    /// loaded: 503 with `Retry-After`.
-    Unavailable,
-    /// The client had reset its connection before the request's turn came: 499, to nobody.
-    ClientGone,
-}
-
-impl Reason {
-    /// Every reason, each at the place of its number.
-    pub(crate) const ALL: [Reason; 14] = [
-        Reason::Answered,
-        Reason::BadRequest,
-        Reason::NoRoute,
-        Reason::ClientTimeout,
-        Reason::BodyTooLarge,
-        Reason::HeadTooLarge,
-        Reason::HandlerError,
-        Reason::Trap,
-        Reason::OutOfMemory,
-        Reason::BadResponse,
-        Reason::Timeout,
-        Reason::Overloaded,
-        Reason::Unavailable,
-        Reason::ClientGone,
-    ];
-
-    /// The word for it.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Reason::Answered => "answered",
-            Reason::BadRequest => "bad-request",
-            Reason::NoRoute => "no-route",
-            Reason::ClientTimeout => "client-timeout",
-            Reason::BodyTooLarge => "body-too-large",
-            Reason::HeadTooLarge => "head-too-large",
-            Reason::HandlerError => "handler-error",
-            Reason::Trap => "trap",
-            Reason::OutOfMemory => "out-of-memory",
-            Reason::BadResponse => "bad-response",
-            Reason::Timeout => "timeout",
-            Reason::Overloaded => "overloaded",
-            Reason::Unavailable => "unavailable",
-            Reason::ClientGone => "client-gone",
-        }
+words! {
+    /// How a request ended. Its [`Display`](fmt::Display) is one stable word, the same in
+    /// every log line.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    #[non_exhaustive]
+    pub enum Reason {
+        /// The handler's own response was sent, whatever its status.
+        Answered = "answered",
+        /// The request could not be read: 400, or 501 for an unknown transfer coding.
+        BadRequest = "bad-request",
+        /// Nothing is served at the request's host and path: 404.
+        NoRoute = "no-route",
+        /// The head or the body of the request came too slowly: 408.
+        ClientTimeout = "client-timeout",
+        /// The body is over its limit: 413.
+        BodyTooLarge = "body-too-large",
+        /// The head is over its limit: 431, or 414 for the target.
+        HeadTooLarge = "head-too-large",
+        /// The handler returned an error: 500 with the handler's message.
+        HandlerError = "handler-error",
+        /// The handler trapped, panicked, exited or overflowed its stack: 500.
+        Trap = "trap",
+        /// The handler wanted more memory than it may have: 500.
+        OutOfMemory = "out-of-memory",
+        /// The handler's response cannot be sent, or is over its limit: 502.
+        BadResponse = "bad-response",
+        /// The handler ran out of time: 504.
+        Timeout = "timeout",
+        /// There is no room for the request: 503 with `Retry-After`.
+        Overloaded = "overloaded",
+        /// The route's handler is not there: it is still being compiled, or could not be
+        /// loaded: 503 with `Retry-After`.
+        Unavailable = "unavailable",
+        /// The client had reset its connection before the request's turn came: 499, to nobody.
+        ClientGone = "client-gone",
     }
 }
 
@@ -141,6 +104,11 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// There is no room by this limit, and nobody knows when there will be.
+    pub fn no_room(limit: Limit) -> Fault {
+        Fault::Overloaded { limit, retry_after: SOON }
+    }
+
     /// The word for it.
     pub fn reason(&self) -> Reason {
         match self {
@@ -188,13 +156,6 @@ impl Fault {
     }
 }
 
-impl From<Limit> for Fault {
-    /// There is no room, and nobody knows when there will be.
-    fn from(limit: Limit) -> Self {
-        Fault::Overloaded { limit, retry_after: SOON }
-    }
-}
-
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -223,13 +184,6 @@ impl std::error::Error for Fault {}
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_reason_has_its_place() {
-        for (number, reason) in Reason::ALL.into_iter().enumerate() {
-            assert_eq!(reason as usize, number);
-        }
-    }
 
     #[test]
     fn a_handlers_message_cannot_forge_the_log() {

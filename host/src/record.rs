@@ -29,8 +29,7 @@ pub(crate) struct Record<'a> {
     pub(crate) sent: usize,
     /// How long it waited in line, if it had a place there.
     pub(crate) queued: Option<Duration>,
-    /// How long it took from its first byte, or from when its client was accepted, until
-    /// its answer was ready.
+    /// How long it took from its first byte until its answer was ready.
     pub(crate) total: Duration,
     /// What the handler took.
     pub(crate) cost: Cost,

@@ -181,6 +181,7 @@ impl Service {
         let Service { admission, root_lane, metrics, .. } = self;
         let catalog = Catalog::new(tenants, admission, root_lane, metrics, Some(&before))
             .inspect_err(|_| metrics.reloads.count_failed())?;
+        before.retire();
         catalog.settle(self.journals);
         self.catalog.store(Arc::new(catalog));
         // What was not there yet at the start has come; nobody asked for others.
@@ -264,7 +265,11 @@ impl Service {
         let account = endpoint.map(|endpoint| Arc::clone(&endpoint.origin.account));
         // Counted first: of two who ask at once, both cannot have the same room.
         let held = Held::new(&self.load, account, bytes);
-        if self.is_within_buffers(endpoint) { Ok(Some(held)) } else { Err(Limit::Buffered.into()) }
+        if self.is_within_buffers(endpoint) {
+            Ok(Some(held))
+        } else {
+            Err(Fault::no_room(Limit::Buffered))
+        }
     }
 
     /// Why a connection on which `answered` requests went before must be closed after

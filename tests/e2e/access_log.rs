@@ -1,8 +1,10 @@
 //! The log of requests, and the names that they go by.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -223,6 +225,42 @@ fn a_log_that_nobody_reads_stops_no_request() -> Result<()> {
     }
     assert!(dropped()? > 100);
     server.stop(Duration::ZERO);
+    Ok(())
+}
+
+#[test]
+fn a_log_that_is_read_slowly_loses_nothing() -> Result<()> {
+    const REQUESTS: usize = 200;
+    let folder = tempfile::tempdir()?;
+    let fifo = folder.path().join("fifo");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU)?;
+    let reader = fs::OpenOptions::new().read(true).write(true).open(&fifo)?;
+    let log = AccessLog { target: LogTarget::File(fifo), format: LogFormat::Text };
+    let server = acme().port(0).access_log(log).start()?;
+    // Several times what fits into the pipe.
+    let target = format!("/a/{}", "a".repeat(2000));
+    for _ in 0..REQUESTS {
+        assert_eq!(get(server.address(), &target)?.status, 200);
+    }
+    let whole = |line: &str| line.starts_with("127.0.0.1 - - [") && line.contains("memory=");
+    for line in BufReader::new(reader).lines().take(REQUESTS) {
+        let line = line?;
+        assert!(whole(&line), "{line}");
+    }
+    server.stop(Duration::from_secs(1));
+    Ok(())
+}
+
+#[test]
+fn a_request_begins_with_its_first_byte() -> Result<()> {
+    let server = Server::start(acme(), LogFormat::Json)?;
+    let mut client = Client::connect(server.address())?;
+    let pause = Duration::from_secs(1);
+    thread::sleep(pause);
+    client.send("GET /a HTTP/1.0\r\n\r\n")?;
+    assert_eq!(client.answer()?.status, 200);
+    let total = server.object()?["total_us"].as_u64().context("no time")?;
+    assert!(u128::from(total) < pause.as_micros(), "{total}");
     Ok(())
 }
 

@@ -166,9 +166,11 @@ fn an_engine_without_a_free_slot_is_overloaded() -> Result<()> {
     thread::scope(|scope| {
         let sleeping = scope.spawn(|| {
             let mut ends = std::iter::repeat_with(|| get(&sleeper, "/"));
-            ends.find(|end| *end != Err(Limit::Instances.into()))
+            ends.find(|end| *end != Err(Fault::no_room(Limit::Instances)))
         });
-        eventually("the slot is taken", || get(&other, "/") == Err(Limit::Instances.into()))?;
+        eventually("the slot is taken", || {
+            get(&other, "/") == Err(Fault::no_room(Limit::Instances))
+        })?;
         ensure!(sleeping.join().expect("a panic") == Some(Err(Fault::Timeout(timeout))));
         ensure!(get(&other, "/").is_ok_and(|response| response.status == 200));
         Ok(())
@@ -193,7 +195,7 @@ fn no_slot_is_lost() -> Result<()> {
     for (guest, target) in guests {
         let guest = load_into(&engine, guest, Sandbox::default())?;
         for _ in 0..20 {
-            ensure!(get(&guest, target) != Err(Limit::Instances.into()));
+            ensure!(get(&guest, target) != Err(Fault::no_room(Limit::Instances)));
         }
     }
     Ok(())

@@ -211,7 +211,7 @@ fn what_instances_of_a_tenant_may_have_together_they_have_together() -> Result<(
     ensure!(post.status == 500 && matches!(fault, Fault::OutOfMemory(_)), "{fault:?}");
     // There is no room for a second one, not even to begin with.
     assert_eq!(get(&host, "full", "/fill")?.status, 503);
-    assert_eq!(fill.last()?, Limit::TotalMemory.into());
+    assert_eq!(fill.last()?, Fault::no_room(Limit::TotalMemory));
     assert_eq!(get(&host, "other", "/grow")?.status, 901);
 
     assert_eq!(filling.answer()?.status, 504);

@@ -171,6 +171,15 @@ fn who_waited_too_long_in_line_learns_of_it() -> Result<()> {
 }
 
 #[test]
+fn where_nobody_may_wait_those_are_served_who_need_not() -> Result<()> {
+    let timeouts = Timeouts { queue: Duration::ZERO, ..Timeouts::default() };
+    let server = HttpServer::of_tenants([Tenant::new("a").route(Route::new("/...", hello))]);
+    let server = Server::start(server.timeouts(timeouts))?;
+    assert_eq!(ask(server.server.address(), "/")?.answer()?.status, 200);
+    Ok(())
+}
+
+#[test]
 fn what_all_may_hold_together_is_named() -> Result<()> {
     let large = |_: &Request<'_>, response: &mut Response| {
         response.data = Some(vec![b'a'; 1 << 20]);
@@ -226,5 +235,6 @@ fn who_waits_in_line_when_the_server_ends_is_told_and_in_the_log() -> Result<()>
     let log = fs::read_to_string(server.folder.path().join("log"))?;
     let line: Value = serde_json::from_str(log.lines().next().context("no line")?)?;
     assert_eq!((&line["target"], &line["limit"]), (&json!("/waiting"), &json!("shutdown_timeout")));
+    ensure!(line["queue_us"].as_u64().is_some_and(|time| time >= 100_000), "{line}");
     gate.let_go(1)
 }

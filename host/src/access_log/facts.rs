@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Time;
 use crate::record::Record;
+use crate::words::Word;
 use crate::{Cost, Limit, RequestId, request_id};
 
 /// What is said of a request. The words of clients are as they came.

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write, stderr, stdout};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 
-use rustix::fs::OFlags;
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
 use crate::config::LogTarget;
 
@@ -40,6 +40,11 @@ impl Sink {
                 // A FIFO that nobody reads is an error then, and nothing to wait for.
                 options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
                 let file = options.append(true).create(true).mode(0o640).open(path);
+                // But who reads slowly may be waited for, as for a slow disk.
+                let file = file.and_then(|file| {
+                    fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+                    Ok(file)
+                });
                 Target::File(file.map_err(|error| {
                     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
                 })?)

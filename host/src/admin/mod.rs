@@ -15,16 +15,17 @@ mod pages;
 mod policy;
 mod status;
 
-pub(crate) use gate::without_cookies;
 use std::collections::VecDeque;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use rustix::event::{EventfdFlags, eventfd};
 use tracing::{error, warn};
 
 use crate::catch_panic::catch_panic;
@@ -32,6 +33,7 @@ use crate::listener::{AcceptError, Listener};
 use crate::metrics::Window;
 use crate::service::Service;
 use gate::Gate;
+pub(crate) use gate::without_cookies;
 use pending::Pending;
 use policy::Policy;
 use visit::{Asked, Visit};
@@ -70,6 +72,8 @@ struct AdminService {
     /// How many threads they have.
     threads: AtomicUsize,
     ended: AtomicBool,
+    /// Rings when it has ended.
+    bell: OwnedFd,
 }
 
 impl Admin {
@@ -92,6 +96,7 @@ impl Admin {
             answered: Mutex::default(),
             threads: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
+            bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
         });
         let worker = Arc::clone(&shared);
         let thread = thread::Builder::new().name("admin".to_owned()).spawn(move || {
@@ -121,6 +126,8 @@ impl Admin {
     /// Accepts nobody any more, and refuses them if the socket is nobody else's.
     pub(crate) fn end(&self) {
         self.shared.ended.store(true, Ordering::Relaxed);
+        // It cannot fail: the counter is far from full.
+        let _ = rustix::io::write(&self.shared.bell, &1_u64.to_ne_bytes());
         if !self.listener().is_shared() {
             self.listener().stop();
         }
@@ -156,7 +163,10 @@ impl AdminService {
 
     /// Attends once to those who say something or come, if any do until `due`.
     fn attend(self: &Arc<Self>, pending: &mut Pending, due: Instant) -> io::Result<()> {
-        let is_awaited = pending.wait(&self.listener, due)?;
+        let is_awaited = pending.wait(&self.listener, &self.bell, due)?;
+        if self.ended.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let now = Instant::now();
         let asked = pending.take_asked(now).into_iter();
         // If there is no thread for one, there may be for the next: some have ended meanwhile.

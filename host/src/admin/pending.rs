@@ -21,13 +21,18 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Waits until somebody says something or is too slow, or comes to the door, at most
-    /// until `due`. Returns whether somebody is at the door.
-    pub(super) fn wait(&self, door: &impl AsFd, due: Instant) -> io::Result<bool> {
+    /// Waits until somebody says something or is too slow, or comes to the door, or the bell
+    /// rings, at most until `due`. Returns whether somebody is at the door.
+    pub(super) fn wait(
+        &self,
+        door: &impl AsFd,
+        bell: &impl AsFd,
+        due: Instant,
+    ) -> io::Result<bool> {
         let first = self.visits.front().map_or(due, |visit| visit.deadline().min(due));
         let time = Timespec::try_from(first.saturating_duration_since(Instant::now()));
         let time = time.map_err(io::Error::other)?;
-        let mut polled = vec![PollFd::new(door, PollFlags::IN)];
+        let mut polled = vec![PollFd::new(door, PollFlags::IN), PollFd::new(bell, PollFlags::IN)];
         polled.extend(self.visits.iter().map(|visit| PollFd::new(visit, PollFlags::IN)));
         match poll(&mut polled, Some(&time)) {
             Ok(_) => Ok(polled.first().is_some_and(|door| !door.revents().is_empty())),

@@ -16,9 +16,10 @@ use crate::Quota;
 use crate::admission::Lane;
 use crate::catalog::{Endpoint, Served};
 use crate::cpu_time::process_clock;
-use crate::metrics::{BOUNDS, ByReason, Metrics, Times, Window};
+use crate::metrics::{BOUNDS, Times, Window};
 use crate::processors::processors;
 use crate::service::Service;
+use crate::words::Word;
 
 /// Counts by a word.
 type Counts = BTreeMap<&'static str, u64>;
@@ -149,7 +150,7 @@ impl Status {
         let unready = admin.service.unready();
         let catalog = admin.service.catalog.load();
         let mut latency = metrics.other_tenants.total.times();
-        for served in catalog.tenants().iter().filter(|served| !is_shared(served, metrics)) {
+        for served in catalog.tenants().iter().filter(|served| !served.shares_series(metrics)) {
             latency.add(&served.tally.total.times());
         }
         let tenants = catalog.tenants().iter();
@@ -171,8 +172,8 @@ impl Status {
                 max_buffered_bytes: settings.max_buffered,
             },
             requests: Occupancy::of(&admin.service.root_lane, admin.service.quota),
-            unrouted: counts(&metrics.unrouted),
-            closed: metrics.closed().map(|(reason, count)| (reason.word(), count)).collect(),
+            unrouted: metrics.unrouted.by_word().collect(),
+            closed: metrics.closed.by_word().collect(),
             reloads: Reloads { done, failed },
             cache: metrics.cache.as_ref().map(|cache| cache.counts().into_iter().collect()),
             access_log: log.map(|log| AccessLog { dropped_lines: log.dropped() }),
@@ -209,11 +210,10 @@ impl Tenant {
     ) -> Tenant {
         let seconds = |time: Duration| time.as_secs_f64();
         // What is counted for many says nothing of one.
-        let shared = is_shared(served, &service.metrics);
+        let shared = served.shares_series(&service.metrics);
         let tally = if shared { &Default::default() } else { &served.tally };
         let account = &served.account;
         let (latency, cpu) = (tally.total.times(), tally.cpu.times().sum);
-        let limits = tally.by_limit.counts();
         let recent = window.recent(&account.name, &latency, cpu, now);
         Tenant {
             name: account.name.clone(),
@@ -222,8 +222,8 @@ impl Tenant {
             memory_bytes: account.memory(),
             max_memory_bytes: served.totals.max_memory,
             unavailable_routes: served.unavailable(),
-            reasons: counts(&tally.by_reason),
-            limits: limits.map(|(limit, count)| (limit.word(), count)).collect(),
+            reasons: tally.by_reason.by_word().collect(),
+            limits: tally.by_limit.by_word().collect(),
             log_dropped_bytes: account.dropped(),
             latency: buckets(&latency),
             cpu_seconds: cpu.as_secs_f64(),
@@ -263,11 +263,6 @@ impl Route {
     }
 }
 
-/// Whether a tenant has no series of its own.
-fn is_shared(served: &Served, metrics: &Metrics) -> bool {
-    Arc::ptr_eq(&served.tally, &metrics.other_tenants)
-}
-
 fn buckets(times: &Times) -> Vec<u64> {
     let end = times.buckets().iter().rposition(|&count| count > 0).map_or(0, |last| last + 1);
     times.buckets().iter().copied().take(end).collect()
@@ -278,10 +273,6 @@ fn resident_bytes() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     Some(kibibytes.trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10)
-}
-
-fn counts(by_reason: &ByReason) -> Counts {
-    by_reason.counts().map(|(reason, count)| (reason.word(), count)).collect()
 }
 
 fn seconds(time: SystemTime) -> f64 {

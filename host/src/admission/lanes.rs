@@ -45,8 +45,6 @@ pub(super) struct State {
     pub(super) max_in_background: usize,
     /// The lanes of tenants that have had requests which run since these were last looked at.
     pub(super) active: Vec<usize>,
-    /// Whether nobody is let in any more.
-    pub(super) is_closed: bool,
     clock: Clock,
 }
 

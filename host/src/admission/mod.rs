@@ -16,7 +16,7 @@
 mod lanes;
 
 use std::mem;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,8 @@ use lanes::{LaneState, State};
 /// All lanes of a server.
 pub(crate) struct Admission {
     state: Mutex<State>,
+    /// Whether nobody is let in any more.
+    closed: AtomicBool,
     /// How many requests wait for room, and how many have it and wait for a thread; known
     /// without the lock.
     waiting: AtomicUsize,
@@ -97,6 +99,7 @@ impl Admission {
     pub(crate) fn new(quota: Quota) -> (Arc<Admission>, Lane) {
         let admission = Arc::new(Admission {
             state: Mutex::default(),
+            closed: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
             ready: AtomicUsize::new(0),
             background: unbounded(),
@@ -136,8 +139,8 @@ impl Admission {
     /// Asks for room for the complete request of `connection`.
     pub(crate) fn enter(&self, connection: Connection, lane: &Lane, now: Instant) -> Admitted {
         let (mut state, key) = (self.state(), lane.key);
-        if state.is_closed {
-            return Admitted::Refused(connection, Limit::ShutdownTimeout.into());
+        if self.is_closed() {
+            return Admitted::Refused(connection, Fault::no_room(Limit::ShutdownTimeout));
         }
         if let Err(fault) = state.check_rates(key, now) {
             return Admitted::Refused(connection, fault);
@@ -152,7 +155,7 @@ impl Admission {
             return Admitted::Waiting;
         }
         if let Some(limit) = state.full_queue(key) {
-            return Admitted::Refused(connection, limit.into());
+            return Admitted::Refused(connection, Fault::no_room(limit));
         }
         state.take_tokens(key, now);
         state.each(key, |lane| lane.waiting += 1);
@@ -261,8 +264,8 @@ impl Admission {
     /// Lets nobody in any more, and has so many threads in the background end. Returns the
     /// connections that wait.
     pub(crate) fn dismiss(&self, threads: usize) -> Vec<Connection> {
+        self.closed.store(true, Ordering::SeqCst);
         let mut state = self.state();
-        state.is_closed = true;
         let waiting = self.take_all(&mut state, Instant::now(), |_| true);
         for _ in 0..threads {
             let _ = self.background.0.send(None);
@@ -312,6 +315,11 @@ impl Admission {
         }
         self.promote(state, now);
         taken
+    }
+
+    /// Whether nobody is let in any more, and nobody is to run who waits.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
     }
 
     /// How many requests wait for room.

@@ -95,11 +95,14 @@ pub(super) fn handle(
     let request = Request { method, path, query, protocol, headers, data };
     let endpoint = connection.endpoint.as_deref();
     let may_begin = may_run.is_ok();
-    // One that is refused has waited only if it waited to the end, or its client did not.
-    let has_queued =
-        matches!(may_run, Ok(()) | Err(Fault::ClientGone)) || connection.deadline <= started;
+    let has_queued = match &may_run {
+        Ok(()) | Err(Fault::ClientGone) => true,
+        Err(fault) => {
+            matches!(fault.limit(), Some(Limit::QueueTimeout | Limit::ShutdownTimeout))
+        }
+    };
     let (response, cost) = match may_run {
-        Ok(()) => run(connection, endpoint, started, &request),
+        Ok(()) => run(connection, endpoint, &request),
         Err(fault) => (Err(fault), Cost::default()),
     };
     let asked = Asked { id, head_only: method == "HEAD", close };
@@ -116,12 +119,13 @@ pub(super) fn handle(
         answer = Answer::fault(&fault, asked);
         None
     });
-    // Requests that never began are only in the access log and the metrics.
-    let is_begun = !matches!(
+    // What could not run, or be answered, for want of something is only in the access log and
+    // the metrics.
+    let is_told = !matches!(
         answer.reason,
         Reason::NoRoute | Reason::Overloaded | Reason::Unavailable | Reason::ClientGone
     );
-    if let (Some(fault), Some(endpoint)) = (fault.filter(|_| is_begun), endpoint) {
+    if let (Some(fault), Some(endpoint)) = (fault.filter(|_| is_told), endpoint) {
         log_fault(&fault, &answer, endpoint, id, (method, target));
     }
     if let Some(request_id) = request_id {
@@ -151,20 +155,16 @@ pub(super) fn handle(
     Handled { answer, unread, held, run }
 }
 
-/// Runs the handler, if there is one and there is still time.
+/// Runs the handler, if there is one.
 fn run(
     connection: &Connection,
     endpoint: Option<&Endpoint>,
-    started: Instant,
     request: &Request<'_>,
 ) -> (Result<Response, Fault>, Cost) {
     let Some(endpoint) = endpoint else { return (Err(Fault::NoRoute), Cost::default()) };
     let Some(handler) = &endpoint.handler else {
         return (Err(Fault::Unavailable), Cost::default());
     };
-    if connection.deadline < started {
-        return (Err(Limit::QueueTimeout.into()), Cost::default());
-    }
     // Components have deadlines of their own, and say so; others have none.
     background::go_on(connection.deadline);
     let returned = call_handler(handler.as_ref(), endpoint, connection.id, request);

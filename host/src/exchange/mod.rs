@@ -8,6 +8,7 @@ mod handle;
 mod refuse;
 mod send;
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 use tracing::debug;
@@ -16,7 +17,7 @@ use crate::admission::Admitted;
 use crate::background::{self, Place};
 use crate::catch_panic::catch_panic;
 use crate::connection::{Connection, Stage};
-use crate::http1::{CloseReason, Receiver};
+use crate::http1::{CloseReason, Message, Receiver};
 use crate::poller::Interest;
 use crate::service::Service;
 use crate::turns::Seat;
@@ -61,7 +62,7 @@ pub(crate) fn advance(
     park: impl Fn(Connection, Until),
 ) {
     let mut has_answered = false;
-    let has_waited = matches!(connection.stage, Stage::Handle(_));
+    let mut has_waited = matches!(connection.stage, Stage::Handle(_));
     let began = Instant::now();
     loop {
         let step = match connection.take_stage() {
@@ -81,10 +82,7 @@ pub(crate) fn advance(
                 let now = Instant::now();
                 connection.begin_waiting(now, service.settings.timeouts.queue);
                 match connection.endpoint.clone() {
-                    None => {
-                        let refused = handle(&connection, &message, Err(Fault::NoRoute), service);
-                        finish(&mut connection, &message, refused, service);
-                    }
+                    None => connection.stage = Stage::Refuse(message, Fault::NoRoute),
                     Some(endpoint) => {
                         connection.stage = Stage::Handle(message);
                         match service.admission.enter(connection, &endpoint.lane, now) {
@@ -92,7 +90,9 @@ pub(crate) fn advance(
                             Admitted::Waiting => return,
                             Admitted::Refused(refused, fault) => {
                                 connection = refused;
-                                connection.refuse(fault);
+                                if let Stage::Handle(message) = connection.take_stage() {
+                                    connection.stage = Stage::Refuse(message, fault);
+                                }
                             }
                         }
                     }
@@ -100,8 +100,10 @@ pub(crate) fn advance(
                 Step::Next
             }
             Stage::Handle(message) => {
-                let is_gone = has_waited && !has_answered && connection.is_reset();
-                let may_run = if is_gone { Err(Fault::ClientGone) } else { Ok(()) };
+                let may_run = match mem::take(&mut has_waited) {
+                    true => may_still_run(&connection, service),
+                    false => Ok(()),
+                };
                 let handled = seat
                     .risk_turn(|| catch_panic(|| handle(&connection, &message, may_run, service)));
                 let handled =
@@ -113,11 +115,8 @@ pub(crate) fn advance(
                     Place::Background => Step::Park(Until::Taken),
                 }
             }
-            Stage::Answer(message, answered) => {
-                if let Some(endpoint) = connection.endpoint.take() {
-                    service.admission.leave(&mut connection, &endpoint.lane, &answered.run);
-                }
-                finish(&mut connection, &message, answered, service);
+            Stage::Answer(message, handled) => {
+                answer(&mut connection, &message, handled, service);
                 Step::Next
             }
             Stage::Send(output) => {
@@ -142,6 +141,27 @@ pub(crate) fn advance(
     }
 }
 
+/// Whether the request that a connection waited with may still run.
+fn may_still_run(connection: &Connection, service: &Service) -> Result<(), Fault> {
+    if service.admission.is_closed() {
+        Err(Fault::no_room(Limit::ShutdownTimeout))
+    } else if connection.deadline < Instant::now() {
+        Err(Fault::no_room(Limit::QueueTimeout))
+    } else if connection.is_reset() {
+        Err(Fault::ClientGone)
+    } else {
+        Ok(())
+    }
+}
+
+/// Gives back the room that a request had, and begins to send its answer.
+fn answer(connection: &mut Connection, message: &Message, handled: Handled, service: &Service) {
+    if let Some(endpoint) = connection.endpoint.take() {
+        service.admission.leave(connection, &endpoint.lane, &handled.run);
+    }
+    finish(connection, message, handled, service);
+}
+
 /// Ends a connection whose stage has lasted too long. A client that was in the middle
 /// of its request, or in line with it, is told so, by another thread: the one that looks at
 /// the clock must not wait for anything else.
@@ -156,7 +176,7 @@ pub(crate) fn expire(
             return park(connection, Until::Taken);
         }
         Stage::Handle(message) => {
-            connection.stage = Stage::Refuse(message, Limit::QueueTimeout.into());
+            connection.stage = Stage::Refuse(message, Fault::no_room(Limit::QueueTimeout));
             return park(connection, Until::Taken);
         }
         Stage::Receive(_) => CloseReason::Idle,
@@ -166,11 +186,23 @@ pub(crate) fn expire(
     close(&connection, reason, service);
 }
 
-/// Ends a connection whose request waits in line when the server does. Its client is told so, as
-/// far as it takes that at once.
+/// Ends a connection that waits for a thread, or for room, when the server ends. Its client is
+/// told how that went, as far as it takes it at once.
 pub(crate) fn dismiss(mut connection: Connection, service: &Service) {
-    let Stage::Handle(message) = connection.take_stage() else { return };
-    refuse_whole(&mut connection, &message, Limit::ShutdownTimeout.into(), service);
+    match connection.take_stage() {
+        Stage::Handle(message) => {
+            let fault = Fault::no_room(Limit::ShutdownTimeout);
+            refuse_whole(&mut connection, &message, fault, service);
+        }
+        Stage::Refuse(message, fault) => {
+            refuse_whole(&mut connection, &message, fault, service);
+        }
+        Stage::TooSlow => refuse_slow(&mut connection, service),
+        Stage::Answer(message, handled) => {
+            answer(&mut connection, &message, handled, service);
+        }
+        _ => return,
+    }
     if let Stage::Send(output) = connection.take_stage() {
         let _ = send(&mut connection, output, service);
     }
@@ -179,7 +211,7 @@ pub(crate) fn dismiss(mut connection: Connection, service: &Service) {
 
 /// Says why a connection ends, which it does when it is dropped.
 fn close(connection: &Connection, reason: CloseReason, service: &Service) {
-    service.metrics.count_closed(reason);
+    service.metrics.closed.count(reason);
     let Connection { id, answered, .. } = connection;
     debug!(request = %id, answered, %reason, "closed");
 }

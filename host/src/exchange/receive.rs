@@ -37,7 +37,7 @@ pub(super) fn receive(
                 connection.stage = if has_room(connection, message.decoded(), service) {
                     Stage::Admit(message)
                 } else {
-                    Stage::Refuse(message, Limit::Buffered.into())
+                    Stage::Refuse(message, Fault::no_room(Limit::Buffered))
                 };
                 return Step::Next;
             }
@@ -61,10 +61,14 @@ pub(super) fn receive(
         }
         let (before, had_begun) = (connection.input.len(), connection.has_begun());
         match connection.read(&receiver) {
-            // The first request has its time from when the client was accepted.
-            Ok(Moved::Bytes) if !had_begun && connection.answered > 0 => {
+            Ok(Moved::Bytes) if !had_begun => {
                 if connection.has_begun() {
+                    let deadline = connection.deadline;
                     connection.begin_request(service.settings.timeouts.head);
+                    if connection.answered == 0 {
+                        // The first has its time from when the client was accepted.
+                        connection.deadline = deadline;
+                    }
                 }
             }
             Ok(Moved::Bytes) if receiver.in_body() => {

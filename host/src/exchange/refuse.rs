@@ -42,7 +42,7 @@ pub(super) fn refuse_whole(
 pub(super) fn refuse_rest(connection: &mut Connection, limit: Limit, service: &Service) {
     let (id, head_only) = (connection.id, connection.head_only());
     let asked = Asked { id, head_only, close: Some(CloseReason::Overloaded) };
-    refuse(connection, Answer::fault(&limit.into(), asked), service);
+    refuse(connection, Answer::fault(&Fault::no_room(limit), asked), service);
 }
 
 /// Answers a client that was too slow to send its request.

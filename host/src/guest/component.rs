@@ -236,7 +236,7 @@ impl Handler for Component {
         });
         match answer {
             // An answer that was made without a file would be a lie: not found, for one.
-            _ if state.incomplete => Err(Limit::OpenFiles.into()),
+            _ if state.incomplete => Err(Fault::no_room(Limit::OpenFiles)),
             Ok(answer) => accept(answer, self.profile.sandbox.max_response),
             Err(error) => Err(fault::of(&error, state)),
         }

@@ -23,7 +23,7 @@ const COPIED_TOO_MUCH: &str = "fuel allocated for hostcalls has been exhausted";
 pub(super) fn of(error: &Error, state: &State) -> Fault {
     let Profile { sandbox, .. } = state.profile.as_ref();
     if let Some(limit) = shortage(error) {
-        return limit.into();
+        return Fault::no_room(limit);
     }
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
         return Fault::Trap(format!("exited with code {} instead of answering", exit.0));

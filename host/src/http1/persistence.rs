@@ -4,86 +4,45 @@ use std::fmt;
 
 use super::Head;
 use super::framing::is_1_1;
+use crate::words::words;
 
-/// Why a connection was closed. Its [`Display`](fmt::Display) explains it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum CloseReason {
-    /// The server answers one request for each connection.
-    OneRequest,
-    /// The request's protocol is older than HTTP/1.1, or none.
-    OldProtocol,
-    /// The client sent `Connection: close`.
-    ClientAsked,
-    /// The request was CONNECT: what its client sends next is for somebody else.
-    Connect,
-    /// The handler chose a protocol that has no persistent connections.
-    HandlerProtocol,
-    /// The connection has had as many requests as it may have.
-    RequestCap,
-    /// The request could not be read, so nobody knows where the next one starts.
-    Unreadable,
-    /// Nothing is served there, and the request has a body that nobody will read.
-    NoRoute,
-    /// There was no room for the request.
-    Overloaded,
-    /// The server is stopping.
-    Stopping,
-    /// There were as many connections as there may be when it came.
-    TooManyConnections,
-    /// The client closed it between two requests, or before the first.
-    ClientClosed,
-    /// The client sent nothing for too long.
-    Idle,
-    /// The client was too slow in sending its request.
-    SlowRequest,
-    /// The client was too slow in receiving its response.
-    SlowResponse,
-    /// The connection failed.
-    Failed,
-}
-
-impl CloseReason {
-    /// Every reason, each at the place of its number.
-    pub(crate) const ALL: [CloseReason; 16] = [
-        CloseReason::OneRequest,
-        CloseReason::OldProtocol,
-        CloseReason::ClientAsked,
-        CloseReason::Connect,
-        CloseReason::HandlerProtocol,
-        CloseReason::RequestCap,
-        CloseReason::Unreadable,
-        CloseReason::NoRoute,
-        CloseReason::Overloaded,
-        CloseReason::Stopping,
-        CloseReason::TooManyConnections,
-        CloseReason::ClientClosed,
-        CloseReason::Idle,
-        CloseReason::SlowRequest,
-        CloseReason::SlowResponse,
-        CloseReason::Failed,
-    ];
-
-    /// One stable word for it.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            CloseReason::OneRequest => "one-request",
-            CloseReason::OldProtocol => "old-protocol",
-            CloseReason::ClientAsked => "client-asked",
-            CloseReason::Connect => "connect",
-            CloseReason::HandlerProtocol => "handler-protocol",
-            CloseReason::RequestCap => "request-cap",
-            CloseReason::Unreadable => "unreadable",
-            CloseReason::NoRoute => "no-route",
-            CloseReason::Overloaded => "overloaded",
-            CloseReason::Stopping => "stopping",
-            CloseReason::TooManyConnections => "too-many-connections",
-            CloseReason::ClientClosed => "client-closed",
-            CloseReason::Idle => "idle",
-            CloseReason::SlowRequest => "slow-request",
-            CloseReason::SlowResponse => "slow-response",
-            CloseReason::Failed => "failed",
-        }
+words! {
+    /// Why a connection was closed. Its [`Display`](fmt::Display) explains it.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    #[non_exhaustive]
+    pub enum CloseReason {
+        /// The server answers one request for each connection.
+        OneRequest = "one-request",
+        /// The request's protocol is older than HTTP/1.1, or none.
+        OldProtocol = "old-protocol",
+        /// The client sent `Connection: close`.
+        ClientAsked = "client-asked",
+        /// The request was CONNECT: what its client sends next is for somebody else.
+        Connect = "connect",
+        /// The handler chose a protocol that has no persistent connections.
+        HandlerProtocol = "handler-protocol",
+        /// The connection has had as many requests as it may have.
+        RequestCap = "request-cap",
+        /// The request could not be read, so nobody knows where the next one starts.
+        Unreadable = "unreadable",
+        /// Nothing is served there, and the request has a body that nobody will read.
+        NoRoute = "no-route",
+        /// There was no room for the request.
+        Overloaded = "overloaded",
+        /// The server is stopping.
+        Stopping = "stopping",
+        /// There were as many connections as there may be when it came.
+        TooManyConnections = "too-many-connections",
+        /// The client closed it between two requests, or before the first.
+        ClientClosed = "client-closed",
+        /// The client sent nothing for too long.
+        Idle = "idle",
+        /// The client was too slow in sending its request.
+        SlowRequest = "slow-request",
+        /// The client was too slow in receiving its response.
+        SlowResponse = "slow-response",
+        /// The connection failed.
+        Failed = "failed",
     }
 }
 
@@ -125,13 +84,6 @@ pub fn close_reason(head: &Head<'_>) -> Option<CloseReason> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_reason_has_its_place() {
-        for (number, reason) in CloseReason::ALL.into_iter().enumerate() {
-            assert_eq!(reason as usize, number);
-        }
-    }
 
     fn check(protocol: &'static str, connection: Option<&'static str>) -> Option<CloseReason> {
         check_method("GET", protocol, connection)

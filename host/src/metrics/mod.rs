@@ -6,6 +6,7 @@
 //! [`window`] tells what the last minute was like.
 
 mod histogram;
+mod counts;
 mod tally;
 mod series;
 mod page;
@@ -16,13 +17,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
 use crate::guest::CacheUse;
-use crate::http1::CloseReason;
 use crate::record::Record;
 
+use counts::{ByCloseReason, ByReason};
 pub(crate) use histogram::{BOUNDS, Times};
 pub(crate) use page::page;
 pub(crate) use series::{OTHERS, Series};
-pub(crate) use tally::{ByReason, RouteTally, TenantTally};
+pub(crate) use tally::{RouteTally, TenantTally};
 pub(crate) use window::Window;
 
 /// What a server counts beside what its catalog does.
@@ -36,7 +37,8 @@ pub(crate) struct Metrics {
     pub(crate) other_routes: Arc<RouteTally>,
     /// The requests that were for nobody.
     pub(crate) unrouted: ByReason,
-    closed: [AtomicU64; CloseReason::ALL.len()],
+    /// The connections that were closed.
+    pub(crate) closed: ByCloseReason,
     pub(crate) reloads: Reloads,
     /// The cache that the server's components are loaded from, if it is known.
     pub(crate) cache: Option<Arc<CacheUse>>,
@@ -71,7 +73,7 @@ impl Metrics {
             other_tenants: Arc::default(),
             other_routes: Arc::default(),
             unrouted: ByReason::default(),
-            closed: Default::default(),
+            closed: ByCloseReason::default(),
             reloads: Reloads::default(),
             cache,
         }
@@ -86,18 +88,5 @@ impl Metrics {
             }
             None => self.unrouted.count(record.reason),
         }
-    }
-
-    /// Counts a connection that is closed.
-    pub(crate) fn count_closed(&self, reason: CloseReason) {
-        if let Some(counter) = self.closed.get(reason as usize) {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// How many connections were closed for each reason that there was.
-    pub(crate) fn closed(&self) -> impl Iterator<Item = (CloseReason, u64)> {
-        let counts = self.closed.iter().map(|counter| counter.load(Ordering::Relaxed));
-        CloseReason::ALL.into_iter().zip(counts).filter(|&(_, count)| count > 0)
     }
 }

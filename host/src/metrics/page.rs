@@ -18,6 +18,7 @@ use super::{Metrics, OTHERS, RouteTally, TenantTally};
 use crate::Reason;
 use crate::catalog::Catalog;
 use crate::service::Service;
+use crate::words::Word;
 
 /// The page of this moment.
 pub(crate) fn page(service: &Arc<Service>) -> String {
@@ -53,14 +54,12 @@ impl Page {
     /// What belongs to no tenant.
     fn encode_server(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let Service { metrics, load, settings, .. } = self.service.as_ref();
-        let unrouted = metrics.unrouted.counts().map(|(reason, count)| (reason.word(), count));
         let text = "Requests for no route, by reason";
-        counters(encoder, "unrouted_requests", text, by("reason", unrouted))?;
+        counters(encoder, "unrouted_requests", text, by("reason", metrics.unrouted.by_word()))?;
         gauge(encoder, "connections", "Connections that are open", load.connections())?;
         gauge(encoder, "max_connections", "Connection limit", settings.max_connections)?;
-        let closed = metrics.closed().map(|(reason, count)| (reason.word(), count));
         let text = "Connections that were closed, by reason";
-        counters(encoder, "closed_connections", text, by("reason", closed))?;
+        counters(encoder, "closed_connections", text, by("reason", metrics.closed.by_word()))?;
         let text = "Bytes of large requests and responses held in memory";
         gauge(encoder, "buffered_bytes", text, load.bytes())?;
         gauge(encoder, "max_buffered_bytes", "Limit of buffered bytes", settings.max_buffered)?;
@@ -132,7 +131,7 @@ impl<'a> Rows<'a> {
             let name = served.account.name.as_str();
             let (running, waiting) = served.lane.occupancy();
             let (memory, dropped) = (served.account.memory(), served.account.dropped());
-            if Arc::ptr_eq(&served.tally, &metrics.other_tenants) {
+            if served.shares_series(metrics) {
                 has_others = true;
                 others.running += running;
                 others.waiting += waiting;
@@ -196,8 +195,8 @@ impl<'a> Rows<'a> {
             });
         counters(encoder, "kills", "Guests that trapped or were killed, by reason", kills)?;
         let limited = self.tenants.iter().flat_map(|row| {
-            let counts = row.tally.by_limit.counts();
-            counts.map(|(limit, count)| ([("tenant", row.name), ("limit", limit.word())], count))
+            let counts = row.tally.by_limit.by_word();
+            counts.map(|(limit, count)| ([("tenant", row.name), ("limit", limit)], count))
         });
         let text = "Requests that were refused or killed, by the limit that they met";
         counters(encoder, "limited_requests", text, limited)?;

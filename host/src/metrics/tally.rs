@@ -3,49 +3,14 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::counts::{ByLimit, ByReason};
 use super::histogram::Histogram;
+use crate::Reason;
 use crate::record::Record;
-use crate::{Limit, Reason};
 
 /// The classes of statuses: handlers choose three digits as they like, and each would be
 /// a series of its own.
 const CLASSES: [&str; 5] = ["2xx", "3xx", "4xx", "5xx", "other"];
-
-/// Something that is counted by reason.
-#[derive(Debug, Default)]
-pub(crate) struct ByReason([AtomicU64; Reason::ALL.len()]);
-
-impl ByReason {
-    pub(crate) fn count(&self, reason: Reason) {
-        if let Some(counter) = self.0.get(reason as usize) {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// The reasons that there were, and how often.
-    pub(crate) fn counts(&self) -> impl Iterator<Item = (Reason, u64)> {
-        let counts = self.0.iter().map(|counter| counter.load(Ordering::Relaxed));
-        Reason::ALL.into_iter().zip(counts).filter(|&(_, count)| count > 0)
-    }
-}
-
-/// Something that is counted by the limit that was met.
-#[derive(Debug, Default)]
-pub(crate) struct ByLimit([AtomicU64; Limit::ALL.len()]);
-
-impl ByLimit {
-    fn count(&self, limit: Limit) {
-        if let Some(counter) = self.0.get(limit as usize) {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// The limits that were met, and how often.
-    pub(crate) fn counts(&self) -> impl Iterator<Item = (Limit, u64)> {
-        let counts = self.0.iter().map(|counter| counter.load(Ordering::Relaxed));
-        Limit::ALL.into_iter().zip(counts).filter(|&(_, count)| count > 0)
-    }
-}
 
 /// The requests for one route.
 #[derive(Debug, Default)]

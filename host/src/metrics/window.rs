@@ -1,7 +1,6 @@
 //! What the last minute was like, from samples of tallies that are taken now and then.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::histogram::Times;
@@ -55,10 +54,9 @@ impl Window {
     /// Takes a sample. Tenants that have had no request are not in it.
     pub(crate) fn sample(&mut self, service: &Service, now: Instant) {
         let mut tenants = HashMap::new();
-        // What is counted for many says nothing of one.
-        let is_shared =
-            |served: &&Served| Arc::ptr_eq(&served.tally, &service.metrics.other_tenants);
-        for served in service.catalog.load().tenants().iter().filter(|served| !is_shared(served)) {
+        let catalog = service.catalog.load();
+        let shares = |served: &&Served| served.shares_series(&service.metrics);
+        for served in catalog.tenants().iter().filter(|served| !shares(served)) {
             let latency = served.tally.total.times();
             if latency.count() > 0 {
                 let totals = Totals { latency, cpu: served.tally.cpu.times().sum };

@@ -57,7 +57,7 @@ impl Workers {
         let (socket, client) = self.listener.accept()?;
         // One that is closed at once knows to come again; one that waits does not know.
         if self.service.is_full() {
-            self.service.metrics.count_closed(CloseReason::TooManyConnections);
+            self.service.metrics.closed.count(CloseReason::TooManyConnections);
             if self.told_full.may(COMPLAINTS) {
                 let most = self.service.settings.max_connections;
                 warn!(max_connections = most, "closing clients that come, as there are too many");

@@ -27,7 +27,6 @@ use crate::background::{self, Background, Place};
 use crate::catalog::CatalogError;
 use crate::catch_panic::catch_panic;
 use crate::connection::Connection;
-use crate::exchange;
 use crate::listener::Listener;
 use crate::poller::{Interest, Poller};
 use crate::rate::Seldom;
@@ -267,7 +266,7 @@ impl Workers {
         let background_threads =
             self.background_threads.lock().unwrap_or_else(PoisonError::into_inner).len();
         for connection in self.service.admission.dismiss(background_threads) {
-            exchange::dismiss(connection, &self.service);
+            self.dismiss(connection);
         }
         self.close_all();
         self.turns.end();

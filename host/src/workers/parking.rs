@@ -7,11 +7,12 @@ use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::Workers;
+use crate::catch_panic::catch_panic;
 use crate::connection::Connection;
-use crate::exchange::Until;
+use crate::exchange::{self, Until};
 use crate::poller::Interest;
 
 /// From how many on the places of parked connections are given back that nobody needs.
@@ -42,11 +43,19 @@ impl Workers {
         }
     }
 
-    /// Closes all connections that wait.
+    /// Closes all connections that wait; those that waited for a thread are told.
     pub(super) fn close_all(&self) {
         self.parked().clear();
         self.paused().clear();
-        self.handed_over.1.try_iter().for_each(drop);
+        self.handed_over.1.try_iter().for_each(|connection| self.dismiss(connection));
+    }
+
+    /// Tells the client of a connection that nobody will go on with.
+    pub(super) fn dismiss(&self, connection: Connection) {
+        let id = connection.id;
+        if let Err(panic) = catch_panic(|| exchange::dismiss(connection, &self.service)) {
+            error!(request = %id, panic, "a client was not told of the end");
+        }
     }
 
     /// Leaves a connection to the poller until its socket is ready. If that fails, there
