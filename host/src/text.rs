@@ -1,7 +1,7 @@
 //! Strangers' text, made fit for a log or a terminal.
 
-use std::fmt;
-use std::io::{self, Write as _};
+use std::fmt::{self, Write as _};
+use std::io;
 
 use serde_json::ser::Formatter;
 
@@ -16,27 +16,32 @@ pub(crate) fn hex<const LENGTH: usize>(bytes: [u8; LENGTH]) -> String {
 }
 
 /// A line as printable text: control characters, and those that reorder text around
-/// them, are shown as escapes.
-pub(crate) fn escape(line: &[u8]) -> String {
-    let mut escaped = Vec::with_capacity(line.len());
+/// them, are shown as escapes. It ends before the first character that does not fit into `max`
+/// bytes.
+pub(crate) fn escape(line: &[u8], max: usize) -> String {
+    let mut escaped = String::with_capacity(line.len().min(max));
     for character in String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).chars() {
         let hidden = character.is_control()
             || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
-        // Writing to a Vec cannot fail.
+        let end = escaped.len();
+        // Writing to a String cannot fail.
         let _ = match character {
             '\t' => write!(escaped, "\t"),
             '\\' => write!(escaped, "\\\\"),
             _ if hidden => write!(escaped, "{}", character.escape_default()),
             _ => write!(escaped, "{character}"),
         };
+        if escaped.len() > max {
+            escaped.truncate(end);
+            break;
+        }
     }
-    String::from_utf8_lossy(&escaped).into_owned()
+    escaped
 }
 
 /// A stranger's text for the log or a terminal: escaped, and cut after `max` bytes.
 pub(crate) fn quote(text: &str, max: usize) -> String {
-    let mut quoted = escape(cut(text, max).as_bytes());
-    quoted.truncate(quoted.floor_char_boundary(max));
+    let mut quoted = escape(cut(text, max).as_bytes(), max);
     if text.len() > max {
         quoted.push('…');
     }
@@ -46,6 +51,13 @@ pub(crate) fn quote(text: &str, max: usize) -> String {
 /// A stranger's text as a field of a record: in quotation marks that it cannot end, so that
 /// it adds no fields of its own.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
+
+impl Quoted<'_> {
+    /// How many bytes are within the quotation marks.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len() + self.0.matches('"').count()
+    }
+}
 
 impl fmt::Debug for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,6 +94,7 @@ mod tests {
 
     #[test]
     fn no_control_character_survives() {
+        let escape = |line: &[u8]| escape(line, usize::MAX);
         assert_eq!(escape(b"plain \xc3\xa9\ttab\r"), "plain é\ttab");
         assert_eq!(escape(b"\x1b[31mred\x07"), "\\u{1b}[31mred\\u{7}");
         assert_eq!(escape("a\u{202e}b\u{85}c".as_bytes()), "a\\u{202e}b\\u{85}c");
@@ -90,9 +103,19 @@ mod tests {
     }
 
     #[test]
+    fn no_escape_is_cut() {
+        assert_eq!(escape(b"a\\b", 2), "a");
+        assert_eq!(escape(b"a\\b", 3), "a\\\\");
+        assert_eq!(escape(b"\x07\x07", 9), "\\u{7}");
+        assert_eq!(escape("éé".as_bytes(), 3), "é");
+        assert_eq!(quote(&format!("{}\\", "a".repeat(7)), 8), "aaaaaaa");
+    }
+
+    #[test]
     fn no_text_ends_its_field() {
         let forged = Quoted(r#"a" tenant="b"#);
         assert_eq!(format!("{forged:?}"), r#""a\" tenant=\"b""#);
+        assert_eq!(forged.len(), r#"a\" tenant=\"b"#.len());
     }
 
     #[test]

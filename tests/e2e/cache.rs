@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{Seek, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{slice, thread};
@@ -158,14 +158,36 @@ fn links_are_not_followed() -> Result<()> {
     fixture.load("answer")?;
     ensure!(fs::symlink_metadata(&entry)?.is_file(), "the link is still there");
     ensure!(!fixture.compiles("answer", &entry)?);
+    Ok(())
+}
 
+/// Whether a component is kept in a folder behind a link that belongs to `owner`.
+fn is_kept_behind_link_of(owner: u32) -> Result<bool> {
+    let fixture = Fixture::new()?;
+    let entry = fixture.entry("answer")?;
+    let before = identity(&entry)?;
+    fs::write(&entry, "foreign")?;
     let top = tempfile::tempdir()?;
     let link = top.path().join("link");
     symlink(fixture.folder.path(), &link)?;
-    let before = identity(&entry)?;
-    fs::write(&entry, "foreign")?;
+    lchown(&link, Some(owner), None)?;
     load(engine()?, "answer", &Cache::in_folder(link))?;
-    assert_eq!(identity(&entry)?.0, before.0, "kept in a folder behind a link");
+    Ok(identity(&entry)?.0 != before.0)
+}
+
+#[test]
+fn a_folder_may_be_behind_a_link_of_its_owners() -> Result<()> {
+    ensure!(is_kept_behind_link_of(rustix::process::geteuid().as_raw())?);
+    Ok(())
+}
+
+#[test]
+fn a_folder_behind_a_strangers_link_is_left_alone() -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("NOT CHECKED: only root can give a link away");
+        return Ok(());
+    }
+    ensure!(!is_kept_behind_link_of(65534)?, "kept in a folder behind a link");
     Ok(())
 }
 

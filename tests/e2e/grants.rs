@@ -318,6 +318,17 @@ fn files_that_a_guest_forgot_are_closed() -> Result<()> {
 }
 
 #[test]
+fn a_path_is_no_longer_than_it_may_be() -> Result<()> {
+    let top = folders()?;
+    let guest = guest(top.path(), false)?;
+    assert_eq!(told(&guest, "/look?path=/data/sub/&to=1000")?.as_deref(), Some(""));
+    let long = get(&guest, "/look?path=/data/sub/&to=1000000");
+    let Err(Fault::Error(message)) = long else { bail!("{long:?}") };
+    ensure!(message.contains("os error 37"), "{message}");
+    Ok(())
+}
+
+#[test]
 fn a_granted_folder_that_is_gone_is_nothing() -> Result<()> {
     let top = folders()?;
     let guest = guest(top.path(), false)?;
@@ -330,6 +341,7 @@ fn a_granted_folder_that_is_gone_is_nothing() -> Result<()> {
 fn folders_hold_without_openat2_too() -> Result<()> {
     without_openat2(Errno::PERM, || {
         a_folder_can_be_read_and_not_left()?;
+        a_path_is_no_longer_than_it_may_be()?;
         a_folder_is_read_only_unless_it_was_granted_for_writing()?;
         a_folder_for_writing_cannot_be_left_either()?;
         what_can_block_is_not_opened()?;

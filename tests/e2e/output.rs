@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use picohttp_host::{HttpServer, Route, Sandbox, Tenant};
+use picohttp_host::{Fault, HttpServer, Route, Sandbox, Tenant};
 use picohttp_tests::client::{self, exchange};
 use picohttp_tests::sandbox::{get, load};
 
@@ -93,6 +93,13 @@ fn a_flood_ends_at_the_quota() -> Result<()> {
         let told = dropped(told.expect("not told"));
         assert!(told.abs_diff(written - kept * line) <= line, "{target}: {told}");
     }
+    Ok(())
+}
+
+#[test]
+fn who_prints_more_at_once_than_there_is_room_for_is_stopped() -> Result<()> {
+    let guest = load("streams", Sandbox::default())?;
+    assert!(matches!(get(&guest, "/flood"), Err(Fault::Trap(_))));
     Ok(())
 }
 

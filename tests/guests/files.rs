@@ -1,6 +1,7 @@
 //! Does with files what its query says: `/read?path=P`, `/list?path=P`,
 //! `/write?path=P`, `/make?path=P`, `/remove?path=P`, `/link?path=P&to=Q` and
-//! `/rename?path=P&to=Q`. `/open?path=P` opens a file until it is refused, and keeps all for a
+//! `/rename?path=P&to=Q`. `/look?path=P&to=N` looks at P with N times `./` behind it, and
+//! `/open?path=P` opens a file until it is refused, and keeps all for a
 //! second.
 
 use std::io::{Error, ErrorKind, Result};
@@ -28,6 +29,10 @@ fn files(request: &Request, response: &mut Response) -> Result<()> {
         "remove" => fs::remove_file(path)?,
         "link" => fs::hard_link(path, value("to"))?,
         "rename" => fs::rename(path, value("to"))?,
+        "look" => {
+            let times = value("to").parse().map_err(Error::other)?;
+            fs::metadata(path + &"./".repeat(times))?;
+        }
         "open" => {
             let mut files = Vec::new();
             let refused = loop {

@@ -1,14 +1,16 @@
 //! Uses files as `wasi:filesystem` has them. `/read?path=P` and `/write?path=P` do it by
-//! streams, `/flood?path=P` writes more than there is room for, `/types?path=P` says what is in
+//! streams, `/flood?path=P` writes more than there is room for, `/flood` does so to its standard
+//! output, `/types?path=P` says what is in
 //! a folder, and `/touch?path=P` sets times, of a link itself with `&link=1`.
 
 use picohttp::{Request, Response, handler};
+use wasip2::cli::stdout::get_stdout;
 use wasip2::clocks::wall_clock::Datetime;
 use wasip2::filesystem::preopens;
 use wasip2::filesystem::types::{
     Descriptor, DescriptorFlags, ErrorCode, NewTimestamp, OpenFlags, PathFlags,
 };
-use wasip2::io::streams::StreamError;
+use wasip2::io::streams::{OutputStream, StreamError};
 
 #[handler]
 fn streams(request: &Request, response: &mut Response) -> Result<(), String> {
@@ -16,7 +18,8 @@ fn streams(request: &Request, response: &mut Response) -> Result<(), String> {
     let done = match request.path[0].as_str() {
         "read" => read(&path),
         "write" => write(&path),
-        "flood" => flood(&path),
+        "flood" if path.is_empty() => flood(&get_stdout()),
+        "flood" => flood_file(&path),
         "types" => types(&path),
         _ => touch(&path, request.query("link").is_none()),
     };
@@ -52,8 +55,11 @@ fn write(path: &str) -> Result<String, ErrorCode> {
     Ok(over.check_write().unwrap().to_string())
 }
 
-fn flood(path: &str) -> Result<String, ErrorCode> {
-    let stream = open(path, DescriptorFlags::WRITE)?.write_via_stream(0)?;
+fn flood_file(path: &str) -> Result<String, ErrorCode> {
+    flood(&open(path, DescriptorFlags::WRITE)?.write_via_stream(0)?)
+}
+
+fn flood(stream: &OutputStream) -> Result<String, ErrorCode> {
     let room = stream.check_write().unwrap();
     stream.write(&vec![b'x'; room as usize + 1]).unwrap();
     Ok(String::new())

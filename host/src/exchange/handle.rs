@@ -206,7 +206,7 @@ fn log_fault(
 ) {
     let (method, target, text) = (cut(method, MAX_WORD), cut(target, MAX_WORD), fault.to_string());
     let origin = &endpoint.origin;
-    let size = origin.record_size(method.len() + target.len() + text.len());
+    let size = origin.record_size(method.len() + target.len() + Quoted(&text).len());
     if origin.account.may_log_fault(size) {
         let (tenant, route) = (origin.tenant(), origin.route());
         warn!(request = %id, tenant, route, method, target, status = answer.status, reason = %answer.reason, fault = ?Quoted(&text));

@@ -8,7 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tracing::debug;
+use tracing::{debug, warn};
 use wasmtime::component::Linker;
 use wasmtime::{
     Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Result,
@@ -216,6 +216,10 @@ fn probe(options: &EngineOptions) -> Result<(wasmtime::Engine, Allocation)> {
             }
         }
     }
+    warn!(
+        "no pool can be reserved here: instances are slow, and what a component takes of the \
+         host beside its memories has no bound"
+    );
     let engine = wasmtime::Engine::new(&config(options, Allocation::OnDemand))?;
     Ok((engine, Allocation::OnDemand))
 }

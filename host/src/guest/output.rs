@@ -7,15 +7,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::AsyncWrite;
 use tracing::{info, warn};
+use wasmtime::Error;
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
-use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use crate::text::{Quoted, escape};
 use crate::{Origin, RequestId};
 
 /// How many bytes of one line are kept, as they came and as they are written.
 const MAX_LINE: usize = 8 << 10;
+
+/// How many bytes may be written at once: nothing interrupts that.
+const MOST: usize = 64 << 10;
 
 /// One of a guest's two streams.
 #[derive(Clone)]
@@ -49,9 +53,8 @@ impl Output {
 
     /// Logs the line that has ended, with so many bytes of a line end, if there is room.
     fn record(&self, lines: &mut Lines, end: usize) {
-        let mut line = escape(&lines.unfinished);
-        line.truncate(line.floor_char_boundary(MAX_LINE));
-        let size = self.origin.record_size(line.len());
+        let line = escape(&lines.unfinished, MAX_LINE);
+        let size = self.origin.record_size(Quoted(&line).len());
         let written = lines.unfinished.len() + end;
         match lines.quota.checked_sub(size) {
             Some(_) if !self.origin.account.may_log(size) => {
@@ -143,6 +146,9 @@ impl StdoutStream for Output {
 
 impl OutputStream for Output {
     fn write(&mut self, bytes: wasmtime_wasi_io::bytes::Bytes) -> StreamResult<()> {
+        if bytes.len() > MOST {
+            return Err(StreamError::Trap(Error::msg("more is written than there is room for")));
+        }
         self.write_lines(&bytes);
         Ok(())
     }
@@ -152,7 +158,7 @@ impl OutputStream for Output {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(64 << 10)
+        Ok(MOST)
     }
 }
 

@@ -90,6 +90,19 @@ fn a_fault_is_logged_once_with_its_reason_and_the_request_that_its_client_was_to
 }
 
 #[test]
+fn no_guest_has_somebody_else_log_for_it() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let grant = format!("{}::/data", folder.path().display());
+    let host = Running::start(command().arg(guest("files")?).args(["-v", "--dir", &grant]))?;
+    host.get("/look?path=/data/../&to=1")?;
+    host.get("/read?path=/data/../x")?;
+    host.get("/last")?;
+    host.wait_for("target=\"/last\"")?;
+    assert!(!host.log().contains("wasmtime"), "{}", host.log());
+    Ok(())
+}
+
+#[test]
 fn the_level_decides_what_is_logged() -> Result<()> {
     let verbose = Running::start(command().arg(plugin("hello")?).arg("-v"))?;
     verbose.get("/hello")?;

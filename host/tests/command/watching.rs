@@ -134,6 +134,30 @@ fn a_folder_that_is_removed_and_made_anew_is_watched_again() -> Result<()> {
 }
 
 #[test]
+fn a_folder_that_takes_the_place_of_another_is_watched() -> Result<()> {
+    let top = tempfile::tempdir()?;
+    let folder = top.path().join("build");
+    let other = |name: &str, plugin: PathBuf| -> Result<PathBuf> {
+        let other = top.path().join(name);
+        fs::create_dir(&other)?;
+        fs::copy(plugin, other.join("handler.wasm"))?;
+        Ok(other)
+    };
+    fs::rename(other("first", plugin("hello")?)?, &folder)?;
+    let host = Running::start(command().arg(folder.join("handler.wasm")).arg("--watch"))?;
+    let second = other("second", plugin("echo")?)?;
+    fs::rename(&folder, top.path().join("old"))?;
+    fs::rename(second, &folder)?;
+    eventually("the new component is served", || {
+        host.get("/hello").is_ok_and(|answer| answer.text().starts_with('{'))
+    })?;
+    fs::copy(plugin("hello")?, folder.join("handler.wasm"))?;
+    eventually("its change is served, too", || {
+        host.get("/hello").is_ok_and(|answer| answer.text() == "Hello world!")
+    })
+}
+
+#[test]
 fn a_link_that_leads_elsewhere_is_a_change() -> Result<()> {
     let folder = tempfile::tempdir()?;
     for (release, name) in [("1", "hello"), ("2", "echo")] {

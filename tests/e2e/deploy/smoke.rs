@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -44,7 +44,9 @@ impl Machine {
         for name in ["srv/index.html", "srv/files/index.html"] {
             fs::write(path(name), "<p>deployed</p>")?;
         }
-        fs::create_dir(path("cache"))?;
+        // As with `DynamicUser`: a folder of the user's, and a link of root's to it.
+        fs::create_dir_all(path("cache/private/picohttp-host"))?;
+        symlink("private/picohttp-host", path("cache/picohttp-host"))?;
         fs::copy(file()?, path("picohttp-host"))?;
         let text = fs::read_to_string(deploy(configuration))?;
         let text = text.replace(":8080", ":0").replace(":9090", ":0");
@@ -54,7 +56,7 @@ impl Machine {
         if rustix::process::geteuid().is_root() {
             fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
             fs::set_permissions(path("notify"), fs::Permissions::from_mode(0o777))?;
-            chown(path("cache"), Some(USER), Some(USER))?;
+            chown(path("cache/private/picohttp-host"), Some(USER), Some(USER))?;
         }
         Ok(Machine { folder, manager })
     }
@@ -146,8 +148,8 @@ fn the_units_command_serves_as_nobody() -> Result<()> {
     let started = machine.run(&unit_command()?)?;
     assert_eq!(get(started.clients()?, "/index.html")?.text(), "<p>deployed</p>");
     assert_eq!(get(started.operators()?, "/readyz")?.status, 200);
-    let cache = machine.folder.path().join("cache/picohttp-host");
-    ensure!(cache.is_dir(), "nothing is kept: {}", started.said());
+    let cache = machine.path("cache/picohttp-host");
+    ensure!(fs::read_dir(cache)?.count() > 0, "nothing is kept: {}", started.said());
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tracing::{Level, warn};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
 /// How many lines wait to be logged, if standard error is slow, before more are dropped.
@@ -69,7 +69,9 @@ impl Missing {
 /// Logs to standard error: at the level that was asked for, or as `RUST_LOG` says. A
 /// thread of its own writes, so that a reader who stops reading stops no request.
 pub fn start(level: Level) -> Log {
-    let asked = || Targets::new().with_default(level);
+    // What that says of guests names none, and is on nobody's account.
+    let asked =
+        || Targets::new().with_default(level).with_target("wasmtime_wasi", LevelFilter::INFO);
     let filter = std::env::var("RUST_LOG").ok().and_then(|filter| filter.parse().ok());
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let (writer, guard) = NonBlockingBuilder::default()

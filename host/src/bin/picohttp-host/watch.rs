@@ -41,7 +41,7 @@ struct Watched {
     files: HashMap<PathBuf, BTreeSet<PathBuf>>,
     /// Folders in which every `.toml` counts.
     configurations: BTreeSet<PathBuf>,
-    /// Those of them in which folders that come and go count, too, and which do so themselves.
+    /// Those of them in which folders that come and go count, too.
     including: BTreeSet<PathBuf>,
     /// Projects, in which all counts but what a build writes.
     projects: BTreeSet<PathBuf>,
@@ -60,7 +60,11 @@ pub fn watch(plan: &Plan) -> Result<Changes> {
         let report = Arc::clone(&report);
         notify::recommended_watcher(move |event: notify::Result<Event>| match event {
             Ok(event) if matches!(event.kind, EventKind::Access(_)) => {}
-            Ok(event) if event.paths.iter().any(|path| watched.counts(path, event.kind)) => {
+            // When too much has changed at once, nobody knows what.
+            Ok(event)
+                if event.need_rescan()
+                    || event.paths.iter().any(|path| watched.counts(path, event.kind)) =>
+            {
                 report.tell();
             }
             Ok(_) => {}
@@ -172,7 +176,8 @@ impl Watched {
         );
         let is_folder = || {
             comes_or_goes
-                && (self.including.contains(path)
+                && (self.configurations.contains(path)
+                    || self.files.contains_key(path)
                     || self.including.contains(folder) && path.is_dir())
         };
         let in_project = || {

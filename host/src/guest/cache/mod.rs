@@ -14,6 +14,7 @@ mod tests;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,6 +36,13 @@ const MAX_TOTAL: u64 = 2 << 30;
 pub struct Cache {
     folder: Option<PathBuf>,
     uses: Arc<CacheUse>,
+}
+
+/// Where a link leads that nobody has put there to have others write elsewhere.
+fn follow(link: &Path) -> Option<PathBuf> {
+    let owner = link.symlink_metadata().ok()?.uid();
+    let is_trusted = owner == 0 || owner == link.metadata().ok()?.uid();
+    is_trusted.then(|| link.canonicalize().ok()).flatten()
 }
 
 /// How a cache, and every clone of it, was of use.
@@ -60,9 +68,12 @@ impl Cache {
         Cache { folder: None, uses: Arc::default() }
     }
 
-    /// Keeps compiled components in `folder`, which is made when it is first needed.
+    /// Keeps compiled components in `folder`, which is made when it is first needed. If it is a
+    /// link of root's, or of whom the folder belongs to, that is followed now, and not again.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Cache {
-        Cache { folder: Some(folder.into()), uses: Arc::default() }
+        let folder = folder.into();
+        let folder = follow(&folder).unwrap_or(folder);
+        Cache { folder: Some(folder), uses: Arc::default() }
     }
 
     /// Keeps compiled components where this user's caches are:
@@ -72,8 +83,7 @@ impl Cache {
         let xdg = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
         let home = || std::env::home_dir().map(|home| home.join(".cache"));
         let caches = xdg.filter(|path| path.is_absolute()).or_else(home);
-        let folder = caches.map(|caches| caches.join("picohttp-host"));
-        Cache { folder, uses: Arc::default() }
+        caches.map_or_else(Cache::none, |caches| Cache::in_folder(caches.join("picohttp-host")))
     }
 
     /// Where compiled components are kept, if they are.

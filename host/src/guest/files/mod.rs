@@ -5,12 +5,14 @@
 //! regular files and folders can be opened ([`open`]) or have its times set ([`times`]): to
 //! open a FIFO is to wait, for as long as it takes, for another process to open its other end.
 //! A stream over a file does its reading and writing when it is asked to ([`streams`]), and a
-//! folder is read as its entries are asked for ([`listing`]). What was granted is opened when a
+//! folder is read as its entries are asked for ([`listing`]). A path is no longer than it may be
+//! ([`paths`]). What was granted is opened when a
 //! guest asks for it ([`granted`]).
 
 mod granted;
 mod listing;
 mod open;
+mod paths;
 mod streams;
 mod times;
 
@@ -71,6 +73,15 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     let mut types = linker.instance(TYPES)?;
     replace(&mut types, "[method]descriptor.open-at", open::open)?;
     replace(&mut types, "[method]descriptor.set-times-at", times::set)?;
+    replace(&mut types, "[method]descriptor.stat-at", paths::stat)?;
+    replace(&mut types, "[method]descriptor.metadata-hash-at", paths::metadata_hash)?;
+    replace(&mut types, "[method]descriptor.readlink-at", paths::read_link)?;
+    replace(&mut types, "[method]descriptor.create-directory-at", paths::create_directory)?;
+    replace(&mut types, "[method]descriptor.remove-directory-at", paths::remove_directory)?;
+    replace(&mut types, "[method]descriptor.unlink-file-at", paths::unlink_file)?;
+    replace(&mut types, "[method]descriptor.rename-at", paths::rename)?;
+    replace(&mut types, "[method]descriptor.link-at", paths::link)?;
+    replace(&mut types, "[method]descriptor.symlink-at", paths::symlink)?;
     replace(&mut types, "[method]descriptor.read-via-stream", streams::read_via)?;
     replace(&mut types, "[method]descriptor.write-via-stream", streams::write_via)?;
     replace(&mut types, "[method]descriptor.append-via-stream", streams::append_via)?;

@@ -22,7 +22,7 @@ use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
     DescriptorFlags, DescriptorType, HostDescriptor, OpenFlags, PathFlags,
 };
 
-use super::Failure;
+use super::{Failure, paths};
 
 /// The parameters of `open-at`.
 pub(super) type Open = (Resource<Descriptor>, PathFlags, String, OpenFlags, DescriptorFlags);
@@ -31,12 +31,10 @@ pub(super) fn open(
     files: &mut WasiFilesystemCtxView<'_>,
     (folder, follow, path, how, flags): Open,
 ) -> Result<Resource<Descriptor>, Failure> {
+    // Before, as to open a file can be to make it, or to empty it.
+    paths::check(&path)?;
     look(files, &folder, follow, &path)?;
     let within = super::folder(files, &folder)?;
-    // Before, as to open a file can be to make it, or to empty it.
-    if !has_room() {
-        return Err(Failure::Exhausted);
-    }
     if let Some(opened) = open_within(within, follow, &path, how, flags)? {
         return Ok(files.table.push(opened)?);
     }

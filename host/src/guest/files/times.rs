@@ -10,7 +10,7 @@ use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
 };
 
 use super::open::{look, open_beneath};
-use super::{Failure, folder};
+use super::{Failure, folder, paths};
 
 /// The parameters of `set-times-at`.
 pub(super) type SetTimes = (Resource<Descriptor>, PathFlags, String, NewTimestamp, NewTimestamp);
@@ -19,6 +19,7 @@ pub(super) fn set(
     files: &mut WasiFilesystemCtxView<'_>,
     (descriptor, follow, path, access, modification): SetTimes,
 ) -> Result<(), Failure> {
+    paths::check(&path)?;
     look(files, &descriptor, follow, &path)?;
     let within = folder(files, &descriptor)?;
     if within.perms.write_not_permitted() {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use picohttp_host::config::{self, Plan, Position, RoutePlan, TenantPlan};
-use picohttp_host::{Component, DeployError, Deployer, Directory};
+use picohttp_host::{Cache, Component, DeployError, Deployer, Directory};
 use serde::Serialize;
 
 use super::imports::{ENVIRONMENT, FILESYSTEM, given, imports};
@@ -46,7 +46,13 @@ struct Import {
 pub fn check(file: &Path, options: &Check) -> Result<Findings<Configuration>> {
     let (served, keys) = Plan::examine(file);
     let engine = engine(&served)?.allow_precompiled(options.allow_precompiled);
-    let deployer = Deployer::new(engine, cache_of(&served, None));
+    let user = confine::find_user(&served);
+    let cache = match &user {
+        // Made by somebody else, the folder would be of no use to who serves.
+        Ok(Some(user)) if !user.is_present() => Cache::none(),
+        _ => cache_of(&served, None),
+    };
+    let deployer = Deployer::new(engine, cache);
     let mut errors: Vec<Problem> = keys.err().iter().flat_map(wrong_keys).collect();
     if errors.is_empty() {
         errors.extend(plan::has_tenants(file, &served).err().map(wrong_file));
@@ -54,7 +60,7 @@ pub fn check(file: &Path, options: &Check) -> Result<Findings<Configuration>> {
     let files = [
         server::tls(&served).err(),
         server::token(&served).err(),
-        confine::find_user(&served).err(),
+        user.err(),
         writable::refuse(&served, None, options.allow_precompiled).err(),
     ];
     errors.extend(files.into_iter().flatten().map(wrong_file));

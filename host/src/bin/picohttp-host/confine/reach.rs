@@ -71,7 +71,8 @@ impl Reach {
             None => Ok("all that the user may".to_owned()),
             Some(files) => since(ABI::V1, "5.13", &files.to_string()),
         };
-        let processes = since(ABI::V6, "6.12", "others get no signals, and no local connections");
+        let processes =
+            since(ABI::V6, "6.12", "others get no signals, and no connections without a file");
         vec![("connections", connections), ("processes", processes), ("files", files)]
     }
 }

@@ -25,6 +25,11 @@ impl fmt::Display for User {
 }
 
 impl User {
+    /// Whether this process is who it is meant to become.
+    pub fn is_present(&self) -> bool {
+        self.uid == geteuid()
+    }
+
     /// Whoever is meant by `NAME[:GROUP]`, either of which may be a number.
     ///
     /// # Errors
