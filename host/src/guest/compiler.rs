@@ -29,7 +29,7 @@ const PER_SECOND: u64 = 256 << 10;
 /// which part of all its time any takes. Beside a load that takes all, usual ones have taken a
 /// second for 650 KB, and a tenth of one more.
 const LEAST_PER_SECOND: u64 = 500_000;
-const LEAST_PART: u32 = 50;
+const LEAST_PART: u32 = 40;
 
 /// How large the compiled form of a component may be: so many bytes, and so many more for
 /// each of the component's. Small ones, where all is overhead, take some 20 KiB; others up to
