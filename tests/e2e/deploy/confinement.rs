@@ -72,7 +72,7 @@ fn the_program_calls_nothing_that_the_unit_forbids() -> Result<()> {
         return not_checked("system calls: strace is not installed");
     }
     let machine = Machine::with("systemd/picohttp.toml")?;
-    let trace = machine.path("cache/trace");
+    let trace = machine.path("cache/picohttp-host/trace");
     let strace = ["strace", "-f", "-qq", "-o", trace.to_str().context("no text")?];
     let mut started = machine.run_within(&strace, &unit_command()?)?;
     assert_eq!(get(started.clients()?, "/index.html")?.status, 200);
