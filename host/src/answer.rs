@@ -85,10 +85,10 @@ impl Answer {
             Fault::Timeout(_) | Fault::CpuTime(_) => {
                 format!("the handler took too long (request {id})\n")
             }
-            Fault::BadResponse(_) => {
+            Fault::BadResponse(_) | Fault::ResponseTooLarge(_) => {
                 format!("the handler's response is unusable (request {id})\n")
             }
-            Fault::Trap(_) | Fault::OutOfMemory(_) => {
+            Fault::Trap(_) | Fault::OutOfMemory { .. } => {
                 format!("the handler failed (request {id})\n")
             }
         };
@@ -115,11 +115,12 @@ impl Answer {
         Answer::text(400, Reason::BadRequest, text, head_only, close)
     }
 
-    /// What is said to a client that sends too slowly.
-    pub(crate) fn client_timeout(head_only: bool) -> Answer {
+    /// What is said to a client that sends too slowly for this limit.
+    pub(crate) fn client_timeout(limit: Limit, head_only: bool) -> Answer {
         let close = Some(CloseReason::SlowRequest);
         let text = "the request did not arrive in time\n".to_owned();
-        Answer::text(408, Reason::ClientTimeout, text, head_only, close)
+        let answer = Answer::text(408, Reason::ClientTimeout, text, head_only, close);
+        Answer { limit: Some(limit), ..answer }
     }
 
     /// Tells the client the name that the request goes by.

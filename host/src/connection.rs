@@ -16,7 +16,7 @@ use crate::http1::{self, CloseReason, Message, Receiver};
 use crate::load::{Held, Share};
 use crate::poller::Interest;
 use crate::transport::{Moved, Transport};
-use crate::{Fault, RequestId};
+use crate::{Fault, Limit, RequestId};
 
 /// How much room is made for a read, at least and at most.
 const READ_MIN: usize = 4 << 10;
@@ -83,8 +83,8 @@ pub(crate) enum Stage {
     Answer(Message, Handled),
     /// Its request came whole and is not handled, for this reason. The client is to be told.
     Refuse(Message, Fault),
-    /// Its request did not come in time. The client is to be told.
-    TooSlow,
+    /// Its request did not come in time, by this limit. The client is to be told.
+    TooSlow(Limit),
     /// Its response is being sent.
     Send(Output),
     /// Its response is sent; what the client still sends is read and dropped. To close

@@ -1,4 +1,4 @@
-//! The limits that can leave no room for a request, or end its handler. Those that operators
+//! The limits that can leave no room for a request, or end it or its handler. Those that operators
 //! set have the names that they set them by.
 
 use std::fmt;
@@ -40,6 +40,16 @@ words! {
         Timeout = "timeout",
         /// How long it may keep a processor busy.
         CpuTime = "cpu_time",
+        /// How much memory its instance may have.
+        Memory = "max_memory",
+        /// How many elements its instance's tables may have.
+        TableElements = "table_elements",
+        /// How large its response may be.
+        ResponseSize = "max_response_size",
+        /// How long a client may take to send the head of its request.
+        HeadTimeout = "head_timeout",
+        /// How long it may take to send the body.
+        BodyTimeout = "body_timeout",
     }
 }
 

@@ -81,9 +81,16 @@ pub enum Fault {
     /// The handler died of this.
     Trap(String),
     /// The handler died after it was refused memory.
-    OutOfMemory(String),
+    OutOfMemory {
+        /// What refused it, if it was not the handler itself.
+        limit: Option<Limit>,
+        /// What the handler died of.
+        message: String,
+    },
     /// The handler's response is unusable because of this.
     BadResponse(String),
+    /// The handler's response is larger than it may be.
+    ResponseTooLarge(String),
     /// The handler was stopped at its deadline, after so long.
     Timeout(Duration),
     /// The handler was stopped after it had kept a processor busy for so long, as it may.
@@ -114,8 +121,8 @@ impl Fault {
         match self {
             Fault::Error(_) => Reason::HandlerError,
             Fault::Trap(_) => Reason::Trap,
-            Fault::OutOfMemory(_) => Reason::OutOfMemory,
-            Fault::BadResponse(_) => Reason::BadResponse,
+            Fault::OutOfMemory { .. } => Reason::OutOfMemory,
+            Fault::BadResponse(_) | Fault::ResponseTooLarge(_) => Reason::BadResponse,
             Fault::Timeout(_) | Fault::CpuTime(_) => Reason::Timeout,
             Fault::Overloaded { .. } => Reason::Overloaded,
             Fault::Unavailable => Reason::Unavailable,
@@ -127,8 +134,8 @@ impl Fault {
     /// The status of the answer.
     pub fn status(&self) -> u16 {
         match self {
-            Fault::Error(_) | Fault::Trap(_) | Fault::OutOfMemory(_) => 500,
-            Fault::BadResponse(_) => 502,
+            Fault::Error(_) | Fault::Trap(_) | Fault::OutOfMemory { .. } => 500,
+            Fault::BadResponse(_) | Fault::ResponseTooLarge(_) => 502,
             Fault::Timeout(_) | Fault::CpuTime(_) => 504,
             Fault::Overloaded { .. } | Fault::Unavailable => 503,
             Fault::NoRoute => 404,
@@ -142,6 +149,8 @@ impl Fault {
             Fault::Overloaded { limit, .. } => Some(*limit),
             Fault::Timeout(_) => Some(Limit::Timeout),
             Fault::CpuTime(_) => Some(Limit::CpuTime),
+            Fault::OutOfMemory { limit, .. } => *limit,
+            Fault::ResponseTooLarge(_) => Some(Limit::ResponseSize),
             _ => None,
         }
     }
@@ -161,8 +170,9 @@ impl fmt::Display for Fault {
         match self {
             Fault::Error(message)
             | Fault::Trap(message)
-            | Fault::OutOfMemory(message)
-            | Fault::BadResponse(message) => f.write_str(&quote(message, MAX_MESSAGE)),
+            | Fault::OutOfMemory { message, .. }
+            | Fault::BadResponse(message)
+            | Fault::ResponseTooLarge(message) => f.write_str(&quote(message, MAX_MESSAGE)),
             Fault::Timeout(most) => {
                 write!(f, "the handler did not answer in time: timeout is {most:?}")
             }

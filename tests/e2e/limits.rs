@@ -8,7 +8,7 @@ use picohttp_host::config::{AccessLog, LogFormat, LogTarget};
 use picohttp_host::{
     HttpServer, Quota, Rate, Request, Response, Route, RunningServer, Sandbox, Tenant, Timeouts,
 };
-use picohttp_tests::client::exchange;
+use picohttp_tests::client::{Client, exchange};
 use picohttp_tests::gate::{Gate, ask};
 use picohttp_tests::host::eventually;
 use picohttp_tests::sandbox::load;
@@ -36,6 +36,15 @@ impl Server {
         Ok(exchange(admin, request)?.text().to_owned())
     }
 
+    /// The limits that the access log names.
+    fn logged_limits(&self) -> Result<Vec<Value>> {
+        let log = fs::read_to_string(self.folder.path().join("log"))?;
+        let lines = log.lines().map(serde_json::from_str::<Value>);
+        let limits =
+            lines.filter_map(|line| line.map(|line| line.get("limit").cloned()).transpose());
+        Ok(limits.collect::<Result<_, _>>()?)
+    }
+
     /// Has a request refused; it must be by this limit.
     fn assert_refused(&self, target: &str, limit: &str) -> Result<()> {
         let answer = ask(self.server.address(), target)?.answer()?;
@@ -45,13 +54,8 @@ impl Server {
 
     /// The request that was answered last must have met this limit, and must be the only one.
     fn assert_last(&self, limit: &str) -> Result<()> {
-        let log = || fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-        let met = |log: &str| {
-            let mut lines = log.lines().filter_map(|line| serde_json::from_str(line).ok());
-            lines.find_map(|line: Value| line.get("limit").cloned())
-        };
-        eventually("it is in the log", || met(&log()).is_some())?;
-        assert_eq!(met(&log()), Some(json!(limit)));
+        eventually("it is in the log", || self.logged_limits().is_ok_and(|all| !all.is_empty()))?;
+        assert_eq!(self.logged_limits()?, [limit]);
         let status: Value = serde_json::from_str(&self.page("/status")?)?;
         assert_eq!(status["tenants"][0]["limits"], json!({ limit: 1 }));
         let series = format!("picohttp_limited_requests_total{{tenant=\"a\",limit=\"{limit}\"}} 1");
@@ -207,6 +211,38 @@ fn assert_guests_limit_is_named(
 #[test]
 fn the_memory_of_a_tenant_is_named() -> Result<()> {
     assert_guests_limit_is_named("answer", Sandbox::default(), 1, 503, "max_memory_total")
+}
+
+#[test]
+fn the_memory_of_an_instance_is_named() -> Result<()> {
+    let small = Sandbox { max_memory: 2 << 20, ..Sandbox::default() };
+    assert_guests_limit_is_named("eat_memory", small, usize::MAX, 500, "max_memory")
+}
+
+#[test]
+fn the_size_of_a_response_is_named() -> Result<()> {
+    let small = Sandbox { max_response: 1 << 20, ..Sandbox::default() };
+    assert_guests_limit_is_named("aliased_body", small, usize::MAX, 502, "max_response_size")
+}
+
+/// Which limit is named when a client has sent this and no more.
+fn assert_clients_limit_is_named(begun: &str, limit: &str) -> Result<()> {
+    let time = Duration::from_millis(100);
+    let timeouts = Timeouts { head: time, body: time, ..Timeouts::default() };
+    let server = HttpServer::of_tenants([Tenant::new("a").route(Route::new("/...", hello))]);
+    let server = Server::start(server.timeouts(timeouts))?;
+    let mut client = Client::connect(server.server.address())?;
+    client.send(begun)?;
+    assert_eq!(client.answer()?.status, 408);
+    eventually("it is in the log", || server.logged_limits().is_ok_and(|all| !all.is_empty()))?;
+    assert_eq!(server.logged_limits()?, [limit]);
+    Ok(())
+}
+
+#[test]
+fn who_is_slow_with_a_head_or_a_body_is_told_apart() -> Result<()> {
+    assert_clients_limit_is_named("GET / HTTP/1.0\r\n", "head_timeout")?;
+    assert_clients_limit_is_named("POST / HTTP/1.0\r\nContent-Length: 1\r\n\r\n", "body_timeout")
 }
 
 #[test]

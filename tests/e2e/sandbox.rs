@@ -37,7 +37,7 @@ fn a_response_of_the_limit_is_sent() -> Result<()> {
     let guest = load("huge_body", sandbox)?;
     let largest = get(&guest, "/1048576")?;
     assert_eq!(largest.data.map(|data| data.len()), Some(1 << 20));
-    assert!(matches!(get(&guest, "/1048577"), Err(Fault::BadResponse(_))));
+    assert!(matches!(get(&guest, "/1048577"), Err(Fault::ResponseTooLarge(_))));
     let many = Host::serve(HttpServer::new(load("many_headers", Sandbox::default())?))?;
     assert_eq!(many.get("/1000")?.headers.len(), 1000 + 2);
     Ok(())
@@ -129,7 +129,7 @@ fn a_guest_whose_parts_begin_with_too_much_is_out_of_memory() -> Result<()> {
         })?;
         let sandbox = Sandbox { max_memory: 3 << 16, ..Sandbox::default() };
         let fault = get(&load_into(&engine, "many_memories", sandbox)?, "/");
-        ensure!(matches!(fault, Err(Fault::OutOfMemory(_))), "{allocation}: {fault:?}");
+        ensure!(matches!(fault, Err(Fault::OutOfMemory { .. })), "{allocation}: {fault:?}");
 
         let tables = answer_with(
             "(core module $part (table 60000 funcref))
@@ -138,7 +138,7 @@ fn a_guest_whose_parts_begin_with_too_much_is_out_of_memory() -> Result<()> {
         let sandbox = Sandbox { max_memory: 1 << 20, ..Sandbox::default() };
         let component = Component::from_bytes(&engine, "tables", &tables, sandbox, &Cache::none())?;
         let fault = get(&component, "/");
-        ensure!(matches!(fault, Err(Fault::OutOfMemory(_))), "{allocation}: {fault:?}");
+        ensure!(matches!(fault, Err(Fault::OutOfMemory { .. })), "{allocation}: {fault:?}");
     }
     Ok(())
 }

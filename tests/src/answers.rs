@@ -38,7 +38,12 @@ pub fn answer_at_random(guest: &impl Handler, count: usize, seed: u64) -> Result
                     Err(_) => tally.unsendable += 1,
                 }
             }
-            Err(Fault::Trap(_) | Fault::BadResponse(_) | Fault::Error(_)) => tally.refused += 1,
+            Err(
+                Fault::Trap(_)
+                | Fault::BadResponse(_)
+                | Fault::ResponseTooLarge(_)
+                | Fault::Error(_),
+            ) => tally.refused += 1,
             Err(fault) => anyhow::bail!("seed {seed}, answer {number}: {fault:?}"),
         }
     }

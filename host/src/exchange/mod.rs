@@ -25,7 +25,7 @@ use crate::{Fault, Limit};
 
 pub(crate) use handle::Handled;
 use handle::{finish, handle};
-use receive::receive;
+use receive::{receive, time_limit};
 use refuse::{refuse_slow, refuse_whole};
 use send::{drain, send};
 
@@ -128,8 +128,8 @@ pub(crate) fn advance(
                 refuse_whole(&mut connection, &message, fault, service);
                 Step::Next
             }
-            Stage::TooSlow => {
-                refuse_slow(&mut connection, service);
+            Stage::TooSlow(limit) => {
+                refuse_slow(&mut connection, limit, service);
                 Step::Next
             }
         };
@@ -171,8 +171,11 @@ pub(crate) fn expire(
     park: impl Fn(Connection, Until),
 ) {
     let reason = match connection.take_stage() {
-        Stage::Receive(_) if connection.has_begun() => {
-            connection.stage = Stage::TooSlow;
+        Stage::Receive(receiver) if connection.has_begun() => {
+            // Who still has time holds too much for having stopped.
+            let is_late = connection.deadline <= Instant::now();
+            let limit = if is_late { time_limit(&receiver) } else { Limit::Buffered };
+            connection.stage = Stage::TooSlow(limit);
             return park(connection, Until::Taken);
         }
         Stage::Handle(message) => {
@@ -197,7 +200,7 @@ pub(crate) fn dismiss(mut connection: Connection, service: &Service) {
         Stage::Refuse(message, fault) => {
             refuse_whole(&mut connection, &message, fault, service);
         }
-        Stage::TooSlow => refuse_slow(&mut connection, service),
+        Stage::TooSlow(limit) => refuse_slow(&mut connection, limit, service),
         Stage::Answer(message, handled) => {
             answer(&mut connection, &message, handled, service);
         }

@@ -89,11 +89,16 @@ pub(super) fn receive(
     // A client that sends without a pause takes its turn with others, and no longer than
     // its deadline.
     if connection.deadline <= Instant::now() {
-        refuse_slow(connection, service);
+        refuse_slow(connection, time_limit(&receiver), service);
         return Step::Next;
     }
     connection.stage = Stage::Receive(receiver);
     Step::Park(Until::Ready(Interest::Readable))
+}
+
+/// What limits the time of a request that is being received.
+pub(super) fn time_limit(receiver: &Receiver) -> Limit {
+    if receiver.in_body() { Limit::BodyTimeout } else { Limit::HeadTimeout }
 }
 
 /// Whether the connection may hold what it does, and so many bytes beside it.

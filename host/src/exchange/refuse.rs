@@ -46,6 +46,6 @@ pub(super) fn refuse_rest(connection: &mut Connection, limit: Limit, service: &S
 }
 
 /// Answers a client that was too slow to send its request.
-pub(super) fn refuse_slow(connection: &mut Connection, service: &Service) {
-    refuse(connection, Answer::client_timeout(connection.head_only()), service);
+pub(super) fn refuse_slow(connection: &mut Connection, limit: Limit, service: &Service) {
+    refuse(connection, Answer::client_timeout(limit, connection.head_only()), service);
 }

@@ -251,7 +251,7 @@ fn accept(answer: Result<bindings::Response, String>, limit: usize) -> Result<Re
     };
     if size > limit {
         let message = format!("the response is {size} bytes and max_response_size is {limit}");
-        return Err(Fault::BadResponse(message));
+        return Err(Fault::ResponseTooLarge(message));
     }
     let bindings::Response { protocol, status, headers, data } = answer.map_err(Fault::Error)?;
     Ok(Response { protocol, status, headers, data })

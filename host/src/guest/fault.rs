@@ -38,12 +38,13 @@ pub(super) fn of(error: &Error, state: &State) -> Fault {
     }
     if is_response_too_large(error) {
         let limit = sandbox.max_response;
-        return Fault::BadResponse(format!(
+        return Fault::ResponseTooLarge(format!(
             "the response is too large to be copied, and max_response_size is {limit}"
         ));
     }
     if let Some(refusal) = state.meter.refused() {
-        return Fault::OutOfMemory(format!("{refusal}: {}", message(error)));
+        let message = format!("{refusal}: {}", message(error));
+        return Fault::OutOfMemory { limit: refusal.limit(), message };
     }
     Fault::Trap(message(error))
 }

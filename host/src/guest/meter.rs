@@ -10,8 +10,8 @@ use std::sync::Arc;
 use wasmtime::{ResourceLimiter, Result};
 
 use super::engine::{CORE_INSTANCES, MEMORIES, TABLE_ELEMENTS, TABLES};
-use crate::Origin;
 use crate::config::units::shown_size;
+use crate::{Limit, Origin};
 
 /// The memory and table elements that one instance has, and may have.
 #[derive(Debug)]
@@ -39,6 +39,19 @@ pub(super) enum Refusal {
     Declared,
     /// The system had no more.
     System,
+}
+
+impl Refusal {
+    /// The limit that was met, if it is not the guest's own.
+    pub(super) fn limit(self) -> Option<Limit> {
+        match self {
+            Refusal::MaxMemory(_) => Some(Limit::Memory),
+            Refusal::MaxMemoryTotal => Some(Limit::TotalMemory),
+            Refusal::TableElements => Some(Limit::TableElements),
+            Refusal::Declared => None,
+            Refusal::System => Some(Limit::SystemMemory),
+        }
+    }
 }
 
 impl fmt::Display for Refusal {
