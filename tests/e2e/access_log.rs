@@ -234,20 +234,24 @@ fn a_log_that_is_read_slowly_loses_nothing() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let fifo = folder.path().join("fifo");
     rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU)?;
-    let reader = fs::OpenOptions::new().read(true).write(true).open(&fifo)?;
+    // To open only one end would be to wait for the other.
+    let both = fs::OpenOptions::new().read(true).write(true).open(&fifo)?;
+    let reader = fs::File::open(&fifo)?;
     let log = AccessLog { target: LogTarget::File(fifo), format: LogFormat::Text };
     let server = acme().port(0).access_log(log).start()?;
+    drop(both);
     // Several times what fits into the pipe.
     let target = format!("/a/{}", "a".repeat(2000));
     for _ in 0..REQUESTS {
         assert_eq!(get(server.address(), &target)?.status, 200);
     }
     let whole = |line: &str| line.starts_with("127.0.0.1 - - [") && line.contains("memory=");
-    for line in BufReader::new(reader).lines().take(REQUESTS) {
-        let line = line?;
-        assert!(whole(&line), "{line}");
-    }
+    let reading = thread::spawn(|| BufReader::new(reader).lines().collect());
     server.stop(Duration::from_secs(1));
+    let lines: std::io::Result<Vec<String>> = reading.join().expect("no panic");
+    let lines = lines?;
+    assert_eq!(lines.len(), REQUESTS);
+    assert!(lines.iter().all(|line| whole(line)), "{lines:?}");
     Ok(())
 }
 

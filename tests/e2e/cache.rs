@@ -340,3 +340,23 @@ fn no_handler_may_write_where_compiled_handlers_are_kept() -> Result<()> {
     assert!(load(cache_folder, true).is_err());
     Ok(())
 }
+
+#[test]
+fn no_handler_may_write_where_a_link_leads_to_compiled_handlers() -> Result<()> {
+    let top = tempfile::tempdir()?;
+    let path = |name: &str| top.path().join(name);
+    fs::create_dir_all(path("private/cache"))?;
+    fs::create_dir(path("granted"))?;
+    symlink("../private/cache", path("granted/last"))?;
+    symlink("../private", path("granted/way"))?;
+    let directory = Directory { host: path("granted"), guest: "/".to_owned(), writable: true };
+    let sandbox = Sandbox { directories: vec![directory], ..Sandbox::default() };
+    for link in ["granted/last", "granted/way/cache"] {
+        let cache = Cache::in_folder(path(link));
+        let (engine, sandbox) = (engine()?, sandbox.clone());
+        let loaded = Component::from_bytes(engine, "counter", &bytes("counter")?, sandbox, &cache);
+        let error = loaded.map(|_| ()).expect_err(link).to_string();
+        assert!(error.contains("compiled handlers"), "{error}");
+    }
+    Ok(())
+}

@@ -25,9 +25,13 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use crate::account::Account;
 use crate::background::{self, Place};
 use crate::connection::Connection;
+use crate::deadline::after;
 use crate::tenant::Quota;
 use crate::{Fault, Limit};
 use lanes::{LaneState, State};
+
+/// How long those may wait for a thread, at the least, who have got room.
+const READY: Duration = Duration::from_secs(1);
 
 /// All lanes of a server.
 pub(crate) struct Admission {
@@ -232,7 +236,8 @@ impl Admission {
         !self.background.1.is_empty() && self.idle_background.load(Ordering::Relaxed) == 0
     }
 
-    fn make_ready(&self, state: &mut State, key: usize, connection: Connection, now: Instant) {
+    fn make_ready(&self, state: &mut State, key: usize, mut connection: Connection, now: Instant) {
+        connection.deadline = connection.deadline.max(after(now, READY));
         if state.place(key, now) == Place::Front {
             state.ready.push_back((key, connection));
             self.ready.fetch_add(1, Ordering::Relaxed);

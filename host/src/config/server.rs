@@ -116,7 +116,7 @@ impl ServerPlan {
             "addr": addresses;
             "admin_addr": admin_address;
             "admin_token_file": admin_token_file;
-            "access_log": access_log;
+            "access_log, access_log_format": access_log;
             "keep_alive": keep_alive;
             "idle_timeout": idle_timeout;
             "max_requests_per_connection": max_requests_per_connection;

@@ -63,11 +63,10 @@ pub(super) fn receive(
         match connection.read(&receiver) {
             Ok(Moved::Bytes) if !had_begun => {
                 if connection.has_begun() {
-                    let deadline = connection.deadline;
-                    connection.begin_request(service.settings.timeouts.head);
-                    if connection.answered == 0 {
-                        // The first has its time from when the client was accepted.
-                        connection.deadline = deadline;
+                    connection.began = Instant::now();
+                    // The first has its time from when the client was accepted.
+                    if connection.answered > 0 {
+                        connection.begin_request(service.settings.timeouts.head);
                     }
                 }
             }

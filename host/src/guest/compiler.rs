@@ -25,11 +25,9 @@ const MAX_SAID: u64 = 4 << 10;
 /// How much of a component is worth another second, in bytes.
 const PER_SECOND: u64 = 256 << 10;
 
-/// How much of a sound component one processor compiles in a second at the least, in bytes, and
-/// which part of all its time any takes. Beside a load that takes all, usual ones have taken a
-/// second for 650 KB, and a tenth of one more.
-const LEAST_PER_SECOND: u64 = 500_000;
-const LEAST_PART: u32 = 40;
+/// How many bytes of a usual component one processor compiles in a second. Beside a load that
+/// takes all they have taken a second for 650 KB, and a tenth of one more.
+const USUAL_PER_SECOND: u64 = 500_000;
 
 /// How large the compiled form of a component may be: so many bytes, and so many more for
 /// each of the component's. Small ones, where all is overhead, take some 20 KiB; others up to
@@ -60,7 +58,7 @@ enum Mode {
 pub struct CompileLimits {
     /// How long it may take, and a second more for every 256 KiB of the component. Where others
     /// keep the compiler from the processors, it may take longer: until it has had one for as
-    /// long as any sound component of its size takes, and four times as long at the most.
+    /// long as usual components of its size take, and four times as long at the most.
     pub time: Duration,
     /// How much address space the compiler may have, in bytes.
     pub memory: u64,
@@ -139,8 +137,8 @@ impl CompileLimits {
     fn bounds(&self, component: u64, goes_last: bool) -> Bounds {
         let more = Duration::from_secs(component / PER_SECOND);
         let time = self.time.saturating_add(more);
-        let work = Duration::from_millis(component.saturating_mul(1000) / LEAST_PER_SECOND);
-        let work = work.saturating_add(self.time / LEAST_PART).min(time);
+        let work = Duration::from_millis(component.saturating_mul(1000) / USUAL_PER_SECOND);
+        let work = work.saturating_add(self.time / 40).min(time);
         let processors = processors();
         let processors = if goes_last { processors.div_ceil(2) } else { processors };
         let threads = u32::try_from(processors).map_or(MAX_THREADS, |all| all.min(MAX_THREADS));

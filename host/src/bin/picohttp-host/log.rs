@@ -70,8 +70,8 @@ impl Missing {
 /// thread of its own writes, so that a reader who stops reading stops no request.
 pub fn start(level: Level) -> Log {
     // What that says of guests names none, and is on nobody's account.
-    let asked =
-        || Targets::new().with_default(level).with_target("wasmtime_wasi", LevelFilter::INFO);
+    let silent = LevelFilter::from(level).min(LevelFilter::INFO);
+    let asked = || Targets::new().with_default(level).with_target("wasmtime_wasi", silent);
     let filter = std::env::var("RUST_LOG").ok().and_then(|filter| filter.parse().ok());
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let (writer, guard) = NonBlockingBuilder::default()

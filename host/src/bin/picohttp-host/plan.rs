@@ -67,8 +67,9 @@ fn single(options: &Serve) -> Result<Plan> {
          --dir HOST::/"
     );
     let tenant = TenantPlan {
-        max_concurrent_requests: server.max_concurrent_requests,
-        max_queue: server.max_queue,
+        // Nobody but the server has bounds.
+        max_concurrent_requests: usize::MAX,
+        max_queue: usize::MAX,
         log_quota: None,
         ..TenantPlan::new(name, &server, vec![route])
     };

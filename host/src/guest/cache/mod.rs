@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rustix::process::geteuid;
 use sha2::{Digest as _, Sha256};
 use tracing::{debug, warn};
 use wasmtime::component::Component;
@@ -34,14 +35,24 @@ const MAX_TOTAL: u64 = 2 << 30;
 /// Where compiled components are kept.
 #[derive(Clone, Debug)]
 pub struct Cache {
-    folder: Option<PathBuf>,
+    folder: Option<Folder>,
+    /// Whether what is compiled is kept, too.
+    keeps: bool,
     uses: Arc<CacheUse>,
 }
 
-/// Where a link leads that nobody has put there to have others write elsewhere.
+#[derive(Clone, Debug)]
+struct Folder {
+    /// What it was called.
+    named: PathBuf,
+    /// Where it is, behind a link.
+    resolved: PathBuf,
+}
+
+/// Where a link leads that no stranger has put there.
 fn follow(link: &Path) -> Option<PathBuf> {
     let owner = link.symlink_metadata().ok()?.uid();
-    let is_trusted = owner == 0 || owner == link.metadata().ok()?.uid();
+    let is_trusted = owner == 0 || owner == geteuid().as_raw();
     is_trusted.then(|| link.canonicalize().ok()).flatten()
 }
 
@@ -65,15 +76,20 @@ impl CacheUse {
 impl Cache {
     /// Keeps nothing: every start compiles.
     pub fn none() -> Cache {
-        Cache { folder: None, uses: Arc::default() }
+        Cache { folder: None, keeps: true, uses: Arc::default() }
     }
 
     /// Keeps compiled components in `folder`, which is made when it is first needed. If it is a
-    /// link of root's, or of whom the folder belongs to, that is followed now, and not again.
+    /// link of root's, or of this user's, that is followed now, and not again.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Cache {
-        let folder = folder.into();
-        let folder = follow(&folder).unwrap_or(folder);
-        Cache { folder: Some(folder), uses: Arc::default() }
+        let named = folder.into();
+        let resolved = follow(&named).unwrap_or_else(|| named.clone());
+        Cache { folder: Some(Folder { named, resolved }), ..Cache::none() }
+    }
+
+    /// The same cache, in which nothing new is kept.
+    pub fn read_only(self) -> Cache {
+        Cache { keeps: false, ..self }
     }
 
     /// Keeps compiled components where this user's caches are:
@@ -88,19 +104,21 @@ impl Cache {
 
     /// Where compiled components are kept, if they are.
     pub fn folder(&self) -> Option<&Path> {
-        self.folder.as_deref()
+        self.folder.as_ref().map(|folder| folder.resolved.as_path())
     }
 
     /// Whether what is kept could be changed by who may write in `folder`.
     pub(crate) fn is_within_reach(&self, folder: &Path) -> bool {
-        let Some(cache) = &self.folder else { return false };
+        let Some(Folder { named, resolved }) = &self.folder else { return false };
         let leads_through = |path: &Path, folder: &Path| {
             let folder = identity(folder);
             let mut way = folders_on_the_way(path);
             way.push(path.to_owned());
             folder.is_some() && way.iter().any(|place| identity(place) == folder)
         };
-        leads_through(cache, folder) || leads_through(folder, cache)
+        [named, resolved]
+            .into_iter()
+            .any(|cache| leads_through(cache, folder) || leads_through(folder, cache))
     }
 
     /// What counts the uses of this cache.
@@ -129,7 +147,7 @@ impl Cache {
     /// Keeps a compiled component. That it cannot be kept is no reason not to serve.
     pub(super) fn store(&self, entry: Option<&Entry>, compiled: &[u8]) {
         self.uses.compilations.fetch_add(1, Ordering::Relaxed);
-        let Some(entry) = entry else { return };
+        let Some(entry) = entry.filter(|_| self.keeps) else { return };
         let path = entry.path();
         match entry.write(compiled) {
             Ok(()) => debug!(path = %path.display(), "kept the compiled component"),
@@ -138,7 +156,7 @@ impl Cache {
                 return;
             }
         }
-        if let Some(folder) = &self.folder
+        if let Some(folder) = self.folder()
             && let Err(error) = prune(folder, MAX_TOTAL)
         {
             warn!(path = %folder.display(), %error, "cannot clean up the cache");
@@ -153,7 +171,7 @@ impl Cache {
         key.update(env!("CARGO_PKG_VERSION"));
         key.update(settings.finish().to_le_bytes());
         key.update(bytes);
-        Some(Entry::new(self.folder.as_deref()?, key.finalize().into()))
+        Some(Entry::new(self.folder()?, key.finalize().into()))
     }
 }
 

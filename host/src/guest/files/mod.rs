@@ -5,8 +5,8 @@
 //! regular files and folders can be opened ([`open`]) or have its times set ([`times`]): to
 //! open a FIFO is to wait, for as long as it takes, for another process to open its other end.
 //! A stream over a file does its reading and writing when it is asked to ([`streams`]), and a
-//! folder is read as its entries are asked for ([`listing`]). A path is no longer than it may be
-//! ([`paths`]). What was granted is opened when a
+//! folder is read as its entries are asked for ([`listing`]). A path has at most 4095 bytes
+//! and 128 parts ([`paths`]). What was granted is opened when a
 //! guest asks for it ([`granted`]).
 
 mod granted;

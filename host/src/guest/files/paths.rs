@@ -2,7 +2,7 @@
 //!
 //! Where the system cannot look beneath a folder by itself (before Linux 5.6, or where a
 //! container forbids it), `wasmtime-wasi` goes through a path part by part, and holds a
-//! descriptor for each: of a path of megabytes that would take seconds, and much of both.
+//! descriptor for each: a path of megabytes would take seconds, and all descriptors.
 
 use wasmtime::component::Resource;
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtxView};
@@ -17,12 +17,15 @@ use super::open::has_room;
 /// How long a path may be, in bytes: as for Linux itself (`PATH_MAX`).
 const MAX_PATH: usize = 4096;
 
+/// How many parts it may have: as many as a guest may have resources.
+const MAX_PARTS: usize = 128;
+
 type Files<'a> = WasiFilesystemCtxView<'a>;
 type Folder = Resource<Descriptor>;
 
-/// Whether something can be done by a path of this length, with a descriptor that is left.
+/// Whether something can be done by a path, with a descriptor that is left.
 pub(super) fn check(path: &str) -> Result<(), Failure> {
-    if path.len() >= MAX_PATH {
+    if path.len() >= MAX_PATH || path.split('/').count() > MAX_PARTS {
         Err(ErrorCode::NameTooLong.into())
     } else if !has_room() {
         Err(Failure::Exhausted)

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use picohttp_host::config::{self, Plan, Position, RoutePlan, TenantPlan};
-use picohttp_host::{Cache, Component, DeployError, Deployer, Directory};
+use picohttp_host::{Component, DeployError, Deployer, Directory};
 use serde::Serialize;
 
 use super::imports::{ENVIRONMENT, FILESYSTEM, given, imports};
@@ -49,7 +49,7 @@ pub fn check(file: &Path, options: &Check) -> Result<Findings<Configuration>> {
     let user = confine::find_user(&served);
     let cache = match &user {
         // Made by somebody else, the folder would be of no use to who serves.
-        Ok(Some(user)) if !user.is_present() => Cache::none(),
+        Ok(Some(user)) if !user.is_current() => cache_of(&served, Some(user)).read_only(),
         _ => cache_of(&served, None),
     };
     let deployer = Deployer::new(engine, cache);

@@ -72,7 +72,7 @@ impl Reach {
             Some(files) => since(ABI::V1, "5.13", &files.to_string()),
         };
         let processes =
-            since(ABI::V6, "6.12", "others get no signals, and no connections without a file");
+            since(ABI::V6, "6.12", "others get no signals, and no connections to abstract sockets");
         vec![("connections", connections), ("processes", processes), ("files", files)]
     }
 }

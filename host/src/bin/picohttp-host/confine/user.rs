@@ -26,7 +26,7 @@ impl fmt::Display for User {
 
 impl User {
     /// Whether this process is who it is meant to become.
-    pub fn is_present(&self) -> bool {
+    pub fn is_current(&self) -> bool {
         self.uid == geteuid()
     }
 
