@@ -223,6 +223,26 @@ fn who_cannot_become_the_user_does_not_serve() -> Result<()> {
 }
 
 #[test]
+fn a_check_by_root_leaves_the_users_cache_to_the_user() -> Result<()> {
+    if !is_root()? {
+        return Ok(());
+    }
+    let check = |dirs: &str| -> Result<(bool, bool)> {
+        let server = format!("cache_dir = 'data/cache'\nuser = '{NOBODY}'");
+        let folder = folder(&server)?;
+        fs::create_dir(folder.path("data"))?;
+        folder.configure(&format!("{}{dirs}\n", saying("old", &server)))?;
+        let file = folder.path("picohttp.toml");
+        let mut check = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
+        let checked = check.args(["check", "--config"]).arg(file).output()?;
+        Ok((checked.status.success(), folder.path("data/cache").exists()))
+    };
+    assert_eq!(check("")?, (true, false));
+    assert_eq!(check("dirs = ['data::/data::rw']")?, (false, false));
+    Ok(())
+}
+
+#[test]
 fn root_is_told_that_it_is() -> Result<()> {
     if is_root()? {
         let host = Running::start(command().arg(plugin("hello")?))?;
