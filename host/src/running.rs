@@ -146,7 +146,7 @@ impl RunningServer {
         if cut == 0 {
             self.join();
         }
-        self.finish_log();
+        self.finish_access_log(LOG_GRACE);
         cut
     }
 
@@ -159,7 +159,7 @@ impl RunningServer {
         if cut == 0 {
             self.workers.join();
         }
-        self.finish_log();
+        self.finish_access_log(LOG_GRACE);
         cut
     }
 
@@ -187,9 +187,11 @@ impl RunningServer {
         }
     }
 
-    fn finish_log(&self) {
+    /// Has the lines of the access log written that there are, for at most so long. Later ones
+    /// are not.
+    pub fn finish_access_log(&self, patience: Duration) {
         if let Some(log) = &self.workers.service().access_log {
-            log.finish(LOG_GRACE);
+            log.finish(patience);
         }
     }
 

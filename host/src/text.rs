@@ -17,10 +17,11 @@ pub(crate) fn hex<const LENGTH: usize>(bytes: [u8; LENGTH]) -> String {
 
 /// A line as printable text: control characters, and those that reorder text around
 /// them, are shown as escapes. It ends before the first character that does not fit into `max`
-/// bytes.
-pub(crate) fn escape(line: &[u8], max: usize) -> String {
+/// bytes; how many bytes are left out is returned, too.
+pub(crate) fn escape(line: &[u8], max: usize) -> (String, usize) {
     let mut escaped = String::with_capacity(line.len().min(max));
-    for character in String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).chars() {
+    let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
+    for (at, character) in text.char_indices() {
         let hidden = character.is_control()
             || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
         let end = escaped.len();
@@ -33,16 +34,16 @@ pub(crate) fn escape(line: &[u8], max: usize) -> String {
         };
         if escaped.len() > max {
             escaped.truncate(end);
-            break;
+            return (escaped, text.len() - at);
         }
     }
-    escaped
+    (escaped, 0)
 }
 
 /// A stranger's text for the log or a terminal: escaped, and cut after `max` bytes.
 pub(crate) fn quote(text: &str, max: usize) -> String {
-    let mut quoted = escape(cut(text, max).as_bytes(), max);
-    if text.len() > max {
+    let (mut quoted, left_out) = escape(cut(text, max).as_bytes(), max);
+    if left_out > 0 || text.len() > max {
         quoted.push('…');
     }
     quoted
@@ -94,7 +95,7 @@ mod tests {
 
     #[test]
     fn no_control_character_survives() {
-        let escape = |line: &[u8]| escape(line, usize::MAX);
+        let escape = |line: &[u8]| escape(line, usize::MAX).0;
         assert_eq!(escape(b"plain \xc3\xa9\ttab\r"), "plain é\ttab");
         assert_eq!(escape(b"\x1b[31mred\x07"), "\\u{1b}[31mred\\u{7}");
         assert_eq!(escape("a\u{202e}b\u{85}c".as_bytes()), "a\\u{202e}b\\u{85}c");
@@ -104,11 +105,12 @@ mod tests {
 
     #[test]
     fn no_escape_is_cut() {
-        assert_eq!(escape(b"a\\b", 2), "a");
-        assert_eq!(escape(b"a\\b", 3), "a\\\\");
-        assert_eq!(escape(b"\x07\x07", 9), "\\u{7}");
-        assert_eq!(escape("éé".as_bytes(), 3), "é");
-        assert_eq!(quote(&format!("{}\\", "a".repeat(7)), 8), "aaaaaaa");
+        let cut = |text: &str, left_out| (text.to_owned(), left_out);
+        assert_eq!(escape(b"a\\b", 2), cut("a", 2));
+        assert_eq!(escape(b"a\\b", 3), cut("a\\\\", 1));
+        assert_eq!(escape(b"\x07\x07", 9), cut("\\u{7}", 1));
+        assert_eq!(escape("éé".as_bytes(), 3), cut("é", 2));
+        assert_eq!(quote(&format!("{}\\", "a".repeat(7)), 8), "aaaaaaa…");
     }
 
     #[test]

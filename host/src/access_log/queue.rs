@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use super::sink::{Lost, Sink};
+use super::sink::{Lost, Sink, Target};
 use crate::rate::Seldom;
 
 /// How many bytes of lines may wait.
@@ -21,6 +21,9 @@ const MUCH: usize = 64 << 10;
 /// How often it is said that lines are dropped.
 const WARN: Duration = Duration::from_secs(5);
 
+/// How often a writer that waits for a reader looks whether it still should.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// Lines that wait to be written.
 #[derive(Default)]
 pub(super) struct Queue {
@@ -30,6 +33,8 @@ pub(super) struct Queue {
     /// The writer has ended.
     done: Condvar,
     dropped: AtomicU64,
+    /// How many of them have been told.
+    told: AtomicU64,
     warned: Seldom,
 }
 
@@ -41,6 +46,8 @@ struct State {
     /// What to write to from now on.
     sink: Option<Sink>,
     finishing: bool,
+    /// Whether nobody is waited for any more who does not read.
+    abandoned: bool,
     finished: bool,
 }
 
@@ -81,13 +88,21 @@ impl Queue {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Has the writer write all and end, and waits for it at most so long.
+    /// Has the writer write all and end, and waits for it at most so long. What it cannot write
+    /// by then is dropped.
     pub(super) fn finish(&self, patience: Duration) {
         let mut state = self.state();
         state.finishing = true;
         self.ready.notify_one();
-        let waited = self.done.wait_timeout_while(state, patience, |state| !state.finished);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        for patience in [patience, 2 * LOOK] {
+            let waited = self.done.wait_timeout_while(state, patience, |state| !state.finished);
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            state.abandoned = true;
+        }
+        drop(state);
+        if self.dropped() > self.told.load(Ordering::Relaxed) {
+            self.tell("it has ended");
+        }
     }
 
     /// What the writer does.
@@ -98,7 +113,12 @@ impl Queue {
             if let Some(other) = other {
                 sink = other;
             }
-            if let Err(Lost { lines, cause }) = sink.write(&lines) {
+            let wait = |target: &Target| {
+                target.wait(LOOK);
+                let state = self.state();
+                state.sink.is_none() && !state.abandoned
+            };
+            if let Err(Lost { lines, cause }) = sink.write(&lines, wait) {
                 self.drop_lines(lines as u64, &cause.to_string());
             }
             lines.clear();
@@ -130,9 +150,14 @@ impl Queue {
     fn drop_lines(&self, count: u64, why: &str) {
         self.dropped.fetch_add(count, Ordering::Relaxed);
         if self.warned.may(WARN) {
-            let dropped = self.dropped();
-            warn!(dropped, "lines of the access log are dropped: {why}");
+            self.tell(why);
         }
+    }
+
+    fn tell(&self, why: &str) {
+        let dropped = self.dropped();
+        self.told.store(dropped, Ordering::Relaxed);
+        warn!(dropped, "lines of the access log are dropped: {why}");
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -142,9 +167,12 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::path::Path;
     use std::thread;
 
     use super::*;
+    use crate::config::LogTarget;
 
     #[test]
     fn lines_beyond_the_room_are_dropped_and_counted() {
@@ -156,10 +184,53 @@ mod tests {
         assert_eq!(queue.dropped(), 3);
     }
 
+    /// A FIFO, and both of its ends.
+    fn fifo(folder: &Path) -> (LogTarget, File) {
+        let path = folder.join("fifo");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).unwrap();
+        let both = File::options().read(true).write(true).open(&path).unwrap();
+        (LogTarget::File(path), both)
+    }
+
+    #[test]
+    fn what_nobody_reads_by_the_end_is_dropped_and_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, _both) = fifo(folder.path());
+        let queue = Queue::default();
+        let line = [&[b'x'; 1023][..], b"\n"].concat();
+        thread::scope(|scope| {
+            let sink = Sink::open(&target).unwrap();
+            scope.spawn(|| queue.write_to(sink));
+            (0..1000).for_each(|_| queue.push(&line));
+            queue.finish(Duration::from_millis(100));
+        });
+        // A pipe has room for 64 KiB.
+        assert_eq!(queue.dropped(), 1000 - 64);
+        assert_eq!(queue.told.load(Ordering::Relaxed), 1000 - 64);
+    }
+
+    #[test]
+    fn who_does_not_read_keeps_nobody_from_another_target() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, _both) = fifo(folder.path());
+        let queue = Queue::default();
+        let line = [&[b'x'; 1023][..], b"\n"].concat();
+        let file = folder.path().join("file");
+        thread::scope(|scope| {
+            let sink = Sink::open(&target).unwrap();
+            scope.spawn(|| queue.write_to(sink));
+            (0..1000).for_each(|_| queue.push(&line));
+            queue.replace(Sink::open(&LogTarget::File(file.clone())).unwrap());
+            queue.push(b"last\n");
+            queue.finish(Duration::from_secs(60));
+        });
+        assert!(std::fs::read_to_string(file).unwrap().ends_with("last\n"));
+    }
+
     #[test]
     fn a_writer_that_ends_has_written_all() {
         let folder = tempfile::tempdir().unwrap();
-        let target = crate::config::LogTarget::File(folder.path().join("log"));
+        let target = LogTarget::File(folder.path().join("log"));
         let queue = Queue::default();
         thread::scope(|scope| {
             let sink = Sink::open(&target).unwrap();

@@ -4,8 +4,10 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write, stderr, stdout};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
+use std::time::Duration;
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::OFlags;
 
 use crate::config::LogTarget;
 
@@ -37,14 +39,10 @@ impl Sink {
             LogTarget::Stderr => Target::Stderr,
             LogTarget::File(path) => {
                 let mut options = OpenOptions::new();
-                // A FIFO that nobody reads is an error then, and nothing to wait for.
+                // A FIFO that nobody reads is an error then, and nothing to wait for; who has it
+                // and reads slowly is waited for by `Target::wait`.
                 options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
                 let file = options.append(true).create(true).mode(0o640).open(path);
-                // But who reads slowly may be waited for, as for a slow disk.
-                let file = file.and_then(|file| {
-                    fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
-                    Ok(file)
-                });
                 Target::File(file.map_err(|error| {
                     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
                 })?)
@@ -56,13 +54,17 @@ impl Sink {
 
 impl<W: Write> Sink<W> {
     /// Writes whole lines. One that is cut, of a full disk say, is ended before others
-    /// follow.
-    pub(super) fn write(&mut self, lines: &[u8]) -> Result<(), Lost> {
+    /// follow. If there is no room for now, it is tried again for as long as `wait` says so.
+    pub(super) fn write(
+        &mut self,
+        lines: &[u8],
+        mut wait: impl FnMut(&W) -> bool,
+    ) -> Result<(), Lost> {
         let lost = |lines: &[u8], cause| {
             let lines = lines.iter().filter(|&&byte| byte == b'\n').count();
             Lost { lines, cause }
         };
-        if self.cut {
+        if self.cut && !lines.is_empty() {
             self.target.write_all(b"\n").map_err(|cause| lost(lines, cause))?;
             self.cut = false;
         }
@@ -71,6 +73,7 @@ impl<W: Write> Sink<W> {
             let written = match self.target.write(left) {
                 Ok(0) => Err(ErrorKind::WriteZero.into()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => Ok(0),
+                Err(error) if error.kind() == ErrorKind::WouldBlock && wait(&self.target) => Ok(0),
                 written => written,
             };
             let (done, rest) = match written {
@@ -81,6 +84,20 @@ impl<W: Write> Sink<W> {
             left = rest;
         }
         Ok(())
+    }
+}
+
+impl Target {
+    /// Waits until there is room, but no longer than `time`.
+    pub(super) fn wait(&self, time: Duration) {
+        let stderr = stderr();
+        let target = match self {
+            Target::Stderr => stderr.as_fd(),
+            Target::File(file) => file.as_fd(),
+        };
+        let Ok(time) = Timespec::try_from(time) else { return };
+        // Whatever comes of it, the next attempt to write tells.
+        let _ = poll(&mut [PollFd::from_borrowed_fd(target, PollFlags::OUT)], Some(&time));
     }
 }
 
@@ -126,11 +143,12 @@ mod tests {
     #[test]
     fn a_line_that_was_cut_is_ended_before_others_follow() {
         let mut sink = Sink { target: Disk { written: Vec::new(), room: 6 }, cut: false };
-        assert_eq!(sink.write(b"one\ntwo\nthree\n").unwrap_err().lines, 2);
-        assert_eq!(sink.write(b"four\n").unwrap_err().lines, 1);
+        let write = |sink: &mut Sink<Disk>, lines: &[u8]| sink.write(lines, |_| false);
+        assert_eq!(write(&mut sink, b"one\ntwo\nthree\n").unwrap_err().lines, 2);
+        assert_eq!(write(&mut sink, b"four\n").unwrap_err().lines, 1);
         sink.target.room = 100;
-        sink.write(b"five\nsix\n").unwrap();
-        sink.write(b"seven\n").unwrap();
+        write(&mut sink, b"five\nsix\n").unwrap();
+        write(&mut sink, b"seven\n").unwrap();
         assert_eq!(sink.target.written, b"one\ntw\nfive\nsix\nseven\n");
     }
 }

@@ -19,7 +19,7 @@ use crate::normal_form;
 use crate::record::{Record, Words};
 use crate::request_id;
 use crate::service::Service;
-use crate::text::{Quoted, cut};
+use crate::text::{Quoted, quote};
 use crate::{Call, Cost, Fault, Handler, Limit, Reason, Request, RequestId, Response};
 
 /// How much of a client's word the log has use for, in bytes.
@@ -204,12 +204,14 @@ fn log_fault(
     id: RequestId,
     (method, target): (&str, &str),
 ) {
-    let (method, target, text) = (cut(method, MAX_WORD), cut(target, MAX_WORD), fault.to_string());
+    let (method, target) = (quote(method, MAX_WORD), quote(target, MAX_WORD));
+    let text = fault.to_string();
+    let [method, target, text] = [&method, &target, &text].map(|text| Quoted(text));
     let origin = &endpoint.origin;
-    let size = origin.record_size(method.len() + target.len() + Quoted(&text).len());
+    let size = origin.record_size(method.len() + target.len() + text.len());
     if origin.account.may_log_fault(size) {
         let (tenant, route) = (origin.tenant(), origin.route());
-        warn!(request = %id, tenant, route, method, target, status = answer.status, reason = %answer.reason, fault = ?Quoted(&text));
+        warn!(request = %id, tenant, route, ?method, ?target, status = answer.status, reason = %answer.reason, fault = ?text);
     }
 }
 

@@ -53,7 +53,7 @@ impl Output {
 
     /// Logs the line that has ended, with so many bytes of a line end, if there is room.
     fn record(&self, lines: &mut Lines, end: usize) {
-        let line = escape(&lines.unfinished, MAX_LINE);
+        let (line, left_out) = escape(&lines.unfinished, MAX_LINE);
         let size = self.origin.record_size(Quoted(&line).len());
         let written = lines.unfinished.len() + end;
         match lines.quota.checked_sub(size) {
@@ -62,6 +62,7 @@ impl Output {
             }
             Some(quota) => {
                 lines.quota = quota;
+                lines.dropped += left_out;
                 if let Some(journal) = self.origin.account.journal() {
                     journal.enter_output(self.origin.route(), self.request, self.stream, &line);
                 }

@@ -96,6 +96,24 @@ fn a_second_signal_ends_at_once() -> Result<()> {
 }
 
 #[test]
+fn a_second_signal_costs_no_line_of_the_access_log() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let log = folder.path().join("log");
+    let mut host = Running::start(command().arg(plugin("hello")?).arg("--access-log").arg(&log))?;
+    let mut unfinished = Client::connect(host.address)?;
+    unfinished.send("GET /")?;
+    for _ in 0..20 {
+        assert_eq!(host.get("/hello")?.status, 200);
+    }
+    host.signal("TERM")?;
+    host.wait_for("stopping")?;
+    host.signal("TERM")?;
+    assert_eq!(host.end()?.code(), Some(143));
+    assert_eq!(fs::read_to_string(log)?.lines().count(), 20);
+    Ok(())
+}
+
+#[test]
 fn whoever_reads_nothing_keeps_it_from_nothing() -> Result<()> {
     let (reader, mut writer) = pipe()?;
     let mut host = command()

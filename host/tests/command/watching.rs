@@ -158,6 +158,51 @@ fn a_folder_that_takes_the_place_of_another_is_watched() -> Result<()> {
 }
 
 #[test]
+fn a_release_that_takes_the_place_of_another_is_watched() -> Result<()> {
+    let top = tempfile::tempdir()?;
+    let release = |name: &str, plugin: PathBuf| -> Result<PathBuf> {
+        let release = top.path().join(name);
+        fs::create_dir_all(release.join("bin"))?;
+        fs::copy(plugin, release.join("bin/handler.wasm"))?;
+        Ok(release)
+    };
+    let current = release("current", plugin("hello")?)?;
+    let file = current.join("bin/handler.wasm");
+    let host = Running::start(command().arg(&file).arg("--watch"))?;
+    let next = release("next", plugin("echo")?)?;
+    fs::rename(&current, top.path().join("last"))?;
+    fs::rename(next, &current)?;
+    eventually("the new component is served", || {
+        host.get("/hello").is_ok_and(|answer| answer.text().starts_with('{'))
+    })?;
+    fs::copy(plugin("hello")?, &file)?;
+    eventually("its change is served, too", || {
+        host.get("/hello").is_ok_and(|answer| answer.text() == "Hello world!")
+    })
+}
+
+#[test]
+fn a_folder_for_tenants_may_come_and_go() -> Result<()> {
+    let folder = Folder::new("")?;
+    let first = "include = ['later.d/*.toml']\n[server]\naddr = '127.0.0.1:0'\n";
+    folder.write("picohttp.toml", first.to_owned() + &granted("a", "first")?)?;
+    let host = folder.serve(&["--watch"])?;
+    let status = |expected: u16| {
+        eventually("the folder is noticed", || {
+            host.get_of("b.test", "/").is_ok_and(|answer| answer.status == expected)
+        })
+    };
+    for _ in 0..2 {
+        status(404)?;
+        fs::create_dir(folder.path("later.d"))?;
+        folder.write("later.d/b.toml", granted("b", "second")?)?;
+        status(200)?;
+        fs::remove_dir_all(folder.path("later.d"))?;
+    }
+    status(404)
+}
+
+#[test]
 fn a_link_that_leads_elsewhere_is_a_change() -> Result<()> {
     let folder = tempfile::tempdir()?;
     for (release, name) in [("1", "hello"), ("2", "echo")] {

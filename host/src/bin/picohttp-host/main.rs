@@ -56,6 +56,9 @@ use reload::{Reloader, Reloading};
 use restart::Restarter;
 use sockets::Sockets;
 
+/// How long the last lines of the access log may take at a second signal.
+const LAST_LINES: Duration = Duration::from_millis(200);
+
 fn main() -> ExitCode {
     let options = Options::of_process();
     // Both before there is any other thread.
@@ -193,17 +196,21 @@ fn reopen_access_log(server: &RunningServer) {
 /// Serves those who are connected to the end, for as long as `timeout`; a second signal ends it
 /// at once.
 fn shut_down(
-    server: &RunningServer,
+    server: &Arc<RunningServer>,
     replaced_by: Option<Pid>,
     timeout: Duration,
     wanted: Receiver<Event>,
 ) -> ExitCode {
     // A process that has been replaced stops by itself; nobody has told it to yet.
     let mut told = replaced_by.is_none();
+    let ended = Arc::clone(server);
     let end_at_once = move || {
         for event in wanted {
             match event {
-                Event::Stop(signal) if told => exit(signal.saturating_add(128)),
+                Event::Stop(signal) if told => {
+                    ended.finish_access_log(LAST_LINES);
+                    exit(signal.saturating_add(128));
+                }
                 Event::Stop(signal) => {
                     told = true;
                     info!(signal, "stopping already; a second signal ends it at once");

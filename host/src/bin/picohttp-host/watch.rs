@@ -45,8 +45,8 @@ struct Watched {
     including: BTreeSet<PathBuf>,
     /// Projects, in which all counts but what a build writes.
     projects: BTreeSet<PathBuf>,
-    /// Where the links are that lead to files, and their names.
-    links: HashMap<PathBuf, BTreeSet<PathBuf>>,
+    /// Where the parts of the ways to all of those are, and their names.
+    ways: HashMap<PathBuf, BTreeSet<PathBuf>>,
 }
 
 /// Watches the files that a plan was made from.
@@ -54,8 +54,8 @@ pub fn watch(plan: &Plan) -> Result<Changes> {
     let watched = Watched::of(plan)?;
     let report = Arc::new(Report::default());
     let folders: Vec<(PathBuf, RecursiveMode)> = watched.folders();
-    let links = watched.links.keys().filter(|link| !folders.iter().any(|(it, _)| it == *link));
-    let links: Vec<PathBuf> = links.cloned().collect();
+    let ways = watched.ways.keys().filter(|place| !folders.iter().any(|(it, _)| it == *place));
+    let ways: Vec<PathBuf> = ways.cloned().collect();
     let mut watcher = {
         let report = Arc::clone(&report);
         notify::recommended_watcher(move |event: notify::Result<Event>| match event {
@@ -76,8 +76,8 @@ pub fn watch(plan: &Plan) -> Result<Changes> {
             .watch(&folder, mode)
             .with_context(|| format!("cannot watch {}", folder.display()))?;
     }
-    for folder in links {
-        // One that may not be read has only links that nobody is about to change.
+    for folder in ways {
+        // What is in one that may not be read, nobody is about to change; or it is not there yet.
         let _ = watcher.watch(&folder, RecursiveMode::NonRecursive);
     }
     Ok(Changes { _watcher: watcher, report })
@@ -115,9 +115,10 @@ impl Watched {
         let mut watched = Watched::default();
         for file in &plan.files {
             watched.configurations.insert(folder_of(file)?);
-            watched.add_links(file);
+            watched.add_way(file);
         }
         for folder in &plan.folders {
+            watched.add_way(folder);
             if let Ok(folder) = folder.canonicalize() {
                 watched.configurations.insert(folder.clone());
                 watched.including.insert(folder);
@@ -128,6 +129,7 @@ impl Watched {
             match source {
                 Source::Static => {}
                 Source::Folder(folder) => {
+                    watched.add_way(folder);
                     let folder = folder.canonicalize();
                     watched.projects.insert(folder.context("cannot watch a folder")?);
                 }
@@ -135,18 +137,19 @@ impl Watched {
                 Source::File(file) => {
                     let name = file.file_name().map(PathBuf::from).unwrap_or_default();
                     watched.files.entry(folder_of(file)?).or_default().insert(name);
-                    watched.add_links(file);
+                    watched.add_way(file);
                 }
             }
         }
         Ok(watched)
     }
 
-    /// Adds the links that lead to a file: it is another when one of them is.
-    fn add_links(&mut self, file: &Path) {
-        for link in places(file).iter().filter(|place| place.is_symlink()) {
-            if let (Some(folder), Some(name)) = (link.parent(), link.file_name()) {
-                self.links.entry(folder.to_owned()).or_default().insert(PathBuf::from(name));
+    /// Adds the way to a file or a folder: it is another when a part of its way is, or a link on
+    /// it; or there is one when that is.
+    fn add_way(&mut self, path: &Path) {
+        for place in places(path) {
+            if let (Some(folder), Some(name)) = (place.parent(), place.file_name()) {
+                self.ways.entry(folder.to_owned()).or_default().insert(PathBuf::from(name));
             }
         }
     }
@@ -163,9 +166,10 @@ impl Watched {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name().map(Path::new)) else {
             return false;
         };
-        let is_named = [&self.files, &self.links]
-            .iter()
-            .any(|named| named.get(folder).is_some_and(|names| names.contains(name)));
+        let is_in = |named: &HashMap<PathBuf, BTreeSet<PathBuf>>| {
+            named.get(folder).is_some_and(|names| names.contains(name))
+        };
+        let is_named = is_in(&self.files);
         let is_configuration = || {
             self.configurations.contains(folder)
                 && name.extension().is_some_and(|extension| extension == "toml")
@@ -174,9 +178,10 @@ impl Watched {
             kind,
             EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
         );
-        let is_folder = || {
+        let is_on_the_way = || {
             comes_or_goes
-                && (self.configurations.contains(path)
+                && (is_in(&self.ways)
+                    || self.configurations.contains(path)
                     || self.files.contains_key(path)
                     || self.including.contains(folder) && path.is_dir())
         };
@@ -184,7 +189,7 @@ impl Watched {
             let within = self.projects.iter().filter_map(|root| path.strip_prefix(root).ok());
             within.into_iter().any(|path| !is_output(path))
         };
-        is_named || is_configuration() || is_folder() || in_project()
+        is_named || is_configuration() || is_on_the_way() || in_project()
     }
 }
 

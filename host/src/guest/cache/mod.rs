@@ -82,7 +82,8 @@ impl Cache {
     /// Keeps compiled components in `folder`, which is made when it is first needed. If it is a
     /// link of root's, or of this user's, that is followed now, and not again.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Cache {
-        let named = folder.into();
+        // Without a slash at its end: a link is a link.
+        let named: PathBuf = folder.into().components().collect();
         let resolved = follow(&named).unwrap_or_else(|| named.clone());
         Cache { folder: Some(Folder { named, resolved }), ..Cache::none() }
     }
