@@ -48,7 +48,7 @@ impl Server {
     /// Has a request refused; it must be by this limit.
     fn assert_refused(&self, target: &str, limit: &str) -> Result<()> {
         let answer = ask(self.server.address(), target)?.answer()?;
-        ensure!((answer.status, answer.header("Retry-After")) == (503, Some("1")), "{answer:?}");
+        ensure!(answer.status == 503 && answer.header("Retry-After").is_some(), "{answer:?}");
         self.assert_last(limit)
     }
 
@@ -78,10 +78,10 @@ fn hello(_: &Request<'_>, response: &mut Response) {
     response.data = Some(b"Hello".into());
 }
 
-const ONE_A_SECOND: Quota = Quota {
+const ONE_AN_HOUR: Quota = Quota {
     max_concurrent_requests: 10,
     max_queue: 10,
-    rate: Some(Rate { per_second: 1.0, burst: 1 }),
+    rate: Some(Rate { per_second: 1.0 / 3600.0, burst: 1 }),
 };
 
 /// One at a time, and none in line.
@@ -98,12 +98,12 @@ fn assert_rate_is_named(tenant: Quota, route: Quota, limit: &str) -> Result<()> 
 
 #[test]
 fn a_rate_of_a_route_is_named() -> Result<()> {
-    assert_rate_is_named(Quota::default(), ONE_A_SECOND, "route.requests_per_second")
+    assert_rate_is_named(Quota::default(), ONE_AN_HOUR, "route.requests_per_second")
 }
 
 #[test]
 fn a_rate_of_a_tenant_is_named() -> Result<()> {
-    assert_rate_is_named(ONE_A_SECOND, Quota::default(), "tenant.requests_per_second")
+    assert_rate_is_named(ONE_AN_HOUR, Quota::default(), "tenant.requests_per_second")
 }
 
 #[test]
