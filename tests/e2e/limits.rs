@@ -226,9 +226,7 @@ fn the_size_of_a_response_is_named() -> Result<()> {
 }
 
 /// Which limit is named when a client has sent this and no more.
-fn assert_clients_limit_is_named(begun: &str, limit: &str) -> Result<()> {
-    let time = Duration::from_millis(100);
-    let timeouts = Timeouts { head: time, body: time, ..Timeouts::default() };
+fn assert_clients_limit_is_named(timeouts: Timeouts, begun: &str, limit: &str) -> Result<()> {
     let server = HttpServer::of_tenants([Tenant::new("a").route(Route::new("/...", hello))]);
     let server = Server::start(server.timeouts(timeouts))?;
     let mut client = Client::connect(server.server.address())?;
@@ -241,8 +239,11 @@ fn assert_clients_limit_is_named(begun: &str, limit: &str) -> Result<()> {
 
 #[test]
 fn who_is_slow_with_a_head_or_a_body_is_told_apart() -> Result<()> {
-    assert_clients_limit_is_named("GET / HTTP/1.0\r\n", "head_timeout")?;
-    assert_clients_limit_is_named("POST / HTTP/1.0\r\nContent-Length: 1\r\n\r\n", "body_timeout")
+    let head = Timeouts { head: Duration::from_secs(1), ..Timeouts::default() };
+    assert_clients_limit_is_named(head, "GET / HTTP/1.0\r\n", "head_timeout")?;
+    let body = Timeouts { body: Duration::from_millis(100), ..Timeouts::default() };
+    let begun = "POST / HTTP/1.0\r\nContent-Length: 1\r\n\r\n";
+    assert_clients_limit_is_named(body, begun, "body_timeout")
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The lines between those who make them and the one who writes them.
 
+use std::io::ErrorKind::WouldBlock;
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use super::sink::{Lost, Sink, Target};
+use super::sink::{Sink, Target, Unwritten};
 use crate::rate::Seldom;
 
 /// How many bytes of lines may wait.
@@ -116,17 +117,31 @@ impl Queue {
             if let Some(other) = other {
                 sink = other;
             }
-            let wait = |target: &Target| {
-                target.wait(LOOK);
-                let state = self.state();
-                state.sink.is_none() && !state.abandoned
-            };
-            if let Err(Lost { lines, cause }) = sink.write(&lines, wait) {
-                self.drop_lines(lines as u64, &cause.to_string());
+            let mut rest = lines.as_slice();
+            while let Err(Unwritten { left, cause }) = sink.write(rest, |it| self.may_wait(it)) {
+                let (written, unwritten) = rest.split_at(rest.len().saturating_sub(left));
+                let other =
+                    if cause.kind() == WouldBlock { self.state().sink.take() } else { None };
+                let Some(mut other) = other else {
+                    self.drop_lines(count_lines(unwritten), &cause.to_string());
+                    break;
+                };
+                other.succeed(&sink);
+                sink = other;
+                // From the beginning of the line that was cut.
+                let cut = written.iter().rev().take_while(|&&byte| byte != b'\n').count();
+                rest = rest.get(written.len().saturating_sub(cut)..).unwrap_or_default();
             }
             lines.clear();
         }
         self.done.notify_all();
+    }
+
+    /// Waits a little for a reader. Says whether it shall be tried again to write there.
+    fn may_wait(&self, target: &Target) -> bool {
+        target.wait(LOOK);
+        let state = self.state();
+        state.sink.is_none() && !state.abandoned
     }
 
     /// Waits for lines and takes them, with the sink that has come. `None` is the end.
@@ -168,6 +183,10 @@ impl Queue {
     }
 }
 
+fn count_lines(lines: &[u8]) -> u64 {
+    lines.iter().filter(|&&byte| byte == b'\n').count() as u64
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs::File;
@@ -204,10 +223,10 @@ mod tests {
         thread::scope(|scope| {
             let sink = Sink::open(&target).unwrap();
             scope.spawn(|| queue.write_to(sink));
-            (0..1000).for_each(|_| queue.push(&line));
+            (0..3000).for_each(|_| queue.push(&line));
             queue.finish(Duration::from_millis(100));
         });
-        assert!((900..1000).contains(&queue.dropped()), "{}", queue.dropped());
+        assert!((1000..3000).contains(&queue.dropped()), "{}", queue.dropped());
         assert_eq!(queue.told.load(Ordering::Relaxed), queue.dropped());
     }
 
@@ -226,7 +245,10 @@ mod tests {
             queue.push(b"last\n");
             queue.finish(Duration::from_secs(60));
         });
-        assert!(std::fs::read_to_string(file).unwrap().ends_with("last\n"));
+        let moved = std::fs::read_to_string(file).unwrap();
+        assert!(moved.starts_with('x') && moved.ends_with("x\nlast\n"));
+        assert!(moved.lines().rev().skip(1).all(|line| line.len() == 1023));
+        assert_eq!(queue.dropped(), 0);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write, stderr, stdout};
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -25,8 +25,9 @@ pub(super) enum Target {
 
 /// Lines could not be written, or not to their end.
 #[derive(Debug)]
-pub(super) struct Lost {
-    pub(super) lines: usize,
+pub(super) struct Unwritten {
+    /// How many bytes are left.
+    pub(super) left: usize,
     pub(super) cause: io::Error,
 }
 
@@ -59,16 +60,20 @@ impl<W: Write> Sink<W> {
         &mut self,
         lines: &[u8],
         mut wait: impl FnMut(&W) -> bool,
-    ) -> Result<(), Lost> {
-        let lost = |lines: &[u8], cause| {
-            let lines = lines.iter().filter(|&&byte| byte == b'\n').count();
-            Lost { lines, cause }
-        };
+    ) -> Result<(), Unwritten> {
         if self.cut && !lines.is_empty() {
-            self.target.write_all(b"\n").map_err(|cause| lost(lines, cause))?;
-            self.cut = false;
+            let ended = self.write_all(b"\n", &mut wait);
+            ended.map_err(|unwritten| Unwritten { left: lines.len(), ..unwritten })?;
         }
-        let mut left = lines;
+        self.write_all(lines, &mut wait)
+    }
+
+    fn write_all(
+        &mut self,
+        bytes: &[u8],
+        wait: &mut impl FnMut(&W) -> bool,
+    ) -> Result<(), Unwritten> {
+        let mut left = bytes;
         while !left.is_empty() {
             let written = match self.target.write(left) {
                 Ok(0) => Err(ErrorKind::WriteZero.into()),
@@ -78,12 +83,23 @@ impl<W: Write> Sink<W> {
             };
             let (done, rest) = match written {
                 Ok(written) => left.split_at(written.min(left.len())),
-                Err(cause) => return Err(lost(left, cause)),
+                Err(cause) => return Err(Unwritten { left: left.len(), cause }),
             };
             self.cut = done.last().map_or(self.cut, |&byte| byte != b'\n');
             left = rest;
         }
         Ok(())
+    }
+}
+
+impl Sink {
+    /// Goes on where another has stopped, perhaps in the middle of a line, of the same file.
+    pub(super) fn succeed(&mut self, other: &Sink) {
+        if let (Target::File(own), Target::File(others)) = (&self.target, &other.target)
+            && let (Ok(own), Ok(others)) = (own.metadata(), others.metadata())
+        {
+            self.cut = other.cut && (own.dev(), own.ino()) == (others.dev(), others.ino());
+        }
     }
 }
 
@@ -144,8 +160,8 @@ mod tests {
     fn a_line_that_was_cut_is_ended_before_others_follow() {
         let mut sink = Sink { target: Disk { written: Vec::new(), room: 6 }, cut: false };
         let write = |sink: &mut Sink<Disk>, lines: &[u8]| sink.write(lines, |_| false);
-        assert_eq!(write(&mut sink, b"one\ntwo\nthree\n").unwrap_err().lines, 2);
-        assert_eq!(write(&mut sink, b"four\n").unwrap_err().lines, 1);
+        assert_eq!(write(&mut sink, b"one\ntwo\nthree\n").unwrap_err().left, 8);
+        assert_eq!(write(&mut sink, b"four\n").unwrap_err().left, 5);
         sink.target.room = 100;
         write(&mut sink, b"five\nsix\n").unwrap();
         write(&mut sink, b"seven\n").unwrap();

@@ -182,6 +182,20 @@ fn a_release_that_takes_the_place_of_another_is_watched() -> Result<()> {
 }
 
 #[test]
+fn a_file_behind_a_link_may_be_written_in_place() -> Result<()> {
+    let top = tempfile::tempdir()?;
+    fs::create_dir(top.path().join("out"))?;
+    let (file, link) = (top.path().join("out/handler.wasm"), top.path().join("handler.wasm"));
+    fs::copy(plugin("hello")?, &file)?;
+    symlink(&file, &link)?;
+    let host = Running::start(command().arg(&link).arg("--watch"))?;
+    fs::write(&file, fs::read(plugin("echo")?)?)?;
+    eventually("the new component is served", || {
+        host.get("/hello").is_ok_and(|answer| answer.text().starts_with('{'))
+    })
+}
+
+#[test]
 fn a_folder_for_tenants_may_come_and_go() -> Result<()> {
     let folder = Folder::new("")?;
     let first = "include = ['later.d/*.toml']\n[server]\naddr = '127.0.0.1:0'\n";

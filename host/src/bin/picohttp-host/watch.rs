@@ -1,6 +1,7 @@
 //! Notices when the files change that a plan was made from.
 
 use std::collections::{BTreeSet, HashMap};
+use std::io::ErrorKind;
 use std::path::{Component as Part, Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, OnceLock};
@@ -45,6 +46,8 @@ struct Watched {
     including: BTreeSet<PathBuf>,
     /// Projects, in which all counts but what a build writes.
     projects: BTreeSet<PathBuf>,
+    /// Where the ways to files end, and their names there.
+    ends: HashMap<PathBuf, BTreeSet<PathBuf>>,
     /// Where the parts of the ways to all of those are, and their names.
     ways: HashMap<PathBuf, BTreeSet<PathBuf>>,
 }
@@ -54,7 +57,13 @@ pub fn watch(plan: &Plan) -> Result<Changes> {
     let watched = Watched::of(plan)?;
     let report = Arc::new(Report::default());
     let folders: Vec<(PathBuf, RecursiveMode)> = watched.folders();
-    let ways = watched.ways.keys().filter(|place| !folders.iter().any(|(it, _)| it == *place));
+    let is_watched = |place: &Path| {
+        folders.iter().any(|(folder, mode)| match mode {
+            RecursiveMode::Recursive => place.starts_with(folder),
+            RecursiveMode::NonRecursive => place == folder,
+        })
+    };
+    let ways = watched.ways.keys().filter(|place| !is_watched(place));
     let ways: Vec<PathBuf> = ways.cloned().collect();
     let mut watcher = {
         let report = Arc::clone(&report);
@@ -78,9 +87,26 @@ pub fn watch(plan: &Plan) -> Result<Changes> {
     }
     for folder in ways {
         // What is in one that may not be read, nobody is about to change; or it is not there yet.
-        let _ = watcher.watch(&folder, RecursiveMode::NonRecursive);
+        match watcher.watch(&folder, RecursiveMode::NonRecursive) {
+            Err(error) if !is_out_of_reach(&error.kind) => {
+                return Err(error).with_context(|| format!("cannot watch {}", folder.display()));
+            }
+            _ => {}
+        }
     }
     Ok(Changes { _watcher: watcher, report })
+}
+
+/// Whether a folder is not there, or may not be read.
+fn is_out_of_reach(kind: &notify::ErrorKind) -> bool {
+    match kind {
+        notify::ErrorKind::PathNotFound => true,
+        notify::ErrorKind::Io(error) => matches!(
+            error.kind(),
+            ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory
+        ),
+        _ => false,
+    }
 }
 
 /// Waits until nothing has changed for a while. Who changes something all the time keeps
@@ -115,7 +141,7 @@ impl Watched {
         let mut watched = Watched::default();
         for file in &plan.files {
             watched.configurations.insert(folder_of(file)?);
-            watched.add_way(file);
+            watched.add_way_to_file(file);
         }
         for folder in &plan.folders {
             watched.add_way(folder);
@@ -137,7 +163,7 @@ impl Watched {
                 Source::File(file) => {
                     let name = file.file_name().map(PathBuf::from).unwrap_or_default();
                     watched.files.entry(folder_of(file)?).or_default().insert(name);
-                    watched.add_way(file);
+                    watched.add_way_to_file(file);
                 }
             }
         }
@@ -151,6 +177,16 @@ impl Watched {
             if let (Some(folder), Some(name)) = (place.parent(), place.file_name()) {
                 self.ways.entry(folder.to_owned()).or_default().insert(PathBuf::from(name));
             }
+        }
+    }
+
+    /// The same of a file, which may be behind a link and written to there.
+    fn add_way_to_file(&mut self, file: &Path) {
+        self.add_way(file);
+        let end = places(file).pop();
+        if let Some((folder, name)) = end.as_deref().and_then(|it| it.parent().zip(it.file_name()))
+        {
+            self.ends.entry(folder.to_owned()).or_default().insert(PathBuf::from(name));
         }
     }
 
@@ -169,7 +205,7 @@ impl Watched {
         let is_in = |named: &HashMap<PathBuf, BTreeSet<PathBuf>>| {
             named.get(folder).is_some_and(|names| names.contains(name))
         };
-        let is_named = is_in(&self.files);
+        let is_named = is_in(&self.files) || is_in(&self.ends);
         let is_configuration = || {
             self.configurations.contains(folder)
                 && name.extension().is_some_and(|extension| extension == "toml")

@@ -36,8 +36,8 @@ const MAX_TOTAL: u64 = 2 << 30;
 #[derive(Clone, Debug)]
 pub struct Cache {
     folder: Option<Folder>,
-    /// Whether what is compiled is kept, too.
-    keeps: bool,
+    /// Whether anything is read from it, or kept there.
+    used: bool,
     uses: Arc<CacheUse>,
 }
 
@@ -76,7 +76,7 @@ impl CacheUse {
 impl Cache {
     /// Keeps nothing: every start compiles.
     pub fn none() -> Cache {
-        Cache { folder: None, keeps: true, uses: Arc::default() }
+        Cache { folder: None, used: true, uses: Arc::default() }
     }
 
     /// Keeps compiled components in `folder`, which is made when it is first needed. If it is a
@@ -88,9 +88,10 @@ impl Cache {
         Cache { folder: Some(Folder { named, resolved }), ..Cache::none() }
     }
 
-    /// The same cache, in which nothing new is kept.
-    pub fn read_only(self) -> Cache {
-        Cache { keeps: false, ..self }
+    /// The same cache, of which only is known where it is: nothing is read from it, and nothing
+    /// is kept there.
+    pub fn unused(self) -> Cache {
+        Cache { used: false, ..self }
     }
 
     /// Keeps compiled components where this user's caches are:
@@ -148,7 +149,7 @@ impl Cache {
     /// Keeps a compiled component. That it cannot be kept is no reason not to serve.
     pub(super) fn store(&self, entry: Option<&Entry>, compiled: &[u8]) {
         self.uses.compilations.fetch_add(1, Ordering::Relaxed);
-        let Some(entry) = entry.filter(|_| self.keeps) else { return };
+        let Some(entry) = entry else { return };
         let path = entry.path();
         match entry.write(compiled) {
             Ok(()) => debug!(path = %path.display(), "kept the compiled component"),
@@ -166,6 +167,9 @@ impl Cache {
 
     /// Where a component is kept, if any are.
     pub(super) fn entry(&self, engine: &wasmtime::Engine, bytes: &[u8]) -> Option<Entry> {
+        if !self.used {
+            return None;
+        }
         let mut settings = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut settings);
         let mut key = Sha256::new();

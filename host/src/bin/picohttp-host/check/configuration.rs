@@ -49,7 +49,7 @@ pub fn check(file: &Path, options: &Check) -> Result<Findings<Configuration>> {
     let user = confine::find_user(&served);
     let cache = match &user {
         // Made by somebody else, the folder would be of no use to who serves.
-        Ok(Some(user)) if !user.is_current() => cache_of(&served, Some(user)).read_only(),
+        Ok(Some(user)) if !user.is_current() => cache_of(&served, Some(user)).unused(),
         _ => cache_of(&served, None),
     };
     let deployer = Deployer::new(engine, cache);
