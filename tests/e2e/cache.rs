@@ -3,15 +3,17 @@
 //! A component that was compiled is kept in a new file; one that was loaded leaves the
 //! file that it was loaded from. So the file's identity tells which it was.
 
+mod folder;
+
 use std::fs::{self, File, Permissions};
 use std::io::{Seek, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{slice, thread};
 
 use anyhow::{Context, Result, ensure};
-use picohttp_host::{Allocation, Cache, Component, Directory, Engine, EngineOptions, Sandbox};
+use picohttp_host::{Allocation, Cache, Component, Engine, EngineOptions, Sandbox};
 use picohttp_tests::sandbox::{bytes, engine, get, new_engine};
 use tempfile::TempDir;
 
@@ -161,47 +163,6 @@ fn links_are_not_followed() -> Result<()> {
     Ok(())
 }
 
-/// Whether a component is kept in a folder behind a link that belongs to `owner`.
-fn is_kept_behind_link_of(owner: u32) -> Result<bool> {
-    let fixture = Fixture::new()?;
-    let entry = fixture.entry("answer")?;
-    let before = identity(&entry)?;
-    fs::write(&entry, "foreign")?;
-    let top = tempfile::tempdir()?;
-    let link = top.path().join("link");
-    symlink(fixture.folder.path(), &link)?;
-    lchown(&link, Some(owner), None)?;
-    load(engine()?, "answer", &Cache::in_folder(link))?;
-    Ok(identity(&entry)?.0 != before.0)
-}
-
-#[test]
-fn a_folder_may_be_behind_a_link_of_its_owners() -> Result<()> {
-    ensure!(is_kept_behind_link_of(rustix::process::geteuid().as_raw())?);
-    Ok(())
-}
-
-#[test]
-fn a_folder_behind_a_strangers_link_is_left_alone() -> Result<()> {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("NOT CHECKED: only root can give a link away");
-        return Ok(());
-    }
-    ensure!(!is_kept_behind_link_of(65534)?, "kept in a folder behind a link");
-    Ok(())
-}
-
-#[test]
-fn without_a_place_to_keep_it_a_component_is_served() -> Result<()> {
-    let file = tempfile::NamedTempFile::new()?;
-    load(engine()?, "answer", &Cache::in_folder(file.path()))?;
-    load(engine()?, "answer", &Cache::in_folder(file.path().join("folder")))?;
-    load(engine()?, "answer", &Cache::in_folder("/proc/folder"))?;
-    load(engine()?, "answer", &Cache::none())?;
-    assert_eq!(fs::metadata(file.path())?.len(), 0);
-    Ok(())
-}
-
 /// A file system of 1 MiB in memory. It goes away when this is dropped.
 struct SmallDisk(TempDir);
 
@@ -310,53 +271,5 @@ fn many_may_keep_the_same_at_once() -> Result<()> {
     let entries = fixture.entries()?;
     assert_eq!(entries.len(), 1);
     ensure!(!fixture.compiles("answer", &entries[0])?);
-    Ok(())
-}
-
-#[test]
-fn no_handler_may_write_where_compiled_handlers_are_kept() -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let cache_folder = folder.path().join("home/cache");
-    let cache = Cache::in_folder(&cache_folder);
-    let load = |host: PathBuf, writable| {
-        let directories = vec![Directory { host, guest: "/".to_owned(), writable }];
-        let sandbox = Sandbox { directories, ..Sandbox::default() };
-        let loaded =
-            Component::from_bytes(engine()?, "counter", &bytes("counter")?, sandbox, &cache);
-        loaded.map(|_| ()).map_err(anyhow::Error::from)
-    };
-    let other = folder.path().join("other");
-    fs::create_dir(&other)?;
-    // At first the cache is not there yet.
-    for _ in 0..2 {
-        for reach in [folder.path().to_owned(), folder.path().join("home")] {
-            fs::create_dir_all(&reach)?;
-            let error = load(reach.clone(), true).expect_err("refused").to_string();
-            assert!(error.contains("compiled handlers"), "{error}");
-            load(reach, false)?;
-        }
-        load(other.clone(), true)?;
-    }
-    assert!(load(cache_folder, true).is_err());
-    Ok(())
-}
-
-#[test]
-fn no_handler_may_write_where_a_link_leads_to_compiled_handlers() -> Result<()> {
-    let top = tempfile::tempdir()?;
-    let path = |name: &str| top.path().join(name);
-    fs::create_dir_all(path("private/cache"))?;
-    fs::create_dir(path("granted"))?;
-    symlink("../private/cache", path("granted/last"))?;
-    symlink("../private", path("granted/way"))?;
-    let directory = Directory { host: path("granted"), guest: "/".to_owned(), writable: true };
-    let sandbox = Sandbox { directories: vec![directory], ..Sandbox::default() };
-    for link in ["granted/last", "granted/way/cache"] {
-        let cache = Cache::in_folder(path(link));
-        let (engine, sandbox) = (engine()?, sandbox.clone());
-        let loaded = Component::from_bytes(engine, "counter", &bytes("counter")?, sandbox, &cache);
-        let error = loaded.map(|_| ()).expect_err(link).to_string();
-        assert!(error.contains("compiled handlers"), "{error}");
-    }
     Ok(())
 }

@@ -206,24 +206,27 @@ mod tests {
         assert_eq!(queue.dropped(), 3);
     }
 
-    /// A FIFO, and both of its ends.
-    fn fifo(folder: &Path) -> (LogTarget, File) {
-        let path = folder.join("fifo");
+    /// A queue that so many lines of a KiB have gone through, to a FIFO whose reader has stopped,
+    /// and then what `end` does with it and a folder.
+    fn beside_a_reader_that_stopped(lines: usize, end: impl FnOnce(&Queue, &Path)) -> Queue {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fifo");
         rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).unwrap();
-        let both = File::options().read(true).write(true).open(&path).unwrap();
-        (LogTarget::File(path), both)
+        let _both = File::options().read(true).write(true).open(&path).unwrap();
+        let queue = Queue::default();
+        let line = [&[b'x'; 1023][..], b"\n"].concat();
+        thread::scope(|scope| {
+            let sink = Sink::open(&LogTarget::File(path)).unwrap();
+            scope.spawn(|| queue.write_to(sink));
+            (0..lines).for_each(|_| queue.push(&line));
+            end(&queue, folder.path());
+        });
+        queue
     }
 
     #[test]
     fn what_nobody_reads_by_the_end_is_dropped_and_counted() {
-        let folder = tempfile::tempdir().unwrap();
-        let (target, _both) = fifo(folder.path());
-        let queue = Queue::default();
-        let line = [&[b'x'; 1023][..], b"\n"].concat();
-        thread::scope(|scope| {
-            let sink = Sink::open(&target).unwrap();
-            scope.spawn(|| queue.write_to(sink));
-            (0..3000).for_each(|_| queue.push(&line));
+        let queue = beside_a_reader_that_stopped(3000, |queue, _| {
             queue.finish(Duration::from_millis(100));
         });
         assert!((1000..3000).contains(&queue.dropped()), "{}", queue.dropped());
@@ -232,22 +235,15 @@ mod tests {
 
     #[test]
     fn who_does_not_read_keeps_nobody_from_another_target() {
-        let folder = tempfile::tempdir().unwrap();
-        let (target, _both) = fifo(folder.path());
-        let queue = Queue::default();
-        let line = [&[b'x'; 1023][..], b"\n"].concat();
-        let file = folder.path().join("file");
-        thread::scope(|scope| {
-            let sink = Sink::open(&target).unwrap();
-            scope.spawn(|| queue.write_to(sink));
-            (0..1000).for_each(|_| queue.push(&line));
+        let queue = beside_a_reader_that_stopped(1000, |queue, folder| {
+            let file = folder.join("file");
             queue.replace(Sink::open(&LogTarget::File(file.clone())).unwrap());
             queue.push(b"last\n");
             queue.finish(Duration::from_secs(60));
+            let moved = std::fs::read_to_string(file).unwrap();
+            assert!(moved.starts_with('x') && moved.ends_with("x\nlast\n"));
+            assert!(moved.lines().rev().skip(1).all(|line| line.len() == 1023));
         });
-        let moved = std::fs::read_to_string(file).unwrap();
-        assert!(moved.starts_with('x') && moved.ends_with("x\nlast\n"));
-        assert!(moved.lines().rev().skip(1).all(|line| line.len() == 1023));
         assert_eq!(queue.dropped(), 0);
     }
 

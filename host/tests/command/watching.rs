@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use picohttp_tests::guests::{plugin, root};
 use picohttp_tests::host::eventually;
 use tempfile::TempDir;
@@ -133,41 +133,18 @@ fn a_folder_that_is_removed_and_made_anew_is_watched_again() -> Result<()> {
     })
 }
 
-#[test]
-fn a_folder_that_takes_the_place_of_another_is_watched() -> Result<()> {
-    let top = tempfile::tempdir()?;
-    let folder = top.path().join("build");
-    let other = |name: &str, plugin: PathBuf| -> Result<PathBuf> {
-        let other = top.path().join(name);
-        fs::create_dir(&other)?;
-        fs::copy(plugin, other.join("handler.wasm"))?;
-        Ok(other)
-    };
-    fs::rename(other("first", plugin("hello")?)?, &folder)?;
-    let host = Running::start(command().arg(folder.join("handler.wasm")).arg("--watch"))?;
-    let second = other("second", plugin("echo")?)?;
-    fs::rename(&folder, top.path().join("old"))?;
-    fs::rename(second, &folder)?;
-    eventually("the new component is served", || {
-        host.get("/hello").is_ok_and(|answer| answer.text().starts_with('{'))
-    })?;
-    fs::copy(plugin("hello")?, folder.join("handler.wasm"))?;
-    eventually("its change is served, too", || {
-        host.get("/hello").is_ok_and(|answer| answer.text() == "Hello world!")
-    })
-}
-
-#[test]
-fn a_release_that_takes_the_place_of_another_is_watched() -> Result<()> {
+/// Whether it is noticed that a folder takes the place of another, and what changes in it then,
+/// if the handler is at this path in both.
+fn assert_replaced_folder_is_watched(handler: &str) -> Result<()> {
     let top = tempfile::tempdir()?;
     let release = |name: &str, plugin: PathBuf| -> Result<PathBuf> {
-        let release = top.path().join(name);
-        fs::create_dir_all(release.join("bin"))?;
-        fs::copy(plugin, release.join("bin/handler.wasm"))?;
-        Ok(release)
+        let file = top.path().join(name).join(handler);
+        fs::create_dir_all(file.parent().context("no folder")?)?;
+        fs::copy(plugin, file)?;
+        Ok(top.path().join(name))
     };
     let current = release("current", plugin("hello")?)?;
-    let file = current.join("bin/handler.wasm");
+    let file = current.join(handler);
     let host = Running::start(command().arg(&file).arg("--watch"))?;
     let next = release("next", plugin("echo")?)?;
     fs::rename(&current, top.path().join("last"))?;
@@ -179,6 +156,16 @@ fn a_release_that_takes_the_place_of_another_is_watched() -> Result<()> {
     eventually("its change is served, too", || {
         host.get("/hello").is_ok_and(|answer| answer.text() == "Hello world!")
     })
+}
+
+#[test]
+fn a_folder_that_takes_the_place_of_another_is_watched() -> Result<()> {
+    assert_replaced_folder_is_watched("handler.wasm")
+}
+
+#[test]
+fn a_release_that_takes_the_place_of_another_is_watched() -> Result<()> {
+    assert_replaced_folder_is_watched("bin/handler.wasm")
 }
 
 #[test]
