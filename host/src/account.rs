@@ -133,7 +133,10 @@ impl Account {
     fn has_room(&self, log: &Mutex<Bucket>, bytes: usize) -> bool {
         let rate = self.log_rate.load(Ordering::Relaxed);
         let fill = Fill { per_second: rate as f64, most: rate as f64 };
-        rate == usize::MAX || try_take(log, bytes as f64, fill)
+        rate == usize::MAX || {
+            let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+            log.try_take(bytes as f64, fill, Instant::now())
+        }
     }
 
     /// Counts bytes that did not reach the log.
@@ -167,21 +170,22 @@ impl Account {
         }
     }
 
-    /// Whether a long handler may have so much more time like anyone's. Where there is
-    /// nobody else, it may.
+    /// Takes so much of a processor's time that a long handler has had from the credit, and
+    /// says whether there was as much. Where there is nobody else, there is.
     pub(crate) fn has_credit(&self, time: Duration) -> bool {
-        let has_credit = self.alone.load(Ordering::Relaxed)
-            || try_take(&self.credit, time.as_nanos() as f64, CREDIT);
+        if self.alone.load(Ordering::Relaxed) {
+            return true;
+        }
+        let (time, now) = (time.as_nanos() as f64, Instant::now());
+        let mut credit = self.credit.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_credit = credit.has(time, CREDIT, now);
+        credit.take(time, CREDIT, now);
+        drop(credit);
         if !has_credit {
             self.owed.store(true, Ordering::Relaxed);
         }
         has_credit
     }
-}
-
-fn try_take(bucket: &Mutex<Bucket>, amount: f64, fill: Fill) -> bool {
-    let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
-    bucket.try_take(amount, fill, Instant::now())
 }
 
 #[cfg(test)]

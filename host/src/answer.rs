@@ -1,9 +1,10 @@
 //! What is sent to a client: a handler's response, or the host's own word in its
 //! place.
 
-use crate::http1::{self, CloseReason, Error, Unsendable};
-use crate::request_id;
+use crate::CloseReason;
+use crate::http1::{self, Error, Unsendable};
 use crate::{Fault, Limit, Reason, RequestId, Response};
+use crate::{admin, request_id};
 
 /// How much later a client is told to ask again at the most, in seconds: a day.
 const MAX_RETRY_AFTER: u128 = 24 * 60 * 60;
@@ -63,6 +64,7 @@ impl Answer {
             (protocol, close) => (protocol, close),
         };
         let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let headers = headers.filter(|(name, value)| !admin::sets_cookie(name, value));
         let mut head = Vec::with_capacity(256);
         http1::write_head(&mut head, protocol, status, headers, data.len(), close.is_none())
             .map_err(|error: Unsendable| Fault::BadResponse(error.to_string()))?;

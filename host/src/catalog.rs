@@ -195,7 +195,7 @@ impl Catalog {
         } else {
             let host = http1::host(head)?;
             // RFC 9112 section 3.2.2: the target goes before the header.
-            self.hosts.find(normal_form::authority(head.target).unwrap_or(host))
+            self.hosts.find(http1::authority(head.target).unwrap_or(host))
         };
         let tenant = tenant.and_then(|number| self.tenants.get(number));
         Ok(tenant.and_then(|tenant| tenant.paths.find(normal_form::segments(head.target))))

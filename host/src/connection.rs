@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::ioctl_fionread;
+use socket2::SockRef;
 
+use crate::CloseReason;
 use crate::catalog::Endpoint;
 use crate::deadline::after;
 use crate::exchange::Handled;
-use crate::http1::{self, CloseReason, Message, Receiver};
+use crate::http1::{self, Message, Receiver};
 use crate::load::{Held, Share};
 use crate::poller::Interest;
 use crate::transport::{Moved, Transport};
@@ -59,6 +61,8 @@ pub(crate) struct Connection {
     pub(crate) in_background: bool,
     /// How many requests have been answered on it.
     pub(crate) answered: u32,
+    /// When its client was last told to try again later.
+    pub(crate) refused: Option<Instant>,
     /// What the poller tells of the socket, if it knows it.
     pub(crate) armed: Option<Interest>,
     /// Whether all has been read that was there before the poller's next event.
@@ -89,8 +93,8 @@ pub(crate) enum Stage {
     Send(Output),
     /// Its response is sent; what the client still sends is read and dropped. To close
     /// on unread bytes resets the connection, and the client may never see its answer
-    /// (RFC 9112 section 9.6). Then it is closed, for this reason.
-    Drain(CloseReason),
+    /// (RFC 9112 section 9.6). Then it is closed, for this reason; at the latest at that moment.
+    Drain(CloseReason, Instant),
 }
 
 /// A response on its way out.
@@ -110,8 +114,6 @@ pub(crate) struct Output {
 pub(crate) enum Then {
     /// Another request on the same connection.
     NextRequest,
-    /// Another, but not at once: its client was told to try again later.
-    LaterRequest,
     /// The end.
     Close(CloseReason),
     /// The end, once the client has stopped sending.
@@ -142,6 +144,7 @@ impl Connection {
             endpoint: None,
             in_background: false,
             answered: 0,
+            refused: None,
             armed: None,
             is_read: false,
             hung_up: false,
@@ -213,7 +216,7 @@ impl Connection {
 
     /// What the connection was at; the caller sets what it is at now.
     pub(crate) fn take_stage(&mut self) -> Stage {
-        mem::replace(&mut self.stage, Stage::Drain(CloseReason::Failed))
+        mem::replace(&mut self.stage, Stage::Drain(CloseReason::Failed, self.deadline))
     }
 
     /// Reads what has arrived to the end of `input`, which the receiver has taken in. Of what is
@@ -256,6 +259,16 @@ impl Connection {
         match mem::take(&mut self.owed) {
             [] => head,
             owed => [owed, &head].concat(),
+        }
+    }
+
+    /// Has the kernel take no more than a little of a large output before the client takes some:
+    /// otherwise it takes megabytes, and for minutes nobody can tell a slow client from one that
+    /// has stopped.
+    pub(crate) fn begin_output(&self, bytes: usize) {
+        if bytes > WRITE_MAX {
+            // If it cannot be, slow clients have less time.
+            let _ = SockRef::from(self.socket()).set_tcp_notsent_lowat(WRITE_MAX as u32);
         }
     }
 

@@ -27,6 +27,7 @@
 //!   whenever it is slow. Its bytes go through a [`transport`], plain or a TLS
 //!   [`session`].
 //! - [`http1`] makes a request out of its bytes.
+//! - A [`close_reason`] says why a connection ends.
 //! - The [`catalog`] knows whose it is: [`hosts`] lead to a [`tenant`], and [`route_tree`] to
 //!   one of its routes. Another catalog takes its place as a whole.
 //! - [`admission`] finds room for it, a place in line, or neither: within a [`rate`], by
@@ -86,6 +87,7 @@ mod listener;
 mod turns;
 mod poller;
 mod connection;
+mod close_reason;
 mod load;
 mod transport;
 mod session;
@@ -129,6 +131,7 @@ pub mod project;
 pub mod config;
 
 pub use catalog::CatalogError;
+pub(crate) use close_reason::CloseReason;
 pub use deploy::{DeployError, DeployErrors, Deployer, Deployment};
 pub use guest::{
     Allocation, Cache, CompileLimits, Compiled, Compiler, Component, Directory, Engine,

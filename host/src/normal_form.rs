@@ -2,10 +2,16 @@
 
 use std::borrow::Cow;
 
+use crate::http1;
+
 /// The segments of a target's path: without the query, without scheme and authority if
 /// it has them, and without leading and trailing `/`.
+///
+/// A handler's path begins behind any leading `/`, so it cannot tell `/http://host/path` from a
+/// target in absolute form. A handler that knows these must not be led to what another route is
+/// for, so here both are the same, too.
 pub(crate) fn segments(target: &str) -> impl Iterator<Item = &str> + Clone {
-    let path = path(target).trim_matches('/');
+    let path = path(target.trim_start_matches('/')).trim_matches('/');
     // The root has no segment, where `split` would give an empty one.
     path.split('/').skip(usize::from(path.is_empty()))
 }
@@ -13,19 +19,12 @@ pub(crate) fn segments(target: &str) -> impl Iterator<Item = &str> + Clone {
 /// A target's path: without the query, and without scheme and authority if it has them.
 pub(crate) fn path(target: &str) -> &str {
     let path = target.split('?').next().unwrap_or_default();
-    match authority(target) {
+    match http1::authority(target).filter(|authority| !authority.is_empty()) {
         Some(authority) => {
             path.split_once("://").and_then(|(_, rest)| rest.get(authority.len()..)).unwrap_or("")
         }
         None => path,
     }
-}
-
-/// The authority of a target in absolute form, such as `http://host:80/path`.
-pub(crate) fn authority(target: &str) -> Option<&str> {
-    let (scheme, rest) = target.split_once("://")?;
-    let is_scheme = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
-    is_scheme.then(|| rest.split(['/', '?']).next().unwrap_or_default())
 }
 
 /// A segment with each `%` and two hexadecimal digits as the byte that is meant. Any

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::Limit;
-use crate::http1;
+use crate::http1::Error;
 use crate::text::quote;
 use crate::words::{Word, words};
 
@@ -58,12 +58,24 @@ impl fmt::Display for Reason {
     }
 }
 
-impl From<http1::Error> for Reason {
-    fn from(error: http1::Error) -> Self {
-        match error.status() {
-            413 => Reason::BodyTooLarge,
-            414 | 431 => Reason::HeadTooLarge,
-            _ => Reason::BadRequest,
+impl From<Error> for Reason {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::BodyTooLarge => Reason::BodyTooLarge,
+            Error::TargetTooLong | Error::HeadTooLarge | Error::TooManyHeaders => {
+                Reason::HeadTooLarge
+            }
+            Error::RequestLine
+            | Error::TargetHost
+            | Error::ControlByte
+            | Error::FoldedHeader
+            | Error::HeaderName
+            | Error::Hosts
+            | Error::ContentLength
+            | Error::AmbiguousLength
+            | Error::UnknownCoding
+            | Error::Chunk
+            | Error::Truncated => Reason::BadRequest,
         }
     }
 }

@@ -196,6 +196,10 @@ mod tests {
             ("/%zzadmin", None),
             ("/admin;x", None),
             ("/admin#x", None),
+            ("/http://elsewhere/admin", Some("/admin")),
+            ("//HTTPS://elsewhere//admin/", Some("/admin")),
+            ("/http:///admin", None),
+            ("/public/http://elsewhere/admin", Some("/public/...")),
         ] {
             assert_eq!(find(target), route, "{target}");
         }

@@ -150,11 +150,13 @@ impl RunningServer {
         cut
     }
 
-    /// As [`RunningServer::stop`], but new clients are left to whoever else has the
-    /// listening socket: none is refused. Operators are listened to until the process
-    /// ends, as their socket is somebody else's, too.
+    /// As [`RunningServer::stop`], but new clients and operators are left to whoever else has
+    /// the listening sockets: none is refused, and operators are told how the other one is.
     pub fn leave(&self, timeout: Duration) -> usize {
         self.workers.leave();
+        if let Some(admin) = &self.admin {
+            admin.leave();
+        }
         let cut = self.drain(timeout);
         if cut == 0 {
             self.workers.join();

@@ -6,12 +6,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 
+use crate::CloseReason;
 use crate::access_log::{Facts, Log};
 use crate::admission::{Admission, Lane};
 use crate::catalog::{Catalog, CatalogError, Endpoint};
-use crate::http1::{self, CloseReason, Head};
+use crate::http1::{self, Head};
 use crate::load::{Held, Load, UNCOUNTED};
 use crate::metrics::Metrics;
+use crate::rate::Bucket;
 use crate::record::Record;
 use crate::{Fault, Limit, Quota, RequestId, Tenant};
 
@@ -138,6 +140,8 @@ pub(crate) struct Service {
     pub(crate) stopping: AtomicBool,
     /// Set while some handlers are still being compiled.
     pub(crate) loading: AtomicBool,
+    /// How many clients can be told to try again later without any that must wait for it.
+    pub(crate) refusals: Mutex<Bucket>,
     next_id: AtomicU64,
 }
 
@@ -169,6 +173,7 @@ impl Service {
             replacing: Mutex::default(),
             stopping,
             loading: AtomicBool::new(false),
+            refusals: Mutex::default(),
             next_id,
         })
     }
@@ -282,6 +287,6 @@ impl Service {
             return Some(CloseReason::Stopping);
         }
         let capped = answered.saturating_add(1) >= keep_alive.max_requests;
-        http1::close_reason(head).or(capped.then_some(CloseReason::RequestCap))
+        CloseReason::of(head).or(capped.then_some(CloseReason::RequestCap))
     }
 }

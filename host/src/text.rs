@@ -27,7 +27,6 @@ pub(crate) fn escape(line: &[u8], max: usize) -> (String, usize) {
         let end = escaped.len();
         // Writing to a String cannot fail.
         let _ = match character {
-            '\t' => write!(escaped, "\t"),
             '\\' => write!(escaped, "\\\\"),
             _ if hidden => write!(escaped, "{}", character.escape_default()),
             _ => write!(escaped, "{character}"),
@@ -96,7 +95,7 @@ mod tests {
     #[test]
     fn no_control_character_survives() {
         let escape = |line: &[u8]| escape(line, usize::MAX).0;
-        assert_eq!(escape(b"plain \xc3\xa9\ttab\r"), "plain é\ttab");
+        assert_eq!(escape(b"plain \xc3\xa9\ttab\r"), "plain é\\ttab");
         assert_eq!(escape(b"\x1b[31mred\x07"), "\\u{1b}[31mred\\u{7}");
         assert_eq!(escape("a\u{202e}b\u{85}c".as_bytes()), "a\\u{202e}b\\u{85}c");
         assert_eq!(escape(b"\\n \n \0"), "\\\\n \\n \\u{0}");

@@ -87,6 +87,27 @@ fn a_spinning_handler_retreats_and_its_thread_is_replaced() -> Result<()> {
 }
 
 #[test]
+fn a_handler_that_waits_for_long_owes_nothing() -> Result<()> {
+    let program = Program::configured(
+        &format!(
+            "[server]\naddr = '127.0.0.1:0'\n[[tenant]]\nname = 'another'\nsource = {:?}\n\
+             [[tenant]]\nname = 'waits'\nhosts = ['long']\nsource = {:?}\n",
+            guest("answer")?,
+            guest("pause")?,
+        ),
+        tempfile::tempdir()?,
+    )?;
+    let tasks = format!("/proc/{}/task", program.pid());
+    for _ in 0..20 {
+        let mut pausing = send(program.address, "/50")?;
+        thread::sleep(Duration::from_millis(25));
+        assert_eq!(retreated(&tasks)?, 0);
+        assert_eq!(pausing.answer()?.status, 200);
+    }
+    Ok(())
+}
+
+#[test]
 fn a_thread_of_which_nothing_is_heard_is_helped() -> Result<()> {
     if !capabilities(None)?.effective.contains(CapabilitySet::SYS_NICE) {
         eprintln!("SKIPPED: it takes the capability CAP_SYS_NICE");

@@ -12,7 +12,7 @@ use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
 use picohttp_tests::guests::root;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::hostile::program::file;
 
@@ -98,21 +98,27 @@ fn the_service_is_confined() -> Result<()> {
     }
 }
 
+/// What a cluster is given, beside the list of these.
+const MANIFESTS: [&str; 4] =
+    ["deployment.yaml", "service.yaml", "networkpolicy.yaml", "autoscaler.yaml"];
+
 #[test]
 fn the_manifests_are_what_kubernetes_defines() -> Result<()> {
-    let files = ["deployment.yaml", "service.yaml", "autoscaler.yaml"]
-        .map(|name| deploy("kubernetes").join(name));
-    let [deployment, service, autoscaler] = &files;
-    let kubeconform = run("kubeconform", &[&"-strict", deployment, service, autoscaler])?;
-    let validated = match kubeconform {
+    let files = MANIFESTS.map(|name| deploy("kubernetes").join(name));
+    let flags = ["-strict", "--strict"];
+    let [first, second] = flags.each_ref().map(|flag| {
+        let files = files.iter().map(|file| file as &dyn AsRef<std::ffi::OsStr>);
+        [flag as &dyn AsRef<std::ffi::OsStr>].into_iter().chain(files).collect::<Vec<_>>()
+    });
+    let validated = match run("kubeconform", &first)? {
         Some(output) => Some(output),
-        None => run("kubernetes-validate", &[&"--strict", deployment, service, autoscaler])?,
+        None => run("kubernetes-validate", &second)?,
     };
     match validated {
         Some(output) => ensure_content(&output)?,
         None => not_checked("schemas: neither kubeconform nor kubernetes-validate is installed")?,
     }
-    for name in ["deployment.yaml", "service.yaml", "autoscaler.yaml", "kustomization.yaml"] {
+    for name in MANIFESTS.into_iter().chain(["kustomization.yaml"]) {
         let manifest = manifest(name)?;
         ensure!(manifest["apiVersion"].is_string() && manifest["kind"].is_string(), "{name}");
     }
@@ -121,12 +127,14 @@ fn the_manifests_are_what_kubernetes_defines() -> Result<()> {
 
 #[test]
 fn the_manifests_agree_with_each_other() -> Result<()> {
-    let [deployment, service, autoscaler, kustomization] =
-        ["deployment.yaml", "service.yaml", "autoscaler.yaml", "kustomization.yaml"].map(manifest);
-    let [deployment, service, autoscaler, kustomization] =
-        [deployment?, service?, autoscaler?, kustomization?];
+    let [deployment, service, policy, autoscaler] = MANIFESTS.map(manifest);
+    let [deployment, service, policy, autoscaler] = [deployment?, service?, policy?, autoscaler?];
+    let kustomization = manifest("kustomization.yaml")?;
+    let listed = kustomization["resources"].as_array().context("no resources")?;
+    assert!(listed.iter().map(Value::as_str).eq(MANIFESTS.map(Some)), "{listed:?}");
     let pod = &deployment["spec"]["template"];
     assert_eq!(service["spec"]["selector"], pod["metadata"]["labels"]);
+    assert_eq!(policy["spec"]["podSelector"]["matchLabels"], pod["metadata"]["labels"]);
     assert_eq!(deployment["spec"]["selector"]["matchLabels"], pod["metadata"]["labels"]);
     assert_eq!(autoscaler["spec"]["scaleTargetRef"]["name"], deployment["metadata"]["name"]);
     let container = container()?;
@@ -135,6 +143,10 @@ fn the_manifests_agree_with_each_other() -> Result<()> {
         ports.iter().find(|port| port["name"] == name)?["containerPort"].as_u64()
     };
     assert_eq!(service["spec"]["ports"][0]["targetPort"], "http");
+    let [clients, operators] = [0, 1].map(|rule| &policy["spec"]["ingress"][rule]);
+    assert_eq!((&clients["ports"][0]["port"], clients.get("from")), (&json!("http"), None));
+    assert_eq!(operators["ports"][0]["port"], "operators");
+    assert!(operators["from"].is_array(), "{operators}");
     for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
         assert_eq!(container[probe]["httpGet"]["port"], "operators", "{probe}");
     }

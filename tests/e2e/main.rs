@@ -14,6 +14,7 @@ mod library; // starting, stopping, and how much runs at once
 mod sharing; // one listening socket, and several servers
 mod tenants; // whose a request is: hosts, paths, and odd spellings of both
 mod limits; // the names of limits that requests meet
+mod refusals; // who is told to try again later, and tries at once
 mod lanes; // what a tenant and a route may have, and that others have theirs
 mod background; // handlers that run for long
 mod replacing; // other tenants, without a pause

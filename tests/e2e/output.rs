@@ -5,27 +5,38 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use picohttp_host::{Fault, HttpServer, Route, Sandbox, Tenant};
+use picohttp_host::{Fault, HttpServer, Response, Route, Sandbox, Tenant};
 use picohttp_tests::client::{self, exchange};
 use picohttp_tests::sandbox::{get, load};
 
 /// The log of one call of the guest `talk`, in lines without their times.
 fn log(target: &str, sandbox: Sandbox) -> Result<Vec<String>> {
-    let guest = load("talk", sandbox)?;
+    let (log, outcome) = log_of("talk", target, sandbox)?;
+    assert!(outcome.is_ok(), "{outcome:?}");
+    Ok(log)
+}
+
+/// The log of one call of a guest, and how that ended.
+fn log_of(
+    guest: &str,
+    target: &str,
+    sandbox: Sandbox,
+) -> Result<(Vec<String>, Result<Response, Fault>)> {
+    let guest = load(guest, sandbox)?;
     let file = tempfile::tempfile()?;
     let subscriber = tracing_subscriber::fmt()
         .with_writer(Arc::new(file.try_clone()?))
         .with_ansi(false)
         .without_time()
         .finish();
-    let answer = tracing::subscriber::with_default(subscriber, || get(&guest, target));
-    assert!(answer.is_ok(), "{answer:?}");
+    let outcome = tracing::subscriber::with_default(subscriber, || get(&guest, target));
     let mut log = String::new();
     (&file).rewind()?;
     (&file).read_to_string(&mut log)?;
     let hidden = |character: char| character.is_control() && character != '\n';
     assert!(!log.contains(hidden), "{log:?}");
-    Ok(log.lines().map(|line| line.trim_start().to_owned()).collect())
+    let lines = log.lines().map(|line| line.trim_start().to_owned()).collect();
+    Ok((lines, outcome))
 }
 
 /// A line of the guest's in the log.
@@ -140,5 +151,16 @@ fn what_is_dropped_is_counted_for_its_tenant() -> Result<()> {
     // No more reaches the log than each request may write.
     let loud = dropped("loud")?;
     assert!((FLOODS - 40_000..=FLOODS).contains(&loud), "{loud}");
+    Ok(())
+}
+
+#[test]
+fn a_message_of_wasi_logging_is_one_line() -> Result<()> {
+    let sandbox =
+        Sandbox { timeout: Duration::from_millis(50), max_output: 2000, ..Sandbox::default() };
+    let (log, outcome) = log_of("log_forever", "/", sandbox)?;
+    assert!(matches!(outcome, Err(Fault::Timeout(_))), "{outcome:?}");
+    assert_eq!(log[0], record(r"warn db\n: one\ntwo \u{1b}[31m", "log"));
+    assert!(log.last().is_some_and(|line| dropped(line) > 0), "{log:?}");
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use picohttp_host::{Directory, HttpServer, Sandbox};
+use picohttp_host::{Directory, HttpServer, Request, Response, Route, Sandbox, Tenant};
 use picohttp_tests::client::Answer;
 use picohttp_tests::guests::plugin;
 use picohttp_tests::host::{Host, load};
@@ -86,10 +86,15 @@ fn site() -> Result<TempDir> {
     Ok(top)
 }
 
-fn serve(top: &TempDir, sandbox: Sandbox) -> Result<Host> {
+/// The same sandbox, with the site in it.
+fn with_site(top: &TempDir, sandbox: Sandbox) -> Sandbox {
     let site = top.path().join("site");
     let directories = vec![Directory { host: site, guest: "/".to_owned(), writable: false }];
-    Host::with(plugin("static")?, Sandbox { directories, ..sandbox }, |server| server)
+    Sandbox { directories, ..sandbox }
+}
+
+fn serve(top: &TempDir, sandbox: Sandbox) -> Result<Host> {
+    Host::with(plugin("static")?, with_site(top, sandbox), |server| server)
 }
 
 fn ask(host: &Host, method: &str, target: &str, header: &str) -> Result<Answer> {
@@ -160,6 +165,24 @@ fn static_leaves_the_rest_alone() -> Result<()> {
         assert_eq!(answer.status, if slash { 200 } else { 404 }, "{target}: {answer:?}");
         assert!(slash || answer.body.is_empty(), "{target}: {answer:?}");
     }
+    Ok(())
+}
+
+#[test]
+fn static_serves_nothing_that_another_route_is_for() -> Result<()> {
+    let guard = |_: &Request<'_>, response: &mut Response| response.status = 403;
+    let top = site()?;
+    let site = load(plugin("static")?, with_site(&top, Sandbox::default()))?;
+    let routes = [Route::new("/docs/...", guard), Route::new("/...", site)];
+    let tenant = routes.into_iter().fold(Tenant::new("a"), Tenant::route);
+    let host = Host::serve(HttpServer::of_tenants([tenant]))?;
+    for target in ["/docs", "//%64ocs/", "http://x/docs", "/http://x/docs/", "///HTTP://x//docs"] {
+        assert_eq!(host.get(target)?.status, 403, "{target}");
+    }
+    for target in ["/http:///docs", "/http:/x/docs", "/ftp://x/docs", "/http:%2F/x/docs"] {
+        assert_eq!(host.get(target)?.status, 404, "{target}");
+    }
+    assert_eq!(host.get("http://x/style.css")?.text(), "p {}");
     Ok(())
 }
 

@@ -126,13 +126,13 @@ fn a_target_in_absolute_form_goes_before_the_header() -> Result<()> {
         ("HTTPS://B.TEST:443/admin", "b /admin"),
         ("http://b.test?x=/admin", "b /..."),
         ("http://b.test", "b /..."),
-        ("http:///admin", "404"),
+        ("http:///admin", "400"),
         ("http://c.test/admin", "404"),
-        ("http://b.test@c.test/admin", "404"),
-        ("http://b.test#@a.test/admin", "404"),
+        ("http://b.test@c.test/admin", "400"),
+        ("http://b.test#@a.test/admin", "400"),
         ("ftp://b.test/admin", "404"),
         ("/?http://b.test/admin", "a /"),
-        ("/http://b.test/admin", "404"),
+        ("/http://b.test/admin", "a /admin"),
     ] {
         assert_eq!(answered(&TWO, target, "Host: a.test\r\n")?, owner, "{target}");
     }

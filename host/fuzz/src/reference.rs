@@ -26,6 +26,7 @@ pub fn read(mut bytes: &[u8]) -> Result<Request, Stop> {
     let mut words: Vec<_> = line.split(' ').map(str::to_string).collect();
     refuse_if(words.len() > 3 || has_control(&line))?;
     words.resize(3, String::new());
+    check_target(&words[1])?;
     let headers = lines.map(|line| header(&line)).collect::<Result<Headers, _>>()?;
     refuse_if(headers.len() > LIMITS.headers)?;
     let body = read_body(&words[2], &headers, bytes)?;
@@ -34,6 +35,26 @@ pub fn read(mut bytes: &[u8]) -> Result<Request, Stop> {
 
 fn refuse_if(condition: bool) -> Result<(), Stop> {
     if condition { Err(Stop::Refused) } else { Ok(()) }
+}
+
+/// What follows `http://` or `https://` is a host with a port or without.
+fn check_target(target: &str) -> Result<(), Stop> {
+    let Some((scheme, rest)) = target.split_once("://") else { return Ok(()) };
+    if !["http", "https"].contains(&scheme.to_ascii_lowercase().as_str()) {
+        return Ok(());
+    }
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let host = rest[..end].trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let host = if rest[..end].contains(':') && host.ends_with(':') {
+        &host[..host.len() - 1]
+    } else {
+        &rest[..end]
+    };
+    if let Some(address) = host.strip_prefix('[').and_then(|it| it.strip_suffix(']')) {
+        return refuse_if(address.parse::<std::net::Ipv6Addr>().is_err());
+    }
+    let is_letter = |it: char| it.is_ascii_alphanumeric() || "-._~%!$&'()*+,;=".contains(it);
+    refuse_if(host.is_empty() || !host.chars().all(is_letter))
 }
 
 fn has_control(text: &str) -> bool {
@@ -66,8 +87,21 @@ fn text(line: &[u8]) -> Result<String, Stop> {
 fn header(line: &str) -> Result<(String, String), Stop> {
     let (name, value) = line.split_once(':').unwrap_or((line, ""));
     let hides = name.is_empty() || (name.ends_with(' ') && line != name);
-    refuse_if(hides || name.starts_with(' ') || has_control(name))?;
+    refuse_if(hides || name.starts_with(' ') || has_control(name) || is_disguised(name))?;
     Ok((name.to_string(), value.trim_matches([' ', '\t']).to_string()))
+}
+
+/// Whether a name is that of a header that frames, with something more that is not of a name.
+fn is_disguised(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
+    let mut words = lower.split(|letter: char| !is_plain(letter));
+    let is_framing = |word: &str| ["content-length", "transfer-encoding"].contains(&word);
+    !lower.chars().all(is_name) && words.any(is_framing)
+}
+
+fn is_name(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(letter)
 }
 
 fn read_body(protocol: &str, headers: &Headers, bytes: &[u8]) -> Result<Option<Vec<u8>>, Stop> {
@@ -98,6 +132,7 @@ fn read_chunks(mut bytes: &[u8]) -> Result<Vec<u8>, Stop> {
     let mut body = Vec::new();
     loop {
         let line = take_line(&mut bytes, 4096)?;
+        refuse_if(line.iter().any(|&byte| byte != b'\t' && byte.is_ascii_control()))?;
         let size = line.split(|&byte| byte == b';').next().unwrap_or_default();
         let size = String::from_utf8_lossy(size);
         let size = size.trim_end_matches([' ', '\t']);
@@ -116,6 +151,9 @@ fn read_chunks(mut bytes: &[u8]) -> Result<Vec<u8>, Stop> {
     // The empty line at the end is none of them.
     while let line @ [_, ..] = take_line(&mut bytes, room.max(1))? {
         room = room.checked_sub(line.len() + 2).ok_or(Stop::Refused)?;
+        refuse_if(line.iter().any(|&byte| byte != b'\t' && byte.is_ascii_control()))?;
+        let (name, _) = std::str::from_utf8(line).ok().and_then(|it| it.split_once(':')).unzip();
+        refuse_if(name.is_none_or(|name| name.is_empty() || !name.chars().all(is_name)))?;
     }
     Ok(body)
 }

@@ -114,7 +114,8 @@ impl Queue {
         let mut lines = Vec::new();
         while let Some(other) = self.take(&mut lines) {
             // Lines of before a rotation may be in either file.
-            if let Some(other) = other {
+            if let Some(mut other) = other {
+                other.succeed(&sink);
                 sink = other;
             }
             let mut rest = lines.as_slice();

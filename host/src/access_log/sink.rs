@@ -3,7 +3,8 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write, stderr, stdout};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -32,8 +33,10 @@ pub(super) struct Unwritten {
 }
 
 impl Sink {
-    /// Opens it; a file at its end, for its owner and group.
+    /// Opens it; a file at its end, for its owner and group. If that is in the middle of a line, as
+    /// of a process before this one on a full disk, the line is ended.
     pub(super) fn open(target: &LogTarget) -> io::Result<Sink> {
+        let cut = matches!(target, LogTarget::File(path) if ends_within_a_line(path));
         let target = match target {
             // Not buffered, and nobody else writes to it.
             LogTarget::Stdout => Target::File(stdout().as_fd().try_clone_to_owned()?.into()),
@@ -49,8 +52,17 @@ impl Sink {
                 })?)
             }
         };
-        Ok(Sink { target, cut: false })
+        Ok(Sink { target, cut })
     }
+}
+
+/// Whether it is a regular file that does not end with a line end. Of what cannot be read nobody
+/// knows.
+fn ends_within_a_line(path: &Path) -> bool {
+    let mut last = *b"\n";
+    let length = path.metadata().map_or(0, |file| if file.is_file() { file.len() } else { 0 });
+    let read = length.checked_sub(1).map(|at| File::open(path)?.read_exact_at(&mut last, at));
+    matches!(read, Some(Ok(()))) && last != *b"\n"
 }
 
 impl<W: Write> Sink<W> {
@@ -97,8 +109,9 @@ impl Sink {
     pub(super) fn succeed(&mut self, other: &Sink) {
         if let (Target::File(own), Target::File(others)) = (&self.target, &other.target)
             && let (Ok(own), Ok(others)) = (own.metadata(), others.metadata())
+            && (own.dev(), own.ino()) == (others.dev(), others.ino())
         {
-            self.cut = other.cut && (own.dev(), own.ino()) == (others.dev(), others.ino());
+            self.cut = other.cut;
         }
     }
 }
@@ -153,6 +166,18 @@ mod tests {
 
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_that_was_cut_by_another_process_is_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        for (before, after) in [("", "x\n"), ("a\n", "a\nx\n"), ("a\nb", "a\nb\nx\n")] {
+            std::fs::write(&path, before).unwrap();
+            let mut sink = Sink::open(&LogTarget::File(path.clone())).unwrap();
+            sink.write(b"x\n", |_| false).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), after);
         }
     }
 

@@ -67,7 +67,9 @@ impl Gate {
         match &self.lock {
             Lock::Open => Verdict::Enter,
             Lock::Loopback => match http1::host(head) {
-                Ok(host) if is_local(host) => Verdict::Enter,
+                Ok(host) if is_local(http1::authority(head.target).unwrap_or(host)) => {
+                    Verdict::Enter
+                }
                 _ => Verdict::OddHost,
             },
             Lock::Token { digest: token, cookie } => {
@@ -88,6 +90,12 @@ impl Gate {
 /// What the names of all such cookies begin with. Cookies are not told apart by ports: a
 /// browser sends those of this listener to tenants on the same host, too.
 const COOKIE: &str = "picohttp_admin_";
+
+/// Whether a header of an answer is an operator's cookie, which a tenant on the same host could
+/// put in the place of the true one.
+pub(crate) fn sets_cookie(name: &str, value: &str) -> bool {
+    name.eq_ignore_ascii_case("set-cookie") && value.trim_start().starts_with(COOKIE)
+}
 
 /// The places of headers that have an operator's cookie, and what they are without it.
 pub(crate) fn without_cookies(headers: &[(&str, &str)]) -> Vec<(usize, String)> {

@@ -33,7 +33,7 @@ use crate::listener::{AcceptError, Listener};
 use crate::metrics::Window;
 use crate::service::Service;
 use gate::Gate;
-pub(crate) use gate::without_cookies;
+pub(crate) use gate::{sets_cookie, without_cookies};
 use pending::Pending;
 use policy::Policy;
 use visit::{Asked, Visit};
@@ -123,11 +123,16 @@ impl Admin {
         &self.shared.listener
     }
 
-    /// Accepts nobody any more, and refuses them if the socket is nobody else's.
-    pub(crate) fn end(&self) {
+    /// Leaves new visitors to others who accept from the same socket.
+    pub(crate) fn leave(&self) {
         self.shared.ended.store(true, Ordering::Relaxed);
         // It cannot fail: the counter is far from full.
         let _ = rustix::io::write(&self.shared.bell, &1_u64.to_ne_bytes());
+    }
+
+    /// Accepts nobody any more, and refuses them if the socket is nobody else's.
+    pub(crate) fn end(&self) {
+        self.leave();
         if !self.listener().is_shared() {
             self.listener().stop();
         }
@@ -185,7 +190,8 @@ impl AdminService {
         match accepted {
             Ok((socket, _)) => pending.admit(Visit::new(socket, now)),
             Err(AcceptError::Failed(error)) => return Err(error.into()),
-            Err(AcceptError::Empty | AcceptError::Stopped) => {}
+            Err(AcceptError::Empty) => {}
+            Err(AcceptError::Stopped) => self.ended.store(true, Ordering::Relaxed),
         }
         answered
     }

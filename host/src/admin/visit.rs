@@ -116,7 +116,7 @@ impl Asked {
         let (page, head_only) = match self.received.and_then(|()| http1::parse(&text, &LIMITS)) {
             Ok(head) => (answer(&head), head.method == "HEAD"),
             Err(error) => {
-                let head_only = self.input.starts_with(b"HEAD ");
+                let head_only = http1::asks_for_head(&self.input);
                 (Page::of_text(error.status(), &error.to_string()), head_only)
             }
         };

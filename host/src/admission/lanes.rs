@@ -2,18 +2,14 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use super::Run;
-use crate::account::Account;
+use super::lane::LaneState;
 use crate::background::Place;
 use crate::connection::Connection;
-use crate::fairness::{Clock, Spent};
-use crate::rate::Bucket;
-use crate::tenant::Quota;
+use crate::fairness::Clock;
 use crate::{Fault, Limit};
 
 /// The limits of a lane's line, and its rate's, from a route's lane outwards. The server has
@@ -21,23 +17,12 @@ use crate::{Fault, Limit};
 const QUEUES: [Limit; 3] = [Limit::RouteQueue, Limit::TenantQueue, Limit::ServerQueue];
 const RATES: [Limit; 2] = [Limit::RouteRate, Limit::TenantRate];
 
-/// What takes longer than this is not begun before threads have looked at all sockets:
-/// while they are busy with it, they could not tell that there are too many requests.
-const QUICK: Duration = Duration::from_micros(300);
-
-/// What takes longer than this may have waited for something other than a processor.
-const WAITED: Duration = Duration::from_millis(8);
-
-/// How much is counted of one that took long. One alone, which something held up, does not
-/// make its lane one of those that take long.
-const MOST_LEARNT: Duration = Duration::from_millis(2);
-
 /// All lanes, and those who wait in them.
 #[derive(Default)]
 pub(super) struct State {
     pub(super) lanes: Slab<LaneState>,
-    /// The lanes with a line of their own, in the order in which they are looked at.
-    pub(super) backlog: VecDeque<usize>,
+    /// The tenants' lanes with somebody in line, in the order in which they are looked at.
+    backlog: VecDeque<usize>,
     /// Those who have room and wait for a thread in front, with their lanes.
     pub(super) ready: VecDeque<(usize, Connection)>,
     /// How many have room and are for the background, or run there, and how many may.
@@ -46,60 +31,6 @@ pub(super) struct State {
     /// The lanes of tenants that have had requests which run since these were last looked at.
     pub(super) active: Vec<usize>,
     clock: Clock,
-}
-
-/// What one lane holds.
-pub(super) struct LaneState {
-    parent: Option<usize>,
-    pub(super) quota: Quota,
-    bucket: Bucket,
-    /// How many requests run, in this lane and in those within it.
-    pub(super) running: usize,
-    /// How many wait there.
-    pub(super) waiting: usize,
-    /// How many of those that run are for the background, if this is a tenant's.
-    in_background: usize,
-    /// Those that wait in this lane itself.
-    pub(super) line: VecDeque<Connection>,
-    /// What the lane's tenant has in use, if it is one.
-    account: Option<Arc<Account>>,
-    /// Whether it is among the active.
-    pub(super) is_active: bool,
-    /// What the lane has had of the processors.
-    spent: Spent,
-    /// How long its requests take of late: who waits keeps a thread, too.
-    pace: Duration,
-}
-
-impl LaneState {
-    pub(super) fn new(
-        parent: Option<usize>,
-        quota: Quota,
-        account: Option<Arc<Account>>,
-    ) -> LaneState {
-        LaneState {
-            parent,
-            quota,
-            bucket: Bucket::default(),
-            running: 0,
-            waiting: 0,
-            in_background: 0,
-            line: VecDeque::new(),
-            account,
-            is_active: false,
-            spent: Spent::default(),
-            pace: Duration::ZERO,
-        }
-    }
-
-    /// Learns from a run how long the lane's requests take; from none it learns nothing.
-    pub(super) fn learn(&mut self, run: &Run) {
-        if run.took.is_zero() {
-            return;
-        }
-        let took = if run.took < WAITED { run.busy } else { MOST_LEARNT };
-        self.pace = (self.pace * 7 + took.min(MOST_LEARNT)) / 8;
-    }
 }
 
 impl State {
@@ -119,7 +50,7 @@ impl State {
 
     pub(super) fn has_room(&self, key: usize, now: Instant) -> bool {
         (self.place(key, now) == Place::Front || self.may_go_to_background(key))
-            && self.chain(key).all(|lane| lane.running < lane.quota.max_concurrent_requests)
+            && !self.chain(key).any(LaneState::is_full)
     }
 
     /// Whether another request of the lane may be for the background. Who goes last must not
@@ -153,21 +84,82 @@ impl State {
         queues.find(|(lane, _)| lane.waiting >= lane.quota.max_queue).map(|(_, limit)| limit)
     }
 
+    /// Has a request wait in line.
+    pub(super) fn wait(&mut self, key: usize, connection: Connection) {
+        self.each(key, |lane| lane.waiting += 1);
+        let Some(lane) = self.lanes.get_mut(key) else { return };
+        lane.line.push_back(connection);
+        if lane.line.len() == 1 {
+            self.look_at_last(key);
+        }
+    }
+
+    /// Has a lane with a line looked at after all others, and its tenant after all others.
+    fn look_at_last(&mut self, key: usize) {
+        let Some(tenant) = self.tenant(key) else { return };
+        if let Some(lane) = self.lanes.get_mut(tenant) {
+            lane.backlog.push_back(key);
+            if lane.backlog.len() == 1 {
+                self.backlog.push_back(tenant);
+            }
+        }
+    }
+
     /// Takes the next in line who has room by now, and gives it that. Of several it is one
     /// of the tenant that has had least.
     pub(super) fn take_waiting(&mut self, now: Instant) -> Option<(usize, Connection)> {
-        let candidates = self.backlog.iter().copied().enumerate();
-        let with_room = candidates.filter(|&(_, key)| self.has_room(key, now));
-        let (place, key) = with_room.min_by_key(|&(_, key)| self.had(key))?;
-        self.backlog.remove(place);
+        let tenants = self.backlog.iter().copied().enumerate();
+        let with_room = tenants.filter_map(|(place, tenant)| {
+            let (place_within, key) = self.first_with_room(tenant, now)?;
+            Some((place, place_within, key))
+        });
+        let (place, place_within, key) = with_room.min_by_key(|&(_, _, key)| self.had(key))?;
+        let tenant = self.backlog.remove(place)?;
+        let lane = self.lanes.get_mut(tenant)?;
+        lane.backlog.remove(place_within);
+        if !lane.backlog.is_empty() {
+            self.backlog.push_back(tenant);
+        }
         let lane = self.lanes.get_mut(key)?;
         let connection = lane.line.pop_front()?;
         if !lane.line.is_empty() {
-            self.backlog.push_back(key);
+            self.look_at_last(key);
         }
         self.each(key, |lane| lane.waiting = lane.waiting.saturating_sub(1));
         self.begin(key);
         Some((key, connection))
+    }
+
+    /// The first lane of a tenant with somebody in line who has room, and its place among them.
+    /// Those of one that is full are not looked at, however many they are.
+    fn first_with_room(&self, tenant: usize, now: Instant) -> Option<(usize, usize)> {
+        if self.chain(tenant).any(LaneState::is_full) {
+            return None;
+        }
+        let mut lanes = self.lanes.get(tenant)?.backlog.iter().copied().enumerate();
+        lanes.find(|&(_, key)| self.has_room(key, now))
+    }
+
+    /// Takes those from the beginning of each line for whom that is so.
+    pub(super) fn take_from_lines(
+        &mut self,
+        is_so: impl Fn(&Connection) -> bool,
+    ) -> Vec<Connection> {
+        let mut taken = Vec::new();
+        for tenant in mem::take(&mut self.backlog) {
+            let Some(lane) = self.lanes.get_mut(tenant) else { continue };
+            for key in mem::take(&mut lane.backlog) {
+                let Some(lane) = self.lanes.get_mut(key) else { continue };
+                let over = lane.line.iter().position(|connection| !is_so(connection));
+                let over = over.unwrap_or(lane.line.len());
+                taken.extend(lane.line.drain(..over));
+                if !lane.line.is_empty() {
+                    self.look_at_last(key);
+                }
+                self.each(key, |lane| lane.waiting = lane.waiting.saturating_sub(over));
+            }
+        }
+        taken
     }
 
     /// Gives a request of the lane room to run.
@@ -230,7 +222,7 @@ impl State {
 
     /// Whether the lane's requests take so little that to let one wait is not worth it.
     pub(super) fn is_quick(&self, key: usize) -> bool {
-        self.lanes.get(key).is_none_or(|lane| lane.pace < QUICK)
+        self.lanes.get(key).is_none_or(LaneState::is_quick)
     }
 
     /// Counts that a request of the lane kept a processor busy.
@@ -258,28 +250,12 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::account::Account;
     use crate::processors::processors;
-
-    fn run(took: Duration, busy: Duration) -> Run {
-        Run { took, busy, place: Place::Front, ended: Instant::now() }
-    }
-
-    #[test]
-    fn one_run_that_was_held_up_does_not_make_a_lane_long() {
-        let (quick, long) = (Duration::from_micros(20), Duration::from_millis(50));
-        let mut lane = LaneState::new(None, Quota::default(), None);
-        for _ in 0..100 {
-            lane.learn(&run(quick, quick));
-        }
-        // Others had the processor.
-        lane.learn(&run(WAITED / 2, quick));
-        assert!(lane.pace < QUICK / 10);
-        lane.learn(&run(long, quick));
-        assert!(lane.pace < QUICK);
-        lane.learn(&run(long, quick));
-        assert!(lane.pace >= QUICK);
-    }
+    use crate::tenant::Quota;
 
     #[test]
     fn nobody_fills_the_background_for_others() {

@@ -13,6 +13,7 @@
 //! [`fairness`]: crate::fairness
 //! [`background`]: crate::background
 
+mod lane;
 mod lanes;
 
 use std::mem;
@@ -28,7 +29,8 @@ use crate::connection::Connection;
 use crate::deadline::after;
 use crate::tenant::Quota;
 use crate::{Fault, Limit};
-use lanes::{LaneState, State};
+use lane::LaneState;
+use lanes::State;
 
 /// How long those may wait for a thread, at the least, who have got room.
 const READY: Duration = Duration::from_secs(1);
@@ -162,13 +164,7 @@ impl Admission {
             return Admitted::Refused(connection, Fault::no_room(limit));
         }
         state.take_tokens(key, now);
-        state.each(key, |lane| lane.waiting += 1);
-        if let Some(lane) = state.lanes.get_mut(key) {
-            lane.line.push_back(connection);
-            if lane.line.len() == 1 {
-                state.backlog.push_back(key);
-            }
-        }
+        state.wait(key, connection);
         self.waiting.fetch_add(1, Ordering::Relaxed);
         Admitted::Waiting
     }
@@ -285,18 +281,8 @@ impl Admission {
         now: Instant,
         is_over: impl Fn(&Connection) -> bool,
     ) -> Vec<Connection> {
-        let mut taken = Vec::new();
-        for key in mem::take(&mut state.backlog) {
-            let Some(lane) = state.lanes.get_mut(key) else { continue };
-            let over = lane.line.iter().position(|connection| !is_over(connection));
-            let over = over.unwrap_or(lane.line.len());
-            taken.extend(lane.line.drain(..over));
-            if !lane.line.is_empty() {
-                state.backlog.push_back(key);
-            }
-            state.each(key, |lane| lane.waiting = lane.waiting.saturating_sub(over));
-            self.waiting.fetch_sub(over, Ordering::Relaxed);
-        }
+        let mut taken = state.take_from_lines(&is_over);
+        self.waiting.fetch_sub(taken.len(), Ordering::Relaxed);
         for (key, connection) in mem::take(&mut state.ready) {
             if is_over(&connection) {
                 state.each(key, |lane| lane.running = lane.running.saturating_sub(1));

@@ -58,6 +58,12 @@ fn matches(pattern: &Setting<'_, String>) -> Result<Vec<PathBuf>, String> {
     } else if written.contains("**") {
         return Err("`**` is not supported; name the folders".to_owned());
     } else {
+        let literal =
+            Path::new(written).ancestors().find(|part| !is_pattern(&part.to_string_lossy()));
+        let folder = text.folder().join(literal.unwrap_or(Path::new("")));
+        if !folder.as_os_str().is_empty() && !folder.is_dir() {
+            return Err(format!("{} is not a folder", folder.display()));
+        }
         for file in find(text.folder(), written)?.take(MAX_FILES + 1) {
             files.push(file.map_err(|error| error.to_string())?);
         }

@@ -15,8 +15,8 @@ pub(super) struct Limits<'a> {
     timeout: Option<Setting<'a, Duration>>,
     cpu_time: Option<Setting<'a, Duration>>,
     pub(super) max_memory: Option<Setting<'a, usize>>,
-    max_body_size: Option<Setting<'a, usize>>,
-    max_response_size: Option<Setting<'a, usize>>,
+    pub(super) max_body_size: Option<Setting<'a, usize>>,
+    pub(super) max_response_size: Option<Setting<'a, usize>>,
     max_output: Option<Setting<'a, usize>>,
 }
 

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::include::{self, Included};
 use super::limits::{Limits, Totals};
-use super::plan::{Plan, ServerPlan};
+use super::plan::Plan;
 use super::problem::{Errors, Problems};
-use super::server::{self, Written};
+use super::server::{self, Server};
 use super::table::Table;
 use super::tenant::{self, Tenant};
 use super::text::Text;
@@ -20,8 +20,7 @@ const MAX_ROUTES: usize = 100_000;
 
 /// What a tenant has when it does not say otherwise.
 pub(super) struct Defaults<'a> {
-    pub(super) server: ServerPlan,
-    written: Written,
+    pub(super) server: Server<'a>,
     pub(super) limits: Limits<'a>,
     pub(super) totals: Totals<'a>,
 }
@@ -61,6 +60,9 @@ fn read_plan(path: &Path, problems: &mut Problems) -> Plan {
         if tenants.len() > MAX_TENANTS {
             break;
         }
+        if text.content.trim().is_empty() {
+            problems.add_file(&text.path, "is empty; write a `[[tenant]]`, or remove it");
+        }
         let Some(mut root) = Table::parse(text, problems) else { continue };
         for key in ["include", "server", "defaults"] {
             if let Some(place) = root.refuse(key) {
@@ -82,7 +84,7 @@ fn read_plan(path: &Path, problems: &mut Problems) -> Plan {
         }
     }
     let files = std::iter::once(path.to_owned()).chain(files).collect();
-    let Defaults { server, written, .. } = defaults;
+    let Server { plan: server, written, .. } = defaults.server;
     Plan { server, tenants, files, folders, written }
 }
 
@@ -91,14 +93,14 @@ fn read_text(path: &Path, problems: &mut Problems) -> Option<Text> {
 }
 
 fn read_defaults<'a>(root: &mut Table<'a>, problems: &mut Problems) -> Defaults<'a> {
-    let (server, written) = server::read(root.take_table("server", problems), problems);
+    let server = server::read(root.take_table("server", problems), problems);
     let (mut limits, mut totals) = (Limits::default(), Totals::default());
     if let Some(mut table) = root.take_table("defaults", problems) {
         limits = Limits::read(&mut table, problems);
         totals = Totals::read(&mut table, problems);
         table.finish(problems);
     }
-    Defaults { server, written, limits, totals }
+    Defaults { server, limits, totals }
 }
 
 fn read_tenants<'a>(

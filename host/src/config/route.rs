@@ -49,7 +49,7 @@ pub(super) fn read<'a>(
     let is_complete = path.is_some() && source.is_some();
     let mut plan = plan(written, source, above, &mut table, problems);
     limits.apply(&mut plan);
-    above.check_memory(&plan, limits.max_memory.as_ref(), problems);
+    above.check_sizes(&plan, &limits, problems);
     let tenant = above.tenant;
     plan.max_concurrent_requests =
         at_most(&share.max_concurrent_requests, tenant.max_concurrent_requests, problems);
@@ -122,27 +122,45 @@ impl<'t> Above<'t> {
         self.place.text.folder()
     }
 
-    /// One instance must fit into what all may have. `own` is what the route itself says.
-    pub(super) fn check_memory(
-        &self,
-        route: &RoutePlan,
-        own: Option<&Setting<'_, usize>>,
-        problems: &mut Problems,
-    ) {
-        let Some(total) = self.tenant.max_memory_total.filter(|&total| route.max_memory > total)
-        else {
-            return;
-        };
-        let totals = [&self.totals.max_memory_total, &self.defaults.totals.max_memory_total];
-        let total_place = totals.into_iter().flatten().next().map(|total| &total.place);
-        let place = own
-            .or(self.limits.max_memory.as_ref())
-            .map(|memory| &memory.place)
-            .or(total_place)
-            .unwrap_or(self.place);
-        let (memory, total) = (shown_size(route.max_memory), shown_size(total));
-        let message =
-            format!("`max_memory` of {memory} is more than `max_memory_total` of {total}");
-        problems.add(place, message);
+    /// One instance, one request and one answer must fit into what all may have. `own` is what
+    /// the route itself says.
+    pub(super) fn check_sizes(&self, route: &RoutePlan, own: &Limits<'_>, problems: &mut Problems) {
+        let (tenant, defaults) = (self.limits, &self.defaults.limits);
+        if let Some(total) = self.tenant.max_memory_total.filter(|&it| route.max_memory > it) {
+            let place = first([&own.max_memory, &tenant.max_memory])
+                .or(first([&self.totals.max_memory_total, &self.defaults.totals.max_memory_total]))
+                .unwrap_or(self.place);
+            let (memory, total) = (shown_size(route.max_memory), shown_size(total));
+            let message =
+                format!("`max_memory` of {memory} is more than `max_memory_total` of {total}");
+            problems.add(place, message);
+        }
+        let server = &self.defaults.server;
+        let most = server.plan.max_buffered / 2;
+        let body = usize::try_from(route.max_body_size).unwrap_or(usize::MAX);
+        let bodies = [&own.max_body_size, &tenant.max_body_size, &defaults.max_body_size];
+        let responses =
+            [&own.max_response_size, &tenant.max_response_size, &defaults.max_response_size];
+        for (key, size, settings) in [
+            ("max_body_size", body, bodies),
+            ("max_response_size", route.max_response_size, responses),
+        ] {
+            if size > most {
+                let place = first(settings).or(server.max_buffered.as_ref()).unwrap_or(self.place);
+                let (size, most) = (shown_size(size), shown_size(most));
+                let message = format!(
+                    "`{key}` of {size} is more than {most}, the half of `max_buffered` that one \
+                     tenant can have"
+                );
+                problems.add(place, message);
+            }
+        }
     }
+}
+
+/// Where the first of these is that is set.
+fn first<'t, const COUNT: usize>(
+    settings: [&'t Option<Setting<'t, usize>>; COUNT],
+) -> Option<&'t Place<'t>> {
+    settings.into_iter().flatten().next().map(|setting| &setting.place)
 }

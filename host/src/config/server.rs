@@ -10,7 +10,7 @@ use super::plan::{AccessLog, Confine, LogFormat, LogTarget, ServerPlan};
 use super::position::Position;
 use super::problem::Problems;
 use super::table::Table;
-use super::text::quoted;
+use super::text::{Place, quoted};
 use super::value;
 
 /// The keys of [`Plan::written`](super::Plan::written).
@@ -19,12 +19,21 @@ const JUDGED_LATER: [&str; 4] = ["admin_token_file", "tls_cert", "tls_key", "use
 /// Where keys are written.
 pub(super) type Written = BTreeMap<&'static str, Position>;
 
+/// What all tenants share, and where it says what other tables or others must agree with.
+#[derive(Default)]
+pub(super) struct Server<'a> {
+    pub(super) plan: ServerPlan,
+    pub(super) written: Written,
+    pub(super) max_buffered: Option<Place<'a>>,
+}
+
 /// Reads the table, if there is one.
-pub(super) fn read(table: Option<Table<'_>>, problems: &mut Problems) -> (ServerPlan, Written) {
-    let Some(table) = table else { return Default::default() };
+pub(super) fn read<'a>(table: Option<Table<'a>>, problems: &mut Problems) -> Server<'a> {
+    let Some(table) = table else { return Server::default() };
     let written = |key| Some((key, table.place_of(key)?.position()));
     let written = JUDGED_LATER.into_iter().filter_map(written).collect();
-    (read_table(table, problems), written)
+    let max_buffered = table.place_of("max_buffered");
+    Server { plan: read_table(table, problems), written, max_buffered }
 }
 
 fn read_table(mut table: Table<'_>, problems: &mut Problems) -> ServerPlan {

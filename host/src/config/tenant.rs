@@ -59,24 +59,27 @@ pub(super) fn read<'a>(
 
 /// The tenant's bounds, without its name and its routes.
 fn plan(totals: &Totals<'_>, defaults: &Defaults<'_>, problems: &mut Problems) -> TenantPlan {
-    let (server, default) = (&defaults.server, &defaults.totals);
+    let (server, default) = (&defaults.server.plan, &defaults.totals);
     let mut plan = TenantPlan::new(String::new(), server, Vec::new());
     plan.max_memory_total = either(&totals.max_memory_total, &default.max_memory_total);
     if let Some(quota) = either(&totals.log_quota, &default.log_quota) {
         plan.log_quota = Some(quota).filter(|&quota| quota > 0);
     }
     let (share, default) = (&totals.share, &default.share);
-    let most = &share.max_concurrent_requests;
-    if let Some(most) = most.as_ref().or(default.max_concurrent_requests.as_ref()) {
-        if most.value > server.max_concurrent_requests {
-            let message = format!("is more than the server's {}", server.max_concurrent_requests);
-            problems.add(&most.place, message);
+    let mut set = |own: &Option<Setting<'_, usize>>, default, most, count: &mut usize| {
+        let Some(Setting { value, place }) = own.as_ref().or(default) else { return };
+        if *value > most {
+            problems.add(place, format!("is more than the server's {most}"));
         }
-        plan.max_concurrent_requests = most.value;
-    }
-    if let Some(queue) = either(&share.max_queue, &default.max_queue) {
-        plan.max_queue = queue;
-    }
+        *count = *value;
+    };
+    set(
+        &share.max_concurrent_requests,
+        default.max_concurrent_requests.as_ref(),
+        server.max_concurrent_requests,
+        &mut plan.max_concurrent_requests,
+    );
+    set(&share.max_queue, default.max_queue.as_ref(), server.max_queue, &mut plan.max_queue);
     plan.rate = share.rate(default, problems);
     plan
 }
@@ -104,7 +107,7 @@ fn routes<'a>(table: &mut Table<'a>, above: &Above<'_>, problems: &mut Problems)
     let source = table.require("source", problems, |value| grants::source(value, above.folder()));
     let path = source.as_ref().map(|source| source.place.clone());
     let plan = route::plan("/...", source, above, table, problems);
-    above.check_memory(&plan, None, problems);
+    above.check_sizes(&plan, &Limits::default(), problems);
     path.map(|path| Route { plan, path }).into_iter().collect()
 }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 use tracing::{error, warn};
 
 use super::send::begin_sending;
+use crate::CloseReason;
 use crate::admin;
 use crate::admission::Run;
 use crate::answer::{Answer, Asked};
@@ -13,9 +14,8 @@ use crate::catalog::Endpoint;
 use crate::catch_panic::catch_panic;
 use crate::connection::Connection;
 use crate::cpu_time::CpuTimer;
-use crate::http1::{self, CloseReason, Head, Message};
+use crate::http1::{self, Head, Message};
 use crate::load::Held;
-use crate::normal_form;
 use crate::record::{Record, Words};
 use crate::request_id;
 use crate::service::Service;
@@ -78,7 +78,7 @@ pub(super) fn handle(
         }
     }
     // RFC 9112 section 3.2.2: the host that a target names goes in the place of the header's.
-    if let Some(host) = normal_form::authority(target) {
+    if let Some(host) = http1::authority(target) {
         let own = headers.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case("host"));
         own.for_each(|(_, value)| *value = host);
     }

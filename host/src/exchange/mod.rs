@@ -13,11 +13,12 @@ use std::time::{Duration, Instant};
 
 use tracing::debug;
 
+use crate::CloseReason;
 use crate::admission::Admitted;
 use crate::background::{self, Place};
 use crate::catch_panic::catch_panic;
 use crate::connection::{Connection, Stage};
-use crate::http1::{CloseReason, Message, Receiver};
+use crate::http1::{Message, Receiver};
 use crate::poller::Interest;
 use crate::service::Service;
 use crate::turns::Seat;
@@ -26,7 +27,8 @@ use crate::{Fault, Limit};
 pub(crate) use handle::Handled;
 use handle::{finish, handle};
 use receive::{receive, time_limit};
-use refuse::{refuse_slow, refuse_whole};
+pub(crate) use refuse::PAUSE;
+use refuse::{must_wait, refuse_slow, refuse_whole};
 use send::{drain, send};
 
 /// What a stage came to.
@@ -45,7 +47,7 @@ pub(crate) enum Until {
     Ready(Interest),
     /// Another thread, to go on with it.
     Taken,
-    /// A while to be over.
+    /// A pause to be over.
     Later,
 }
 
@@ -123,7 +125,11 @@ pub(crate) fn advance(
                 has_answered = true;
                 send(&mut connection, output, service)
             }
-            Stage::Drain(reason) => drain(&mut connection, reason),
+            Stage::Drain(reason, end) => drain(&mut connection, reason, end),
+            Stage::Refuse(message, fault) if must_wait(&mut connection, &fault, service) => {
+                connection.stage = Stage::Refuse(message, fault);
+                Step::Park(Until::Later)
+            }
             Stage::Refuse(message, fault) => {
                 refuse_whole(&mut connection, &message, fault, service);
                 Step::Next
@@ -145,10 +151,10 @@ pub(crate) fn advance(
 fn may_still_run(connection: &Connection, service: &Service) -> Result<(), Fault> {
     if service.admission.is_closed() {
         Err(Fault::no_room(Limit::ShutdownTimeout))
-    } else if connection.deadline < Instant::now() {
-        Err(Fault::no_room(Limit::QueueTimeout))
     } else if connection.is_reset() {
         Err(Fault::ClientGone)
+    } else if connection.deadline < Instant::now() {
+        Err(Fault::no_room(Limit::QueueTimeout))
     } else {
         Ok(())
     }
@@ -179,11 +185,15 @@ pub(crate) fn expire(
             return park(connection, Until::Taken);
         }
         Stage::Handle(message) => {
-            connection.stage = Stage::Refuse(message, Fault::no_room(Limit::QueueTimeout));
+            let fault = match connection.is_reset() {
+                true => Fault::ClientGone,
+                false => Fault::no_room(Limit::QueueTimeout),
+            };
+            connection.stage = Stage::Refuse(message, fault);
             return park(connection, Until::Taken);
         }
         Stage::Receive(_) => CloseReason::Idle,
-        Stage::Drain(reason) => reason,
+        Stage::Drain(reason, _) => reason,
         _ => CloseReason::SlowResponse,
     };
     close(&connection, reason, service);

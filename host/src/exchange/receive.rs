@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use super::refuse::{refuse, refuse_rest, refuse_slow};
 use super::{Step, Until};
+use crate::CloseReason;
 use crate::answer::{Answer, Asked};
 use crate::catalog::Endpoint;
 use crate::connection::{Connection, Stage};
-use crate::http1::{self, CloseReason, Error, Framing, Head, Limits, Received, Receiver};
+use crate::http1::{self, Error, Framing, Head, Limits, Received, Receiver};
 use crate::poller::Interest;
 use crate::service::Service;
 use crate::transport::Moved;
@@ -82,6 +83,7 @@ pub(super) fn receive(
             Ok(Moved::End) if !had_begun => return Step::Close(CloseReason::ClientClosed),
             Ok(Moved::End) => return refuse(connection, Error::Truncated.into()),
             Ok(Moved::Unencrypted) => return refuse(connection, Unserved::Unencrypted),
+            Err(_) if had_begun => return refuse(connection, Unserved::Gone),
             Err(_) => return Step::Close(CloseReason::Failed),
         }
     }
@@ -110,6 +112,8 @@ enum Unserved {
     Unreadable(Error),
     NoRoute,
     Unencrypted,
+    /// The client has broken the connection off. Nobody but the log is told.
+    Gone,
 }
 
 impl From<Error> for Unserved {
@@ -128,6 +132,10 @@ impl Unserved {
                 Answer::fault(&Fault::NoRoute, Asked { id, head_only, close })
             }
             Unserved::Unencrypted => Answer::unencrypted(head_only),
+            Unserved::Gone => {
+                let close = Some(CloseReason::Failed);
+                Answer::fault(&Fault::ClientGone, Asked { id, head_only, close })
+            }
         }
     }
 }

@@ -1,17 +1,20 @@
 //! The last stages: an answer goes out, and the client is listened to until it has it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Step, Until};
+use crate::CloseReason;
 use crate::Reason;
 use crate::answer::Answer;
 use crate::connection::{Connection, Output, Stage, Then};
-use crate::http1::{CloseReason, Receiver};
+use crate::deadline::after;
+use crate::http1::Receiver;
 use crate::poller::Interest;
 use crate::service::Service;
 use crate::transport::Moved;
 
-/// How long a client that was too slow is listened to after it was told so.
+/// How long a client that sends nothing is listened to after its answer, and one that was too slow
+/// before: that is for the answer to arrive.
 const LAST_WORD: Duration = Duration::from_millis(800);
 
 /// Begins to send an answer. `unread` says whether the client may be sending what nobody
@@ -24,7 +27,6 @@ pub(super) fn begin_sending(
 ) {
     let Answer { reason, head, data, close, .. } = answer;
     let then = match close {
-        None if matches!(reason, Reason::Overloaded | Reason::Unavailable) => Then::LaterRequest,
         None => Then::NextRequest,
         Some(reason) if unread => Then::Drain(reason),
         Some(reason) => Then::Close(reason),
@@ -33,9 +35,13 @@ pub(super) fn begin_sending(
         // A client that is slow to read holds no memory with its request.
         connection.input = Vec::new();
     }
-    connection.hold(head.len().saturating_add(data.len()));
+    let length = head.len().saturating_add(data.len());
+    connection.begin_output(length);
+    connection.hold(length);
     connection.answered = connection.answered.saturating_add(1);
     connection.begin_stage(service.settings.timeouts.write);
+    let is_refused = matches!(reason, Reason::Overloaded | Reason::Unavailable);
+    connection.refused = is_refused.then(Instant::now);
     let head = connection.behind_owed(head);
     connection.stage = Stage::Send(Output { head, data, sent: 0, then });
 }
@@ -67,21 +73,18 @@ pub(super) fn send(connection: &mut Connection, mut output: Output, service: &Se
     }
     connection.release();
     match output.then {
-        Then::NextRequest | Then::LaterRequest => {
+        Then::NextRequest => {
             connection.id = service.next_id();
             let idle = service.settings.keep_alive.unwrap_or_default().idle;
             let begun = connection.has_begun();
             connection.begin_request(if begun { service.settings.timeouts.head } else { idle });
             connection.stage = Stage::Receive(Receiver::default());
-            match output.then {
-                Then::LaterRequest => Step::Park(Until::Later),
-                _ if begun => Step::Next,
-                _ => {
-                    // The next request can hardly be here yet; to try to read it would be in vain.
-                    connection.shrink();
-                    Step::Park(Until::Ready(Interest::Readable))
-                }
+            if begun {
+                return Step::Next;
             }
+            // The next request can hardly be here yet; to try to read it would be in vain.
+            connection.shrink();
+            Step::Park(Until::Ready(Interest::Readable))
         }
         Then::Close(reason) if output.data.len() <= FIRST_FLIGHT && !connection.has_unread() => {
             Step::Close(reason)
@@ -90,24 +93,24 @@ pub(super) fn send(connection: &mut Connection, mut output: Output, service: &Se
             if connection.finish_sending().is_err() {
                 return Step::Close(reason);
             }
-            let mut drain = service.settings.timeouts.drain;
+            let mut time = service.settings.timeouts.drain;
             if reason == CloseReason::SlowRequest {
-                // It has had its time; this is for the answer to arrive.
-                drain = drain.min(LAST_WORD);
+                // It has had its time.
+                time = time.min(LAST_WORD);
             }
-            connection.begin_stage(drain);
-            connection.stage = Stage::Drain(reason);
-            Step::Next
+            drain(connection, reason, after(Instant::now(), time))
         }
     }
 }
 
-/// Reads and drops what the client still sends, until it stops or is gone. Then the connection
-/// is closed for `reason`, which was there before.
-pub(super) fn drain(connection: &mut Connection, reason: CloseReason) -> Step {
+/// Reads and drops what the client still sends, until it stops or is gone, or `end`. Then the
+/// connection is closed for `reason`, which was there before.
+pub(super) fn drain(connection: &mut Connection, reason: CloseReason, end: Instant) -> Step {
     match connection.drain() {
         Ok(Moved::Pending(interest)) => {
-            connection.stage = Stage::Drain(reason);
+            connection.begin_stage(LAST_WORD);
+            connection.deadline = connection.deadline.min(end);
+            connection.stage = Stage::Drain(reason, end);
             Step::Park(Until::Ready(interest))
         }
         Ok(_) | Err(_) => Step::Close(reason),

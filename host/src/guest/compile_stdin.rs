@@ -1,6 +1,7 @@
 //! What a process does that is started to compile one component.
 
 use std::env;
+use std::fs;
 use std::io::{self, Read, Write, stderr, stdin, stdout};
 use std::process::ExitCode;
 
@@ -79,6 +80,9 @@ fn confine() -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     set_no_new_privs(true)?;
     chdir("/")?;
+    // Where memory runs out the kernel ends this process before any other. Where files are out of
+    // reach it cannot be told so.
+    let _ = fs::write("/proc/self/oom_score_adj", "1000");
     // The parent could set it while libraries are still being loaded, which then die without a
     // word.
     if let Ok(most) = env::var(MEMORY) {

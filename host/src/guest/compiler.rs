@@ -160,6 +160,8 @@ fn judge(mut ended: Ended, bounds: Bounds, memory: u64) -> Result<Vec<u8>, LoadE
         LoadError::CompileTime(bounds.time)
     } else if by_signal(Signal::XFSZ) {
         LoadError::CompiledTooLarge(bounds.output)
+    } else if by_signal(Signal::KILL) {
+        LoadError::CompilerKilled
     } else if OUT_OF_MEMORY.iter().any(|text| said.contains(text)) {
         LoadError::CompileMemory(memory)
     } else {

@@ -234,9 +234,11 @@ impl Handler for Component {
             cpu: state.busy.time(now),
             memory: state.meter.memory(),
         });
-        match answer {
+        if let Some(limit) = state.lacked {
             // An answer that was made without a file would be a lie: not found, for one.
-            _ if state.incomplete => Err(Fault::no_room(Limit::OpenFiles)),
+            return Err(Fault::no_room(limit));
+        }
+        match answer {
             Ok(answer) => accept(answer, self.profile.sandbox.max_response),
             Err(error) => Err(fault::of(&error, state)),
         }
@@ -280,15 +282,15 @@ fn at_tick(mut store: StoreContextMut<'_, State>) -> Result<UpdateDeadline> {
         if state.cpu_time().is_some_and(|most| cpu > most) {
             return Err(OutOfTime.into());
         }
-        let since = now.saturating_duration_since(state.looked_at).min(TICK);
-        if !state.meter.origin.account.has_credit(since) {
+        let more = cpu.saturating_sub(state.charged);
+        state.charged = cpu;
+        if !state.meter.origin.account.has_credit(more) {
             background::retreat(state.deadline);
         }
     }
     if is_long || background::place() == Place::Background {
         state.profile.clock.take_turn(state.deadline)?;
     }
-    state.looked_at = now;
     Ok(UpdateDeadline::Continue(1))
 }
 

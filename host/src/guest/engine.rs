@@ -6,6 +6,7 @@
 //! stay resident, so that a fresh instance takes no page faults.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use tracing::{debug, warn};
@@ -20,7 +21,7 @@ use super::compiler::Compiler;
 use super::load_error::LoadError;
 use super::runtime::Runtime;
 use super::state::State;
-use super::{files, wait};
+use super::{files, logging, wait};
 
 /// How many table elements all tables of one instance may have in sum.
 pub(super) const TABLE_ELEMENTS: usize = 100_000;
@@ -34,12 +35,15 @@ pub(super) const TABLES: u32 = 32;
 /// How large one linear memory can be: 64-bit memories are off.
 const MAX_MEMORY_SIZE: usize = 1 << 32;
 
-/// How much of a linear memory stays resident when its slot is free.
-const KEEP_RESIDENT: usize = 1 << 20;
+/// How much of all memories stays resident while their slots are free, and how much of each, at
+/// least and at most. It is on nobody's account: whoever has many components has many slots.
+const KEEP_RESIDENT: usize = 256 << 20;
+const KEEP_RESIDENT_OF_EACH: RangeInclusive<usize> = 64 << 10..=1 << 20;
 
-/// How much of a table stays resident when its slot is free. There are many slots, as an
-/// instance can have many tables, and they take turns, whoever had one before.
-const KEEP_TABLE_RESIDENT: usize = 32 << 10;
+/// The same of tables. There are many slots, as an instance can have many tables, and they take
+/// turns, whoever had one before.
+const KEEP_TABLES_RESIDENT: usize = 64 << 20;
+const KEEP_TABLES_RESIDENT_OF_EACH: RangeInclusive<usize> = 4 << 10..=32 << 10;
 
 /// How many places there are beyond those that can be in use at once. Each reserves 8 GiB of
 /// addresses, of which there are 128 TiB.
@@ -135,6 +139,7 @@ impl Engine {
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
         wait::add_to_linker(&mut linker)?;
         files::add_to_linker(&mut linker)?;
+        logging::add_to_linker(&mut linker)?;
         let linker = Arc::new(linker);
         let (compiler, max_memory) = (Compiler::in_process(), options.max_memory);
         let believes_precompiled = false;
@@ -269,17 +274,23 @@ fn pool(options: &EngineOptions, allocation: Allocation) -> PoolingAllocationCon
     let live = options.instances.max(1);
     let instances = live.saturating_add(spare);
     let memories = memories(live);
+    // All that those may need that live at once, or some would be refused for what others
+    // have; and what an instance needs as a rule to spare.
+    let all_memories = live.saturating_mul(memories).saturating_add(spare * 2);
+    let all_tables = live.saturating_mul(TABLES).saturating_add(spare * 4);
+    let of_memory = part(KEEP_RESIDENT, all_memories, KEEP_RESIDENT_OF_EACH);
+    let of_table = part(KEEP_TABLES_RESIDENT, all_tables, KEEP_TABLES_RESIDENT_OF_EACH);
     let pagemap = allocation == Allocation::PoolingPagemap;
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(CORE_INSTANCES))
-        // All that those may need that live at once, or some would be refused for what others
-        // have; and what an instance needs as a rule to spare.
-        .total_memories(live.saturating_mul(memories).saturating_add(spare * 2))
-        .total_tables(live.saturating_mul(TABLES).saturating_add(spare * 4))
+        .total_memories(all_memories)
+        .total_tables(all_tables)
         .max_core_instances_per_component(CORE_INSTANCES)
         .max_memories_per_component(memories)
+        .max_memories_per_module(memories)
         .max_tables_per_component(TABLES)
+        .max_tables_per_module(TABLES)
         .max_component_instance_size(4 << 20)
         .max_core_instance_size(4 << 20)
         .max_memory_size(options.max_memory.min(MAX_MEMORY_SIZE))
@@ -287,7 +298,13 @@ fn pool(options: &EngineOptions, allocation: Allocation) -> PoolingAllocationCon
         .max_unused_warm_slots(instances)
         .pagemap_scan(if pagemap { Enabled::Yes } else { Enabled::No })
         // Without a scan all that is kept must be cleared, used or not.
-        .linear_memory_keep_resident(if pagemap { KEEP_RESIDENT } else { KEEP_RESIDENT / 8 })
-        .table_keep_resident(if pagemap { KEEP_TABLE_RESIDENT } else { KEEP_TABLE_RESIDENT / 2 });
+        .linear_memory_keep_resident(if pagemap { of_memory } else { of_memory / 8 })
+        .table_keep_resident(if pagemap { of_table } else { of_table / 2 });
     pool
+}
+
+/// What each of so many gets of `all`.
+fn part(all: usize, count: u32, each: RangeInclusive<usize>) -> usize {
+    let part = all / usize::try_from(count.max(1)).unwrap_or(usize::MAX);
+    part.clamp(*each.start(), *each.end())
 }

@@ -22,7 +22,7 @@ const COPIED_TOO_MUCH: &str = "fuel allocated for hostcalls has been exhausted";
 /// Why an instance could not be made or did not answer.
 pub(super) fn of(error: &Error, state: &State) -> Fault {
     let Profile { sandbox, .. } = state.profile.as_ref();
-    if let Some(limit) = shortage(error) {
+    if let Some(limit) = lacking(error) {
         return Fault::no_room(limit);
     }
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
@@ -50,7 +50,7 @@ pub(super) fn of(error: &Error, state: &State) -> Fault {
 }
 
 /// What there was too little of at this moment, if that was it.
-fn shortage(error: &Error) -> Option<Limit> {
+fn lacking(error: &Error) -> Option<Limit> {
     if let Some(&limit) = error.downcast_ref::<Limit>() {
         return Some(limit);
     }
@@ -61,15 +61,16 @@ fn shortage(error: &Error) -> Option<Limit> {
         Some(error) => Errno::from_io_error(error),
         None => cause.downcast_ref::<Errno>().copied(),
     })?;
-    match errno {
-        Errno::NOMEM => Some(Limit::SystemMemory),
-        errno => is_shortage(errno).then_some(Limit::OpenFiles),
-    }
+    shortage(errno)
 }
 
-/// Whether this means that the system has too little of something at this moment.
-pub(super) fn is_shortage(errno: Errno) -> bool {
-    matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM)
+/// What the system has too little of at this moment, if that is what this means.
+pub(super) fn shortage(errno: Errno) -> Option<Limit> {
+    match errno {
+        Errno::NOMEM => Some(Limit::SystemMemory),
+        Errno::MFILE | Errno::NFILE => Some(Limit::OpenFiles),
+        _ => None,
+    }
 }
 
 /// Whether it was the response that the host did not copy. While an import's arguments
@@ -103,10 +104,10 @@ mod tests {
     #[test]
     fn what_the_system_has_too_little_of_is_no_fault_of_the_guests() {
         let error = |errno: Errno| Error::from(io::Error::from(errno)).context("cannot map");
-        assert_eq!(shortage(&error(Errno::MFILE)), Some(Limit::OpenFiles));
-        assert_eq!(shortage(&Error::from(Errno::NOMEM)), Some(Limit::SystemMemory));
-        assert_eq!(shortage(&Error::from(Limit::TotalMemory)), Some(Limit::TotalMemory));
-        assert_eq!(shortage(&error(Errno::NOENT)), None);
-        assert_eq!(shortage(&Error::from(Trap::Interrupt)), None);
+        assert_eq!(lacking(&error(Errno::MFILE)), Some(Limit::OpenFiles));
+        assert_eq!(lacking(&Error::from(Errno::NOMEM)), Some(Limit::SystemMemory));
+        assert_eq!(lacking(&Error::from(Limit::TotalMemory)), Some(Limit::TotalMemory));
+        assert_eq!(lacking(&error(Errno::NOENT)), None);
+        assert_eq!(lacking(&Error::from(Trap::Interrupt)), None);
     }
 }

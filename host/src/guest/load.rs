@@ -9,7 +9,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 use super::cache::{Cache, Entry};
 use super::compiled;
 use super::engine::{Engine, TABLE_ELEMENTS, TABLES};
-use super::load_error::LoadError;
+use super::load_error::{LoadError, MEMORY};
 use super::sandbox::Sandbox;
 use super::state::State;
 use crate::{regular_file, text};
@@ -153,7 +153,7 @@ pub(super) fn check_resources(
     let pages = needed.max_initial_memory_size.unwrap_or_default();
     let elements = needed.max_initial_table_size.unwrap_or_default();
     for (what, wanted, allowed) in [
-        ("bytes of memory", pages.saturating_mul(PAGE), sandbox.max_memory as u64),
+        (MEMORY, pages.saturating_mul(PAGE), sandbox.max_memory as u64),
         ("table elements", elements, TABLE_ELEMENTS as u64),
         ("memories", needed.num_memories.into(), engine.memories().into()),
         ("tables", needed.num_tables.into(), TABLES.into()),
@@ -193,7 +193,7 @@ pub(super) fn link(
         match package {
             "wasi:cli" | "wasi:clocks" | "wasi:filesystem" | "wasi:io" | "wasi:random"
             | "wasi:sockets" => name.contains("@0.2."),
-            _ => interface == "picohttp:handler/types",
+            _ => matches!(interface, "picohttp:handler/types" | "wasi:logging/logging"),
         }
     };
     let unknown: Vec<String> = component

@@ -11,6 +11,9 @@ use super::load::{MAX_COMPONENT, quote};
 const HANDLE: &str =
     "handle: func(request: request, args: list<string>) -> result<response, string>";
 
+/// What [`LoadError::Excess`] is of if it is of memory.
+pub(super) const MEMORY: &str = "bytes of memory";
+
 /// Why a component cannot be a handler. Each says what is wrong and how to mend it.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -46,6 +49,8 @@ pub enum LoadError {
     CompiledTooLarge(u64),
     /// The compiler ended so, and said this.
     CompilerDied(ExitStatus, String),
+    /// Another than this process killed the compiler.
+    CompilerKilled,
     /// The compiler cannot be run.
     NoCompiler(io::Error),
     /// The component begins with more of something than it may have.
@@ -147,12 +152,20 @@ impl std::fmt::Display for LoadError {
                 write!(f, "the compiler died of the component ({status}); build it anew")?;
                 if said.is_empty() { Ok(()) } else { write!(f, ". It said: {said}") }
             }
+            LoadError::CompilerKilled => f.write_str(
+                "the compiler was killed, as happens where memory runs out (a container's limit, \
+                 MemoryMax=); allow more, or compile less at once, and reload",
+            ),
             LoadError::NoCompiler(error) => write!(
                 f,
                 "no compiler can be run: {error}; see to it that this program may start itself"
             ),
             LoadError::Excess { what, wanted, allowed } => {
-                write!(f, "the component begins with {wanted} {what} and may have {allowed}")
+                write!(f, "the component begins with {wanted} {what} and may have {allowed}")?;
+                match *what {
+                    MEMORY => f.write_str("; allow more (`max_memory`, --max-memory)"),
+                    _ => f.write_str("; build it with less"),
+                }
             }
             LoadError::NoHandle(exports) => {
                 write!(f, "the component does not export `handle`; it exports ")?;
@@ -170,7 +183,7 @@ impl std::fmt::Display for LoadError {
             LoadError::UnknownImports(imports) => write!(
                 f,
                 "the component imports what this host cannot give: `{}`; it gives WASI 0.2 \
-                 (cli, clocks, filesystem, io, random, and sockets that refuse)",
+                 (cli, clocks, filesystem, io, random, and sockets that refuse) and wasi:logging",
                 imports.join("`, `")
             ),
             LoadError::WrongImport(message) => {

@@ -15,6 +15,7 @@ mod files;
 mod footprint;
 mod load;
 mod load_error;
+mod logging;
 mod meter;
 mod output;
 mod runtime;

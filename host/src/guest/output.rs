@@ -1,8 +1,9 @@
-//! What a guest writes to its standard output and error, line by line to the log.
+//! What a guest writes to its standard output and error, and logs, line by line to the log.
 //!
 //! A line in the log is one record, whatever the guest wrote: control bytes are
 //! escaped, long lines are cut, and what is over the request's quota is only counted.
 
+use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::AsyncWrite;
@@ -51,11 +52,12 @@ impl Output {
         Output { stream, origin, request, lines: Arc::new(Mutex::new(lines)) }
     }
 
-    /// Logs the line that has ended, with so many bytes of a line end, if there is room.
-    fn record(&self, lines: &mut Lines, end: usize) {
-        let (line, left_out) = escape(&lines.unfinished, MAX_LINE);
-        let size = self.origin.record_size(Quoted(&line).len());
-        let written = lines.unfinished.len() + end;
+    /// Logs a line of a stream, of so many bytes with its end, if there is room.
+    fn record(&self, lines: &mut Lines, stream: &str, line: &[u8], written: usize) {
+        let kept = line.get(..MAX_LINE).unwrap_or(line);
+        let (kept, left_out) = escape(kept, MAX_LINE);
+        let left_out = left_out + line.len().saturating_sub(MAX_LINE);
+        let size = self.origin.record_size(Quoted(&kept).len());
         match lines.quota.checked_sub(size) {
             Some(_) if !self.origin.account.may_log(size) => {
                 lines.dropped += written;
@@ -64,15 +66,15 @@ impl Output {
                 lines.quota = quota;
                 lines.dropped += left_out;
                 if let Some(journal) = self.origin.account.journal() {
-                    journal.enter_output(self.origin.route(), self.request, self.stream, &line);
+                    journal.enter_output(self.origin.route(), self.request, stream, &kept);
                 }
                 info!(
                     target: "guest",
                     tenant = self.origin.tenant(),
                     route = self.origin.route(),
                     request = %self.request,
-                    stream = self.stream,
-                    text = ?Quoted(&line),
+                    stream,
+                    text = ?Quoted(&kept),
                 );
             }
             None => {
@@ -80,7 +82,15 @@ impl Output {
                 lines.dropped += written;
             }
         }
-        lines.unfinished.clear();
+    }
+
+    /// Logs a line of the other stream that shares this one's quota.
+    pub(super) fn log(&self, stream: &str, line: &str) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        match lines.quota {
+            0 => lines.dropped += line.len(),
+            _ => self.record(&mut lines, stream, line.as_bytes(), line.len()),
+        }
     }
 
     fn write_lines(&self, bytes: &[u8]) {
@@ -99,16 +109,24 @@ impl Output {
             lines.dropped += line.len() - kept.len();
             lines.unfinished.extend_from_slice(kept);
             if ended {
-                self.record(&mut lines, 1);
+                self.end_line(&mut lines, 1);
             }
         }
+    }
+
+    /// Logs the line that has ended, with so many bytes of a line end.
+    fn end_line(&self, lines: &mut Lines, end: usize) {
+        let mut line = mem::take(&mut lines.unfinished);
+        self.record(lines, self.stream, &line, line.len() + end);
+        line.clear();
+        lines.unfinished = line;
     }
 
     /// Logs what is left when the request is over.
     pub(super) fn finish(&self) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if !lines.unfinished.is_empty() {
-            self.record(&mut lines, 0);
+            self.end_line(&mut lines, 0);
         }
         if lines.dropped > 0 {
             self.origin.account.count_dropped(lines.dropped);

@@ -12,7 +12,7 @@ use super::output::Output;
 use super::{Profile, Sandbox};
 use crate::cpu_time::CpuTimer;
 use crate::deadline::after;
-use crate::{Call, Origin, RequestId};
+use crate::{Call, Limit, Origin, RequestId};
 
 /// How many resources (files, streams, pollables) a guest may hold at once. Each file
 /// is a descriptor of the host's, which has a limit too.
@@ -29,12 +29,12 @@ pub(super) struct State {
     pub(super) request: RequestId,
     /// When the guest was let in.
     pub(super) began: Instant,
-    /// When it was last looked at.
-    pub(super) looked_at: Instant,
     /// When the guest must be done. Imports that wait end by then.
     pub(super) deadline: Instant,
     /// How long a processor has been busy with it since.
     pub(super) busy: CpuTimer,
+    /// How much of that its tenant has been charged for running long.
+    pub(super) charged: Duration,
     /// What the instance has taken so far.
     pub(super) meter: Meter,
     /// The guest's WASI context, made when an import first asks for it: a handler
@@ -42,8 +42,9 @@ pub(super) struct State {
     wasi: Option<Wasi>,
     /// The folders that it was granted, once it has asked for them.
     pub(super) granted: Option<Vec<Granted>>,
-    /// Whether the guest had to do without something that it was granted and that is there.
-    pub(super) incomplete: bool,
+    /// For want of what the guest had to do without something that it was granted and that is
+    /// there, if it had to.
+    pub(super) lacked: Option<Limit>,
     /// The guest's resources.
     pub(super) table: ResourceTable,
 }
@@ -65,13 +66,13 @@ impl State {
             profile,
             request: call.id,
             began,
-            looked_at: began,
             deadline,
             busy: CpuTimer::since(began),
+            charged: Duration::ZERO,
             meter,
             wasi: None,
             granted: None,
-            incomplete: false,
+            lacked: None,
             table,
         }
     }
@@ -79,6 +80,16 @@ impl State {
     /// How long a processor may be busy with the guest.
     pub(super) fn cpu_time(&self) -> Option<Duration> {
         self.profile.sandbox.cpu_time
+    }
+
+    /// Logs what the guest says by `wasi:logging`.
+    pub(super) fn log(&mut self, line: &str) {
+        self.wasi().stderr.log("log", line);
+    }
+
+    fn wasi(&mut self) -> &mut Wasi {
+        let origin = &self.meter.origin;
+        self.wasi.get_or_insert_with(|| Wasi::new(&self.profile, origin, self.request))
     }
 
     /// Logs what the guest wrote and did not end with a line end.

@@ -2,6 +2,7 @@
 
 use memchr::memchr;
 
+use super::field::is_token;
 use super::{Error, Limits};
 
 /// How long a chunk's size line, or all trailers together, may be.
@@ -132,7 +133,9 @@ impl Decoder {
                 let taken = line.len() + 2;
                 self.state = match line {
                     [] => State::End,
-                    _ if dropped + taken > MAX_LINE => return Err(Error::Chunk),
+                    line if dropped + taken > MAX_LINE || !is_trailer(line) => {
+                        return Err(Error::Chunk);
+                    }
                     _ => State::Trailers(dropped + taken),
                 };
                 Ok(Some(taken))
@@ -154,12 +157,23 @@ fn line(input: &[u8], limit: usize) -> Result<Option<&[u8]>, Error> {
     }
 }
 
+/// Whether a line is a header's: nobody reads it, but what is none could be another request's.
+fn is_trailer(line: &[u8]) -> bool {
+    let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
+    let name = std::str::from_utf8(name).unwrap_or_default();
+    name.len() < line.len() && is_token(name) && !has_control(line)
+}
+
+fn has_control(text: &[u8]) -> bool {
+    text.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t')
+}
+
 /// `chunk-size [ chunk-ext ]`, the size as one to sixteen hexadecimal digits.
 fn chunk_size(line: &[u8]) -> Result<u64, Error> {
     let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let (size, extension) = line.split_at(digits);
     let after = extension.iter().find(|byte| !matches!(byte, b' ' | b'\t'));
-    let ended = matches!(after, None | Some(b';'));
+    let ended = matches!(after, None | Some(b';')) && !has_control(extension);
     let size = std::str::from_utf8(size).map_err(|_| Error::Chunk)?;
     match u64::from_str_radix(size, 16) {
         Ok(size) if ended && digits <= MAX_SIZE_DIGITS => Ok(size),
@@ -213,6 +227,14 @@ mod tests {
             b"5;a\rb\r\nhello\r\n",
             b"00000000000000005\r\nhello\r\n",
             b"-1\r\n",
+            b"0;\0\r\n",
+            b"0;a=\x1b[31m\r\n",
+            b"0\r\nGET /next HTTP/1.1\r\n",
+            b"0\r\na : b\r\n",
+            b"0\r\n a: b\r\n",
+            b"0\r\n: b\r\n",
+            b"0\r\na: \0\r\n",
+            b"0\r\na\xc2\xa0: b\r\n",
         ] {
             assert_eq!(decode(input), Err(Error::Chunk), "{:?}", input.escape_ascii().to_string());
         }

@@ -11,6 +11,9 @@ pub enum Error {
     /// The request line has control bytes in it or more than three words
     /// (RFC 9112 section 3).
     RequestLine,
+    /// The target is in absolute form, and names a user, or what cannot be a host
+    /// (RFC 9110 section 4.2).
+    TargetHost,
     /// The target alone is over [`Limits::head_bytes`](super::Limits::head_bytes).
     TargetTooLong,
     /// The head is over [`Limits::head_bytes`](super::Limits::head_bytes).
@@ -22,7 +25,8 @@ pub enum Error {
     /// A header line starts with white space (obs-fold, RFC 9112 section 5.2).
     FoldedHeader,
     /// A header has an empty name, control bytes in it, or white space before its
-    /// colon (RFC 9112 section 5.1).
+    /// colon (RFC 9112 section 5.1); or it is one of those that frame but for something that
+    /// does not belong to it.
     HeaderName,
     /// The request names two hosts (RFC 9112 section 3.2).
     Hosts,
@@ -51,6 +55,7 @@ impl Error {
             Error::BodyTooLarge => 413,
             Error::UnknownCoding => 501,
             Error::RequestLine
+            | Error::TargetHost
             | Error::ControlByte
             | Error::FoldedHeader
             | Error::HeaderName
@@ -67,6 +72,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Error::RequestLine => "the request line is malformed",
+            Error::TargetHost => "the host in the request target is malformed",
             Error::TargetTooLong => "the request target is too long",
             Error::HeadTooLarge => "the request head is too large",
             Error::TooManyHeaders => "there are too many headers",

@@ -42,7 +42,7 @@ pub fn framing(head: &Head<'_>, limits: &Limits) -> Result<Framing, Error> {
         (None, None) => Ok(Framing::None),
         (Some(length), None) if length > limits.body_bytes => Err(Error::BodyTooLarge),
         (Some(length), None) => Ok(Framing::Length(length)),
-        (None, Some(coding)) if is_1_1(head.protocol) => {
+        (None, Some(coding)) if head.is_1_1() => {
             if coding.eq_ignore_ascii_case("chunked") {
                 Ok(Framing::Chunked)
             } else {
@@ -80,13 +80,7 @@ pub fn host<'a>(head: &Head<'a>) -> Result<&'a str, Error> {
 /// Whether the client waits for `100 Continue` before it sends its body
 /// (RFC 9110 section 10.1.1). Clients before HTTP/1.1 do not understand it.
 pub fn expects_continue(head: &Head<'_>) -> bool {
-    is_1_1(head.protocol) && head.lists("expect", "100-continue")
-}
-
-/// Whether a protocol is HTTP/1.1, or a later one that means no less by the same words
-/// (RFC 9110 section 2.5).
-pub fn is_1_1(protocol: &str) -> bool {
-    matches!(protocol.strip_prefix("HTTP/1.").map(str::as_bytes), Some([b'1'..=b'9']))
+    head.is_1_1() && head.lists("expect", "100-continue")
 }
 
 #[cfg(test)]
@@ -170,16 +164,5 @@ mod tests {
         assert!(expects("100-continue,"));
         assert!(expects("tea, 100-CONTINUE"));
         assert!(!expects("100-continued"));
-    }
-
-    #[test]
-    fn a_later_http_1_is_no_less_than_http_1_1() {
-        for protocol in ["HTTP/1.1", "HTTP/1.2", "HTTP/1.9"] {
-            assert!(is_1_1(protocol), "{protocol}");
-        }
-        for protocol in ["", "HTTP/1.0", "HTTP/1.", "HTTP/1.10", "HTTP/1.x", "HTTP/2.1", "http/1.1"]
-        {
-            assert!(!is_1_1(protocol), "{protocol}");
-        }
     }
 }

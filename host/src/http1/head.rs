@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr_iter};
 
-use super::{Error, Limits};
+use super::{Error, Limits, field, target};
 
 /// How many bytes of line ends may come before a request line: two empty lines.
 const LEADING_LINE_ENDS: usize = 4;
@@ -24,9 +24,16 @@ pub struct Head<'a> {
 }
 
 impl Head<'_> {
+    /// Whether the protocol is HTTP/1.1, or a later one that means no less by the same words
+    /// (RFC 9110 section 2.5).
+    pub fn is_1_1(&self) -> bool {
+        let minor = self.protocol.strip_prefix("HTTP/1.").map(str::as_bytes);
+        matches!(minor, Some([b'1'..=b'9']))
+    }
+
     /// Whether a header of this name, whose value is a list (RFC 9110 section 5.6.1), has this
     /// word in it. The case of both is nothing.
-    pub(super) fn lists(&self, name: &str, word: &str) -> bool {
+    pub fn lists(&self, name: &str, word: &str) -> bool {
         self.headers.iter().filter(|(its, _)| its.eq_ignore_ascii_case(name)).any(|(_, value)| {
             value.split(',').any(|its| its.trim_matches([' ', '\t']).eq_ignore_ascii_case(word))
         })
@@ -111,8 +118,8 @@ pub fn decode(head: &[u8]) -> Cow<'_, str> {
 ///
 /// # Errors
 ///
-/// [`Error::RequestLine`], [`Error::ControlByte`], [`Error::FoldedHeader`],
-/// [`Error::HeaderName`] and [`Error::TooManyHeaders`].
+/// [`Error::RequestLine`], [`Error::TargetHost`], [`Error::ControlByte`],
+/// [`Error::FoldedHeader`], [`Error::HeaderName`] and [`Error::TooManyHeaders`].
 pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<Head<'a>, Error> {
     let mut lines = Lines { rest: text };
     let mut line = lines.next_line()?;
@@ -129,7 +136,7 @@ pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<Head<'a>, Error> {
         if headers.len() == limits.headers {
             return Err(Error::TooManyHeaders);
         }
-        headers.push(header(line)?);
+        headers.push(field::parse(line)?);
     }
 }
 
@@ -159,33 +166,12 @@ fn request_line(line: &str) -> Result<(&str, &str, &str), Error> {
     }
     let mut words = line.split(' ');
     let mut word = || words.next().unwrap_or_default();
-    let request_line = (word(), word(), word());
-    match words.next() {
-        None => Ok(request_line),
-        Some(_) => Err(Error::RequestLine),
+    let (method, target, protocol) = (word(), word(), word());
+    if words.next().is_some() {
+        return Err(Error::RequestLine);
     }
-}
-
-fn header(line: &str) -> Result<(&str, &str), Error> {
-    if line.starts_with([' ', '\t']) {
-        return Err(Error::FoldedHeader);
-    }
-    let (name, value) = match memchr(b':', line.as_bytes()) {
-        Some(colon) => {
-            let (name, value) = line.split_at(colon);
-            // A space here is the classic way to hide a length from one of two readers.
-            if name.is_empty() || name.ends_with(' ') {
-                return Err(Error::HeaderName);
-            }
-            (name, value.strip_prefix(':').unwrap_or(value))
-        }
-        None => (line, ""),
-    };
-    if name.bytes().any(|byte| byte.is_ascii_control()) {
-        return Err(Error::HeaderName);
-    }
-    // Only SP and HTAB: `str::trim` would strip NBSP, NEL and others too.
-    Ok((name, value.trim_matches([' ', '\t'])))
+    target::check(target)?;
+    Ok((method, target, protocol))
 }
 
 #[cfg(test)]
@@ -231,6 +217,9 @@ mod tests {
             ("Content-Length\t: 5", Error::HeaderName),
             (": 5", Error::HeaderName),
             ("a\u{b}: 5", Error::HeaderName),
+            ("Content-Length\u{a0}: 5", Error::HeaderName),
+            ("\u{feff}transfer-encoding: chunked", Error::HeaderName),
+            ("Transfer-Encoding chunked", Error::HeaderName),
             ("a: b\rc", Error::ControlByte),
             ("a: b\0c", Error::ControlByte),
         ] {
@@ -284,5 +273,18 @@ mod tests {
     fn lines_that_are_not_utf8_are_latin1() {
         let text = decode(b"GET /\xc3\xa9 HTTP/1.1\r\na: \xe9\r\n\r\n");
         assert_eq!(text, "GET /é HTTP/1.1\r\na: é\r\n\r\n");
+    }
+
+    #[test]
+    fn a_later_http_1_is_no_less_than_http_1_1() {
+        let is_1_1 =
+            |protocol| Head { method: "GET", target: "/", protocol, headers: Vec::new() }.is_1_1();
+        for protocol in ["HTTP/1.1", "HTTP/1.2", "HTTP/1.9"] {
+            assert!(is_1_1(protocol), "{protocol}");
+        }
+        for protocol in ["", "HTTP/1.0", "HTTP/1.", "HTTP/1.10", "HTTP/1.x", "HTTP/2.1", "http/1.1"]
+        {
+            assert!(!is_1_1(protocol), "{protocol}");
+        }
     }
 }

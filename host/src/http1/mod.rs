@@ -35,9 +35,9 @@
 
 mod chunked;
 mod error;
+mod field;
 mod framing;
 mod head;
-mod persistence;
 mod receive;
 mod respond;
 mod status;
@@ -47,11 +47,10 @@ pub use chunked::Decoder;
 pub use error::Error;
 pub use framing::{Framing, expects_continue, framing, host};
 pub use head::{Head, asks_for_head, decode, has_begun, head_end, parse};
-pub use persistence::{CloseReason, close_reason};
 pub use receive::{Body, Message, Received, Receiver};
 pub use respond::{CONTINUE, Unsendable, write_head};
 pub use status::reason_phrase;
-pub use target::{path, query};
+pub use target::{authority, path, query};
 
 /// The sizes that a request may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

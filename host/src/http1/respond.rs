@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io::Write;
 
+use super::field::{is_token, resembles};
 use super::reason_phrase;
 
 /// The interim response to a client that waits to be asked for its body.
@@ -13,6 +14,10 @@ pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// How large the head of a response may be, in bytes.
 const MAX_HEAD: usize = 64 << 10;
+
+/// How many headers a handler may set. Clients have limits, too, and many small ones take more of
+/// whoever keeps them than they have bytes.
+const MAX_HEADERS: usize = 1000;
 
 /// Headers that say how a message is framed or what becomes of its connection. A
 /// handler's own are dropped.
@@ -26,12 +31,15 @@ pub enum Unsendable {
     Protocol,
     /// The status is not from 200 to 999.
     Status(u16),
-    /// A header's name is empty or has a colon, white space or control bytes in it.
+    /// A header's name is empty or has a colon, white space or control bytes in it; or it is one
+    /// of those that frame but for something that does not belong to it.
     HeaderName,
     /// A header's value has CR, LF or NUL in it.
     HeaderValue,
     /// The head would be over 64 KiB.
     HeadTooLarge,
+    /// There are more than 1000 headers.
+    TooManyHeaders,
 }
 
 impl fmt::Display for Unsendable {
@@ -44,6 +52,9 @@ impl fmt::Display for Unsendable {
             Unsendable::HeaderName => f.write_str("a response header's name is malformed"),
             Unsendable::HeaderValue => f.write_str("a response header's value has CR, LF or NUL"),
             Unsendable::HeadTooLarge => f.write_str("the response's headers are over 64 KiB"),
+            Unsendable::TooManyHeaders => {
+                write!(f, "the response has more than {MAX_HEADERS} headers")
+            }
         }
     }
 }
@@ -98,9 +109,14 @@ fn try_write_head<'a>(
     output.push(b' ');
     output.extend_from_slice(reason_phrase(status).as_bytes());
     output.extend_from_slice(b"\r\n");
-    for (name, value) in headers {
+    for (index, (name, value)) in headers.into_iter().enumerate() {
+        if index == MAX_HEADERS {
+            return Err(Unsendable::TooManyHeaders);
+        }
         let malformed = |byte: u8| byte <= b' ' || byte == b':' || byte == 0x7f;
-        if name.is_empty() || name.bytes().any(malformed) {
+        if !is_token(name)
+            && (name.is_empty() || name.bytes().any(malformed) || resembles(name, &FRAMING))
+        {
             return Err(Unsendable::HeaderName);
         }
         if value.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
@@ -188,6 +204,10 @@ mod tests {
         for name in ["", "a:", "a b", "a\r", "a\n", "a\0", "\u{7f}"] {
             assert_eq!(head("HTTP/1.0", 200, &[(name, "")], 0), Err(Unsendable::HeaderName));
         }
+        for name in ["Content-Length\u{a0}", "\u{feff}transfer-encoding", "\u{85}Connection"] {
+            assert_eq!(head("HTTP/1.0", 200, &[(name, "")], 0), Err(Unsendable::HeaderName));
+        }
+        assert!(head("HTTP/1.0", 200, &[("gr\u{fc}n", ""), ("content-lengths", "")], 0).is_ok());
         for value in ["a\rb", "a\nb", "a\0b"] {
             assert_eq!(head("HTTP/1.0", 200, &[("a", value)], 0), Err(Unsendable::HeaderValue));
             let framing = [("Content-Length", value)];
@@ -196,5 +216,8 @@ mod tests {
         let long = "a".repeat(MAX_HEAD);
         assert_eq!(head("HTTP/1.0", 200, &[("a", &long)], 0), Err(Unsendable::HeadTooLarge));
         assert_eq!(head(&long, 200, &[("a", "")], 0), Err(Unsendable::HeadTooLarge));
+        assert!(head("HTTP/1.0", 200, &[("a", ""); MAX_HEADERS], 0).is_ok());
+        let many = [("a", ""); MAX_HEADERS + 1];
+        assert_eq!(head("HTTP/1.0", 200, &many, 0), Err(Unsendable::TooManyHeaders));
     }
 }

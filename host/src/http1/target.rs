@@ -1,6 +1,10 @@
 //! The path and the query of a request target, split but not decoded.
 
+use std::net::Ipv6Addr;
+
 use memchr::memchr;
+
+use super::Error;
 
 fn split(target: &str) -> (&str, &str) {
     match memchr(b'?', target.as_bytes()) {
@@ -10,6 +14,43 @@ fn split(target: &str) -> (&str, &str) {
         }
         None => (target, ""),
     }
+}
+
+/// The authority of a target in absolute form, such as `http://host:80/path`. A head that was
+/// parsed has none that is not a host.
+pub fn authority(target: &str) -> Option<&str> {
+    let (scheme, rest) = target.split_once("://")?;
+    let is_scheme = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+    is_scheme.then(|| rest.split(['/', '?']).next().unwrap_or_default())
+}
+
+/// Checks the host that a target names, if it does.
+///
+/// # Errors
+///
+/// [`Error::TargetHost`].
+pub(super) fn check(target: &str) -> Result<(), Error> {
+    match target.strip_prefix('/') {
+        Some(_) => Ok(()),
+        None if authority(target).is_none_or(is_host) => Ok(()),
+        None => Err(Error::TargetHost),
+    }
+}
+
+/// Whether this is `uri-host [ ":" port ]` (RFC 9110 section 7.2), and not an empty one.
+fn is_host(authority: &str) -> bool {
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port),
+        _ => (authority, ""),
+    };
+    let is_name = |host: &str| {
+        let is_letter =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte);
+        !host.is_empty() && host.bytes().all(is_letter)
+    };
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    port.bytes().all(|byte| byte.is_ascii_digit())
+        && address.map_or_else(|| is_name(host), |address| address.parse::<Ipv6Addr>().is_ok())
 }
 
 /// The target before its first `?`, without leading and trailing `/`, split on `/`.
@@ -40,6 +81,40 @@ mod tests {
         assert_eq!(path("///a//b//"), ["a", "", "b"]);
         assert_eq!(path("a/../%2F/é"), ["a", "..", "%2F", "é"]);
         assert_eq!(path("http://host/a?b/c"), ["http:", "", "host", "a"]);
+    }
+
+    #[test]
+    fn a_target_names_a_host_or_none() {
+        for target in [
+            "",
+            "/",
+            "*",
+            "a:1",
+            "/http://",
+            "ftp://a@b",
+            "http://a",
+            "HTTPS://a.b-c_d:80/x@y#z",
+            "http://[::1]:80?@",
+            "http://[::1]",
+            "http://a:",
+        ] {
+            assert_eq!(check(target), Ok(()), "{target}");
+        }
+        for target in [
+            "http://",
+            "http:///a",
+            "http://:80/",
+            "http://a@b/",
+            "http://a#b/",
+            "http://a:b/",
+            "https://[::1/",
+            "http://[a]/",
+            "http://\u{e9}/",
+            "http://a\\b/",
+            "http://a:1:2/",
+        ] {
+            assert_eq!(check(target), Err(Error::TargetHost), "{target}");
+        }
     }
 
     #[test]

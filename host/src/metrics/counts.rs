@@ -4,7 +4,7 @@ use std::array;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::http1::CloseReason;
+use crate::CloseReason;
 use crate::words::Word;
 use crate::{Limit, Reason};
 

@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 use super::Workers;
+use crate::CloseReason;
 use crate::connection::Connection;
 use crate::deadline::after;
-use crate::http1::CloseReason;
 use crate::listener::AcceptError;
 use crate::load::Share;
 use crate::transport::Transport;
 use crate::turns::Seat;
 
-/// How often it is said that there are too many clients.
+/// How often it is said that there are too many clients, or that none can be accepted.
 const COMPLAINTS: Duration = Duration::from_secs(5);
 
 /// How many clients a thread takes from the backlog before it asks the poller whether
@@ -33,7 +33,8 @@ impl Workers {
                 Err(AcceptError::Failed(error)) => {
                     self.turn_away();
                     // Only now: who finds this set may watch the listener again.
-                    if !self.exhausted.swap(true, Ordering::Release) {
+                    self.exhausted.store(true, Ordering::Release);
+                    if self.told_exhausted.may(COMPLAINTS) {
                         warn!(%error, "cannot accept clients; trying again");
                     }
                     return;

@@ -56,11 +56,13 @@ pub(crate) struct Workers {
     supervisor: usize,
     /// Connections that wait for their sockets.
     parked: Mutex<Parked>,
-    /// Connections that are not listened to for a while, and since when.
+    /// Connections whose clients wait for the same answer again, and since when.
     paused: Mutex<VecDeque<(Instant, Connection)>>,
     /// Whether accepting failed, for want of a descriptor, say. The listener is not watched then,
     /// until the supervisor tries again.
     exhausted: AtomicBool,
+    /// When it was last said that it failed.
+    told_exhausted: Seldom,
     /// When it was last said that there are too many clients.
     told_full: Seldom,
     /// The threads, by their numbers.
@@ -99,6 +101,7 @@ impl Workers {
             parked: Mutex::default(),
             paused: Mutex::default(),
             exhausted: AtomicBool::new(false),
+            told_exhausted: Seldom::default(),
             told_full: Seldom::default(),
             threads: Mutex::default(),
             background: Arc::new(Background::new()),

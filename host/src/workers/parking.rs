@@ -23,17 +23,20 @@ impl Workers {
     pub(super) fn parking(&self) -> impl Fn(Connection, Until) {
         |connection, until| match until {
             Until::Ready(interest) => self.park(connection, interest),
-            Until::Taken => {
-                // It cannot fail while there is a receiver, which is here.
-                let _ = self.handed_over.0.send(connection);
-                self.poller.nudge();
-                self.close_if_ended();
-            }
+            Until::Taken => self.hand_over(connection),
             Until::Later => {
                 self.paused().push_back((Instant::now(), connection));
                 self.close_if_ended();
             }
         }
+    }
+
+    /// Has another thread go on with a connection.
+    pub(super) fn hand_over(&self, connection: Connection) {
+        // It cannot fail while there is a receiver, which is here.
+        let _ = self.handed_over.0.send(connection);
+        self.poller.nudge();
+        self.close_if_ended();
     }
 
     /// Closes what came here after the end: nobody will go on with it.
@@ -43,10 +46,11 @@ impl Workers {
         }
     }
 
-    /// Closes all connections that wait; those that waited for a thread are told.
+    /// Closes all connections that wait; those that did not wait for their clients are told.
     pub(super) fn close_all(&self) {
         self.parked().clear();
-        self.paused().clear();
+        let paused = mem::take(&mut *self.paused());
+        paused.into_iter().for_each(|(_, connection)| self.dismiss(connection));
         self.handed_over.1.try_iter().for_each(|connection| self.dismiss(connection));
     }
 

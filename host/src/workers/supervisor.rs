@@ -13,8 +13,7 @@ use super::{LISTENER, SWEEP, Workers};
 use crate::background::Pressure;
 use crate::connection::{Connection, Stage};
 use crate::deadline::after;
-use crate::exchange;
-use crate::poller::Interest;
+use crate::exchange::{self, PAUSE};
 use crate::rate::Seldom;
 use crate::turns::{LOOK, Seat};
 
@@ -23,9 +22,6 @@ const IDLE_LOOK: Duration = Duration::from_millis(5);
 
 /// How often it is said that there can be no thread.
 const COMPLAINTS: Duration = Duration::from_secs(5);
-
-/// How long a client that was told to try again in a second is not listened to.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long clients may send nothing of a request, and take nothing of a response, while
 /// connections hold more than half of what all may: who moves nothing does not keep others from it
@@ -54,6 +50,7 @@ impl Workers {
                 // All who could go on with them may have begun to wait for sockets just before.
                 self.poller.nudge();
             }
+            self.end_pauses();
             if let Err(error) = self.start_threads()
                 && complained.may(COMPLAINTS)
             {
@@ -88,7 +85,6 @@ impl Workers {
         {
             error!(%error, "cannot wait for clients");
         }
-        self.end_pauses();
         let mut expired = self.take_expired();
         expired.extend(self.service.admission.take_expired(Instant::now()));
         for connection in expired {
@@ -96,24 +92,15 @@ impl Workers {
         }
     }
 
-    /// Goes on with connections whose clients were told to try again later. They are not
-    /// listened to for a while, or those who try at once would take all there is.
+    /// Has other threads go on with connections whose pauses are over.
     fn end_pauses(&self) {
-        loop {
-            let over = {
-                let mut paused = self.paused();
-                let is_over = paused.front().is_some_and(|(since, _)| since.elapsed() >= PAUSE);
-                if is_over { paused.pop_front() } else { None }
-            };
-            match over {
-                // What it has sent in the meantime may be here already, or be waiting.
-                Some((_, connection)) => {
-                    let begun = connection.has_begun();
-                    let interest = if begun { Interest::Writable } else { Interest::Readable };
-                    self.park(connection, interest);
-                }
-                None => return,
-            }
+        let over = {
+            let mut paused = self.paused();
+            let count = paused.iter().take_while(|(since, _)| since.elapsed() >= PAUSE).count();
+            paused.drain(..count).collect::<Vec<_>>()
+        };
+        for (_, connection) in over {
+            self.hand_over(connection);
         }
     }
 

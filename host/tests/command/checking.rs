@@ -75,6 +75,15 @@ fn what_is_wrong_with_a_handler_is_an_error() -> Result<()> {
 }
 
 #[test]
+fn a_handler_that_is_slow_to_begin_is_described_after_fewer_instances() -> Result<()> {
+    let (code, said) = check_as_json(&[guest("slow_start")?.as_os_str()])?;
+    assert_eq!(code, 0, "{said}");
+    let instances = said["instances"].as_u64().context("no number")?;
+    assert!((1..101).contains(&instances), "{said}");
+    Ok(())
+}
+
+#[test]
 fn a_handler_that_cannot_begin_is_an_error() -> Result<()> {
     let (code, _, stderr) = check(&[guest("trap_in_start")?])?;
     let says = "no instance can be made of it (trap): wasm trap: ";

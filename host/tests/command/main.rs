@@ -9,6 +9,7 @@ mod reloading; // such a file that changes while it is served
 mod watching; // a handler that changes while it is served
 mod activation; // sockets from systemd
 mod restarting; // one process after another
+mod taking_over; // what it has of the one before
 mod stopping; // signals and exit codes
 mod loading; // a start at which not every handler is there
 mod compiling; // what compiles handlers, and what may not be compiled

@@ -15,7 +15,7 @@ use picohttp_tests::service_manager::ServiceManager;
 use crate::configuration::{Folder, granted};
 use crate::running::{Running, command};
 
-const SERVES: &str = "a new process serves";
+pub const SERVES: &str = "a new process serves";
 
 /// Has the process that serves replaced; returns the new one.
 pub fn restart(host: &Running, times: usize) -> Result<Successor> {
@@ -29,7 +29,7 @@ pub struct Successor(pub String);
 
 impl Successor {
     /// The last one that a log tells of.
-    fn of(log: &str) -> Result<Successor> {
+    pub fn of(log: &str) -> Result<Successor> {
         let (_, rest) = log.rsplit_once(SERVES).context("there is none")?;
         let (_, rest) = rest.split_once("process=").context("it has no id")?;
         Ok(Successor(rest.split(' ').next().unwrap_or_default().to_owned()))

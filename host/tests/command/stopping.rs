@@ -24,7 +24,7 @@ fn sigterm_and_sigint_end_an_idle_host_with_exit_code_0() -> Result<()> {
 }
 
 /// The children of a process, by their numbers.
-fn children(process: &str) -> Vec<String> {
+pub fn children(process: &str) -> Vec<String> {
     let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
     let children = threads.filter_map(|it| fs::read_to_string(it.path().join("children")).ok());
     children.collect::<Vec<_>>().join(" ").split_whitespace().map(str::to_owned).collect()
@@ -74,7 +74,7 @@ fn requests_are_waited_for_no_longer_than_the_shutdown_timeout() -> Result<()> {
     let mut client = Client::connect(host.address)?;
     client.send("GET /spin HTTP/1.0\r\n\r\n")?;
     host.signal("TERM")?;
-    assert_eq!(host.end()?.code(), Some(0));
+    assert_eq!(host.end()?.code(), Some(3));
     host.wait_for(
         "handlers still run and are not waited for tenant=\"spin\" route=\"/...\" running=1",
     )?;
@@ -160,5 +160,27 @@ fn a_log_that_nobody_reads_keeps_it_from_nothing() -> Result<()> {
     assert_eq!(host.get("/hello")?.status, 200);
     host.signal("TERM")?;
     assert_eq!(host.end()?.code(), Some(0));
+    Ok(())
+}
+
+#[test]
+fn a_log_is_moved_away_while_requests_are_finished() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let [log, moved] = ["log", "moved"].map(|name| folder.path().join(name));
+    let mut host = Running::start(command().arg(plugin("echo")?).arg("--access-log").arg(&log))?;
+    let mut client = Client::connect(host.address)?;
+    client.send("POST / HTTP/1.0\r\nContent-Length: 2\r\n\r\n1")?;
+    eventually("the request has begun", || host.get("/").is_ok())?;
+    eventually("a line is there", || fs::read_to_string(&log).is_ok_and(|it| !it.is_empty()))?;
+    host.signal("TERM")?;
+    host.wait_for("stopping")?;
+    fs::rename(&log, &moved)?;
+    host.signal("USR1")?;
+    eventually("the log is there again", || log.exists())?;
+    client.send("2")?;
+    assert_eq!(client.answer()?.status, 200);
+    assert_eq!(host.end()?.code(), Some(0));
+    let [log, moved] = [log, moved].map(fs::read_to_string);
+    assert_eq!((log?.lines().count(), moved?.lines().count()), (1, 1));
     Ok(())
 }

@@ -83,7 +83,7 @@ fn locate(root: &Path, request: &Request) -> Option<(PathBuf, Metadata)> {
 fn origin_length(path: &[String]) -> usize {
     let is_scheme = |word: &str| ["http:", "https:"].iter().any(|it| word.eq_ignore_ascii_case(it));
     match path {
-        [scheme, empty, _, ..] if is_scheme(scheme) && empty.is_empty() => 3,
+        [scheme, empty, host, ..] if is_scheme(scheme) && empty.is_empty() && !host.is_empty() => 3,
         _ => 0,
     }
 }

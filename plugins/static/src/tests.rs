@@ -66,6 +66,7 @@ fn a_target_may_name_its_origin() {
     check_text("HTTPS://example.com/", "text/html; charset=utf-8", "<p>home");
     check_text("http://example.com", "text/html; charset=utf-8", "<p>home");
     check_status(testing::get("http://example.com/missing"), 404);
+    check_status(testing::get("http:///a%20b+c.txt"), 404);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use picohttp_tests::client::{Client, exchange, get};
@@ -23,10 +25,15 @@ fn more_clients_than_descriptors_are_served_when_some_go() -> Result<()> {
     eventually("the program says so", || {
         program.log().is_ok_and(|log| log.contains("cannot accept clients"))
     })?;
+    let began = Instant::now();
+    // The supervisor tries some times again.
+    thread::sleep(Duration::from_millis(500));
     let mut last = Client::connect(program.address)?;
     last.send("GET /hello HTTP/1.0\r\n\r\n")?;
     drop(clients);
     assert_eq!(last.answer()?.status, 200);
+    let said = program.log()?.matches("cannot accept clients").count() as u64;
+    ensure!(said <= 1 + began.elapsed().as_secs() / 5, "said {said} times");
     program.check_nothing_is_left()
 }
 

@@ -96,7 +96,8 @@ pub const DIFFERENCES: &[Difference] = &[
         ],
     },
     Difference {
-        name: "Where a target names a host, `Host` has that one",
+        name: "Where a target names a host (`http://host/path`), `Host` has that one; what cannot be a \
+            host is refused with 400",
         why: "It counts and not the header (RFC 9112 section 3.2.2): a handler that believes \
             the other writes links to a server that nobody asked",
         cases: &[
@@ -158,7 +159,7 @@ pub const DIFFERENCES: &[Difference] = &[
         cases: &[(Sees(r#"{"data": "hello"}"#), &["length: lower case", "length: upper case"])],
     },
     Difference {
-        name: "Empty lines before a request are skipped",
+        name: "One or two empty lines before a request are skipped",
         why: "Some clients send one behind a body (RFC 9112 section 2.2); to picohttp it is a \
             request without a method",
         cases: &[
@@ -226,7 +227,8 @@ pub const DIFFERENCES: &[Difference] = &[
         ])],
     },
     Difference {
-        name: "Control bytes in the request line, and NUL in a header, are refused with 400",
+        name: "Control bytes in the request line or a header's name, and NUL in a header, are refused \
+            with 400",
         why: "They are sent to forge lines of a log, to end a string early, or in another \
             protocol (TLS); picohttp passes them on",
         cases: &[(Refused(400), &[
@@ -250,8 +252,8 @@ pub const DIFFERENCES: &[Difference] = &[
         ],
     },
     Difference {
-        name: "A header line without a name, or with white space before the name or the colon, \
-            is refused with 400",
+        name: "A header line without a name, with white space before the name or the colon, or with a \
+            name that is a length's but for what no name has, is refused with 400",
         why: "Each of these has hidden a length from one of two readers (RFC 9112 section 5); \
             picohttp strips the space, and ends the head at an empty name",
         cases: &[(Refused(400), &[
@@ -298,6 +300,22 @@ pub const DIFFERENCES: &[Difference] = &[
             "reply: header, Transfer-Encoding", "reply: header, content-length",
             "reply: header, connection",
         ])],
+    },
+    Difference {
+        name: "A client that waits to be asked for its body is asked",
+        why: "It says so (`Expect: 100-continue`) and would wait for a second or longer; picohttp \
+            never asks",
+        cases: EVERY_ANSWER,
+    },
+    Difference {
+        name: "The phrases beside statuses are those of RFC 9110",
+        why: "picohttp has those of its Python, of which four are older",
+        cases: EVERY_ANSWER,
+    },
+    Difference {
+        name: "Operators' cookies (`picohttp_admin_...`) are taken out of requests and answers",
+        why: "They open every tenant's figures, and a browser sends them to all ports of a host",
+        cases: EVERY_ANSWER,
     },
     Difference {
         name: "An error's text has a `Content-Type`, text/plain",

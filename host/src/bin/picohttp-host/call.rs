@@ -23,9 +23,11 @@ pub fn call(options: &Call, log: Log, announce: bool) -> Result<ExitCode> {
     let answered = answer(&plan, options, announce)?;
     // What the handler logged comes first.
     drop(log);
-    print(&[answered.head.as_slice(), &answered.data].concat())?;
-    if stdout().is_terminal() && answered.data.last().is_some_and(|&last| last != b'\n') {
-        say("");
+    let answer = [answered.head.as_slice(), &answered.data].concat();
+    if stdout().is_terminal() {
+        print(printable(&answer).as_bytes())?;
+    } else {
+        print(&answer)?;
     }
     match &answered.fault {
         Some(fault) => say(&format!("{}: {fault}", answered.reason)),
@@ -87,6 +89,22 @@ fn data(text: &str, most: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// An answer as lines that a terminal shows and does not obey: whoever calls a handler may know
+/// nothing of it yet.
+fn printable(answer: &[u8]) -> String {
+    let mut printable = String::with_capacity(answer.len());
+    for line in String::from_utf8_lossy(answer).lines() {
+        for character in line.chars() {
+            match character {
+                '\t' | '"' | '\'' | '\\' => printable.push(character),
+                other => printable.extend(other.escape_debug()),
+            }
+        }
+        printable.push('\n');
+    }
+    printable
+}
+
 fn cost(cost: &Cost) -> String {
     let Cost { instantiate, guest, cpu, memory } = cost;
     let memory = ByteSize(*memory as u64);
@@ -104,5 +122,18 @@ fn exit_code(answered: &Answered) -> u8 {
         Reason::BadResponse => 7,
         Reason::Timeout => 8,
         _ => 9,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_given_nothing_to_obey() {
+        let answer =
+            "HTTP/1.0 200 OK\r\nA: \u{1b}[2J\r\n\r\n\"é\\\t\u{9b}\u{202e}\u{7}\0".as_bytes();
+        let shown = "HTTP/1.0 200 OK\nA: \\u{1b}[2J\n\n\"é\\\t\\u{9b}\\u{202e}\\u{7}\\0\n";
+        assert_eq!(printable(answer), shown);
     }
 }

@@ -30,8 +30,9 @@ pub fn compile(options: &Compile, announce: bool) -> Result<ExitCode> {
     let compiled = Compiled::new(&engine, &bytes).map_err(in_file)?;
     drop(line);
     let time = began.elapsed();
-    Component::from_compiled(&engine, &source.name(), &compiled, Sandbox::default())
-        .map_err(in_file)?;
+    // How much memory it may have is said where it is served.
+    let widest = Sandbox { max_memory: engine.max_memory(), ..Sandbox::default() };
+    Component::from_compiled(&engine, &source.name(), &compiled, widest).map_err(in_file)?;
     let cannot_write = || format!("cannot write {}", output.display());
     write(&compiled, output).with_context(cannot_write)?;
     if announce {

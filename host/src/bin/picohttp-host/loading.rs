@@ -22,7 +22,14 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub struct Loaded {
     pub tenants: Vec<Tenant>,
     /// Where all that can be served comes later, if that is more.
-    pub rest: Option<Receiver<Deployment>>,
+    pub rest: Option<Rest>,
+}
+
+/// What comes later than the beginning.
+pub struct Rest {
+    pub deployment: Receiver<Deployment>,
+    /// What has been said already of handlers that cannot be loaded.
+    pub told: HashSet<String>,
 }
 
 /// Names in the environment the routes without handlers of the process before this one, a line
@@ -56,7 +63,7 @@ pub fn as_many(plan: &Plan, deployer: &Deployer, announce: bool) -> Result<Loade
     if !deployer.missing().iter().all(|route| lacked.contains(route.as_str())) {
         return Err(errors.into());
     }
-    tell(&errors);
+    tell(&errors, &HashSet::new());
     Ok(Loaded { tenants, rest: None })
 }
 
@@ -87,24 +94,30 @@ pub fn some(plan: &Plan, deployer: &Arc<Deployer>, announce: bool) -> Result<Loa
             return Err(errors.into());
         }
         Ok(Deployment { tenants, errors, .. }) => {
-            tell(&errors);
+            tell(&errors, &HashSet::new());
             return Ok(Loaded { tenants, rest: None });
         }
         Err(RecvTimeoutError::Timeout) => {}
         Err(RecvTimeoutError::Disconnected) => bail!("the handlers cannot be loaded"),
     }
-    let Deployment { tenants, handlers, pending, .. } = deployer.available(plan);
+    let Deployment { tenants, handlers, pending, errors } = deployer.available(plan);
+    // Others need not be compiled for that.
+    let told = tell(&errors, &HashSet::new());
     warn!(handlers, pending, "serving what is compiled; the rest follows");
-    Ok(Loaded { tenants, rest: Some(rest) })
+    Ok(Loaded { tenants, rest: Some(Rest { deployment: rest, told }) })
 }
 
-/// Says which handlers cannot be loaded.
-pub fn tell(errors: &DeployErrors) {
-    for error in errors.errors() {
-        error!("{error}");
+/// Says which handlers cannot be loaded, but for what has been told already. Returns what is said.
+pub fn tell(errors: &DeployErrors, told: &HashSet<String>) -> HashSet<String> {
+    let said: HashSet<String> = errors.errors().iter().map(ToString::to_string).collect();
+    for error in errors.errors().iter().map(ToString::to_string) {
+        if !told.contains(&error) {
+            error!("{error}");
+        }
     }
     let count = errors.errors().len();
     if count > 0 {
         warn!(count, "handlers cannot be loaded: their routes answer 503 until they are mended");
     }
+    said
 }

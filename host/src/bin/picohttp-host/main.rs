@@ -54,7 +54,10 @@ use events::Event;
 use loading::Loaded;
 use reload::{Reloader, Reloading};
 use restart::Restarter;
-use sockets::Sockets;
+use sockets::{Inherited, Sockets};
+
+/// The exit code if connections were cut off at the shutdown timeout.
+const CUT_OFF: u8 = 3;
 
 /// How long the last lines of the access log may take at a second signal.
 const LAST_LINES: Duration = Duration::from_millis(200);
@@ -141,11 +144,23 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
         rest,
     )?;
     if announce {
-        say(&announcement);
+        // Whoever does not read it keeps nobody from being served.
+        let say = move || say(&announcement);
+        thread::Builder::new().name("announcement".to_owned()).spawn(say).context("no thread")?;
     }
-    if let Err(error) = sockets::take_over(ready, owns_clients, &server) {
-        server.stop(timeout);
-        return Err(error);
+    match sockets::take_over(ready, owns_clients, &server) {
+        Ok(Inherited::Nothing) => {}
+        Ok(inherited) => {
+            // Either may have been asked of the process before while this one began.
+            reopen_access_log(&server);
+            if inherited == Inherited::PlaceAndReload {
+                reloads.ask();
+            }
+        }
+        Err(error) => {
+            server.stop(timeout);
+            return Err(error);
+        }
     }
     notify::ready();
     let replaced_by = attend(&server, &restarter, &reloads, &events, &wanted)?;
@@ -161,21 +176,25 @@ fn attend(
     events: &Sender<Event>,
     wanted: &Receiver<Event>,
 ) -> Result<Option<Pid>> {
+    // Whether that was asked since a new process was started, which may have read all by then.
+    let mut has_reloaded = false;
     loop {
         match wanted.recv()? {
             Event::Reload => {
+                has_reloaded = true;
                 reopen_access_log(server);
                 reloads.ask();
             }
             Event::Reopen => reopen_access_log(server),
             Event::Restart => {
+                has_reloaded &= restarter.is_busy();
                 let events = events.clone();
                 restarter.start(server, move |replacement| {
                     // Nobody listens any more if the process is about to end.
                     let _ = events.send(Event::Ready(replacement));
                 });
             }
-            Event::Ready(replacement) => match replacement.take_over() {
+            Event::Ready(replacement) => match replacement.take_over(has_reloaded) {
                 Ok(process) => return Ok(Some(process)),
                 Err(error) => error!("still serving: {error:#}"),
             },
@@ -215,7 +234,8 @@ fn shut_down(
                     told = true;
                     info!(signal, "stopping already; a second signal ends it at once");
                 }
-                _ => {}
+                Event::Reload | Event::Reopen => reopen_access_log(&ended),
+                Event::Restart | Event::Ready(_) => {}
             }
         }
     };
@@ -239,6 +259,7 @@ fn shut_down(
     };
     if cut > 0 {
         warn!(connections = cut, "cut off at the shutdown timeout");
+        return ExitCode::from(CUT_OFF);
     }
     ExitCode::SUCCESS
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Error, Result, bail, ensure};
 use picohttp_host::config::{
     AccessLog, Confine, LogFormat, LogTarget, MAX_DIRECTORIES, Plan, Position, Problem, RoutePlan,
-    ServerPlan, TenantPlan,
+    ServerPlan, TenantPlan, units::shown_size,
 };
 use picohttp_host::{Directory, Source};
 
@@ -57,6 +57,18 @@ fn single(options: &Serve) -> Result<Plan> {
     let source = options.handler.as_ref().map_or(Source::Static, Source::at);
     let name = source.name();
     let mut route = route(source, &options.grants, &options.limits)?;
+    let Limits { max_body_size, max_response_size, .. } = options.limits;
+    for (flag, size) in
+        [("--max-body-size", max_body_size), ("--max-response-size", max_response_size)]
+    {
+        let most = server.max_buffered;
+        ensure!(
+            size <= most,
+            "{flag}: {} is more than --max-buffered, which is {}",
+            shown_size(size),
+            shown_size(most)
+        );
+    }
     if route.source == Source::Static && route.directories.is_empty() {
         let host = current_dir().context("cannot tell the current folder")?;
         route.directories.push(Directory { host, guest: "/".to_owned(), writable: false });
@@ -194,5 +206,21 @@ mod tests {
         assert_eq!(server(&options), ServerPlan::default());
         let route = route(Source::Static, &options.grants, &options.limits).unwrap();
         assert_eq!(route, RoutePlan::new("/...", Source::Static));
+    }
+    #[test]
+    fn a_message_that_there_is_no_room_for_is_an_error() {
+        let said = |flags: [&str; 2]| {
+            let options = Options::parse_from(["picohttp-host", flags[0], flags[1]]).serve;
+            single(&options).map(drop).map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            said(["--max-body-size=1GiB", "--max-buffered=1MiB"]).unwrap_err(),
+            "--max-body-size: 1 GiB is more than --max-buffered, which is 1 MiB"
+        );
+        assert_eq!(
+            said(["--max-buffered=10MiB", "--addr=127.0.0.1:0"]).unwrap_err(),
+            "--max-response-size: 16 MiB is more than --max-buffered, which is 10 MiB"
+        );
+        assert_eq!(said(["--max-body-size=1GiB", "--max-buffered=1GiB"]), Ok(()));
     }
 }

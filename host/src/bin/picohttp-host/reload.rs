@@ -1,5 +1,6 @@
 //! Reads the plan again, and serves it if it is sound.
 
+use std::collections::HashSet;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use picohttp_host::{Deployer, Deployment, RunningServer, Tenant};
 use tracing::{error, info, warn};
 
 use crate::cli::Serve;
+use crate::loading::Rest;
 use crate::watch::Changes;
 use crate::{loading, notify, plan, server, watch};
 
@@ -24,6 +26,9 @@ const READINGS: usize = 3;
 
 /// How often it is tried again to watch what could not be watched.
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// How many tenants are named that are not served any more.
+const MAX_NAMED: usize = 10;
 
 /// Reloads when it is asked to.
 pub struct Reloader {
@@ -46,7 +51,7 @@ pub struct Reloading {
 impl Reloader {
     /// Waits to be asked, or for changes if they are watched, on a thread of its own. Before,
     /// if not all handlers were there at the start, it waits for the `rest`.
-    pub fn start(mut reloading: Reloading, rest: Option<Receiver<Deployment>>) -> Result<Reloader> {
+    pub fn start(mut reloading: Reloading, rest: Option<Rest>) -> Result<Reloader> {
         // They may not be there any more when secrets are read again.
         reloading.plan.written.clear();
         let (asks, asked) = mpsc::channel();
@@ -121,10 +126,10 @@ impl Reloading {
     /// Serves all handlers that there are, after a start with some of them; and until then,
     /// step by step, those that there are so far. Who asks for a reload meanwhile has the
     /// certificate and the token read at once, and all else afterwards.
-    fn complete(&self, rest: &Receiver<Deployment>, asked: &Receiver<()>, asks: &Sender<()>) {
+    fn complete(&self, rest: &Rest, asked: &Receiver<()>, asks: &Sender<()>) {
         let (mut served, mut is_asked) = (0, false);
         let deployment = loop {
-            match rest.recv_timeout(STEP) {
+            match rest.deployment.recv_timeout(STEP) {
                 Ok(deployment) => break Some(deployment),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break None,
@@ -144,7 +149,7 @@ impl Reloading {
             Some(Deployment { tenants, handlers, errors, .. }) => {
                 self.serve(tenants);
                 self.server.set_loading(false);
-                loading::tell(&errors);
+                loading::tell(&errors, &rest.told);
                 info!(handlers, "serving all that there are");
             }
             None => error!("the rest of the handlers cannot be loaded; reload to try again"),
@@ -167,15 +172,20 @@ impl Reloading {
         let replaced = self.replace(asks);
         notify::ready();
         match replaced {
-            Ok(()) => {
+            Ok(gone) => {
                 let tenants = self.plan.tenants.len();
-                info!(tenants, took = ?started.elapsed(), "serving what has changed");
+                let took = started.elapsed();
+                match gone.as_str() {
+                    "" => info!(tenants, ?took, "serving what has changed"),
+                    gone => info!(tenants, gone, ?took, "serving what has changed"),
+                }
             }
             Err(error) => error!("still serving what was served before: {error:#}"),
         }
     }
 
-    fn replace(&mut self, asks: &Sender<()>) -> Result<()> {
+    /// Returns the names of tenants that are not served any more.
+    fn replace(&mut self, asks: &Sender<()>) -> Result<String> {
         self.renew_secrets();
         let (plan, tenants) =
             self.prepare(asks).inspect_err(|_| self.server.count_failed_reload())?;
@@ -187,9 +197,17 @@ impl Reloading {
             let keys = changed.join(", ");
             warn!(keys, "what has changed in [server] counts after a restart");
         }
+        let names: HashSet<&str> = plan.tenants.iter().map(|it| it.name.as_str()).collect();
+        let before = self.plan.tenants.iter().map(|tenant| tenant.name.as_str());
+        let gone: Vec<&str> = before.filter(|name| !names.contains(name)).collect();
+        let named = gone.iter().copied().take(MAX_NAMED).collect::<Vec<_>>().join(", ");
+        let gone = match gone.len().saturating_sub(MAX_NAMED) {
+            0 => named,
+            more => format!("{named} and {more} more"),
+        };
         // Compared with what the server really does, also next time.
         self.plan.tenants = plan.tenants;
-        Ok(())
+        Ok(gone)
     }
 
     /// Reads the certificate and the operators' token again, which have their own time, whatever

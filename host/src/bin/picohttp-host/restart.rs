@@ -9,9 +9,9 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{self, Child, Command};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use command_fds::{CommandFdExt, FdMapping};
@@ -21,10 +21,7 @@ use tracing::{error, info, warn};
 
 use crate::confine::Confinement;
 use crate::loading;
-use crate::sockets::{CLIENTS, OPERATORS, OWNS_CLIENTS, READY};
-
-/// The first descriptor that systemd's protocol passes on.
-const FIRST: i32 = 3;
+use crate::sockets::{CLIENTS, FIRST, GOES, GOES_AND_HAS_RELOADED, OPERATORS, OWNS_CLIENTS, READY};
 
 /// How this process was started.
 pub struct Restarter {
@@ -34,8 +31,8 @@ pub struct Restarter {
     /// What a new process will inherit.
     confinement: Confinement,
     deployer: Arc<Deployer>,
-    /// Whether a new process has been started and does not serve yet.
-    busy: Arc<AtomicBool>,
+    /// A new process that has been started and does not serve yet, and since when.
+    begun: Arc<Mutex<Option<(u32, Instant)>>>,
 }
 
 /// A new process.
@@ -57,21 +54,30 @@ impl Restarter {
             args: args.collect(),
             confinement,
             deployer,
-            busy: Arc::default(),
+            begun: Arc::default(),
         })
     }
 
     /// Starts a new process, and calls `ready` on another thread once it serves. If it
     /// never does, all is as before.
     pub fn start(&self, server: &RunningServer, ready: impl FnOnce(Replacement) + Send + 'static) {
-        if self.busy.swap(true, Ordering::Relaxed) {
-            return warn!("a new process has been started already, and does not serve yet");
+        if let Some((process, since)) = *lock(&self.begun) {
+            let age = since.elapsed();
+            return warn!(
+                process,
+                ?age,
+                "a new process has been started already, and does not serve yet; end it to try again"
+            );
         }
-        let started = self.spawn(server);
-        let busy = Arc::clone(&self.busy);
+        let replacement = match self.spawn(server) {
+            Ok(replacement) => replacement,
+            Err(error) => return error!("still serving, as no new process does: {error:#}"),
+        };
+        *lock(&self.begun) = Some((replacement.child.id(), Instant::now()));
+        let begun = Arc::clone(&self.begun);
         let wait = move || {
-            let served = started.and_then(Replacement::wait);
-            busy.store(false, Ordering::Relaxed);
+            let served = replacement.wait();
+            *lock(&begun) = None;
             match served {
                 Ok(replacement) => ready(replacement),
                 Err(error) => error!("still serving, as no new process does: {error:#}"),
@@ -79,8 +85,13 @@ impl Restarter {
         };
         if let Err(error) = thread::Builder::new().name("restart".to_owned()).spawn(wait) {
             error!(%error, "cannot wait for the new process");
-            self.busy.store(false, Ordering::Relaxed);
+            *lock(&self.begun) = None;
         }
+    }
+
+    /// Whether a new process has been started and does not serve yet.
+    pub fn is_busy(&self) -> bool {
+        lock(&self.begun).is_some()
     }
 
     /// Starts the program with the sockets.
@@ -123,17 +134,22 @@ impl Replacement {
         bail!("it has ended ({})", self.child.wait()?)
     }
 
-    /// Tells it that this process goes.
+    /// Tells it that this process goes, and whether that has been asked to reload meanwhile.
     ///
     /// # Errors
     ///
     /// It has ended.
-    pub fn take_over(mut self) -> Result<Pid> {
-        if self.line.write_all(b"\n").is_ok() {
+    pub fn take_over(mut self, has_reloaded: bool) -> Result<Pid> {
+        let word = if has_reloaded { GOES_AND_HAS_RELOADED } else { GOES };
+        if self.line.write_all(&[word]).is_ok() {
             return Ok(Pid::from_child(&self.child));
         }
         bail!("the new process has ended ({})", self.child.wait()?)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The path that this program was started by.

@@ -6,6 +6,7 @@
 //! names, which are those below.
 
 use std::env;
+use std::fs;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
@@ -18,6 +19,9 @@ use rustix::net::{AddressFamily, SocketType};
 use tracing::warn;
 
 use crate::cli::Serve;
+
+/// The first descriptor that systemd's protocol passes on.
+pub const FIRST: i32 = 3;
 
 /// Accepts clients, and operators; and tells the process before this one that it can go.
 pub const CLIENTS: &str = "clients";
@@ -57,6 +61,7 @@ impl Sockets {
                 _ => bail!("{count} sockets were passed (LISTEN_FDS), and one is served"),
             };
         }
+        close_others(count);
         let owns_clients = env::var_os(OWNS_CLIENTS).is_some();
         let mut sockets = Sockets { owns_clients, ..Sockets::default() };
         for (place, name) in names.split(':').enumerate().take(count) {
@@ -156,6 +161,21 @@ pub fn cannot_listen(addresses: &[SocketAddr], error: &io::Error) -> anyhow::Err
     anyhow!("cannot listen on {}: {error}{hint}", tried.join(" or "))
 }
 
+/// What a process has of one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inherited {
+    /// There was none.
+    Nothing,
+    /// Its place.
+    Place,
+    /// And a reload, that it was asked for while this one began.
+    PlaceAndReload,
+}
+
+/// What the process before this one says when it goes.
+pub const GOES: u8 = b'\n';
+pub const GOES_AND_HAS_RELOADED: u8 = b'r';
+
 /// Takes the place of the process before this one, if there is one, now that `server` serves.
 ///
 /// # Errors
@@ -165,13 +185,29 @@ pub fn take_over(
     ready: Option<UnixStream>,
     owns_clients: bool,
     server: &RunningServer,
-) -> Result<()> {
-    let Some(mut ready) = ready else { return Ok(()) };
-    let answered = ready.write_all(b"\n").and_then(|()| ready.read_exact(&mut [0]));
+) -> Result<Inherited> {
+    let Some(mut ready) = ready else { return Ok(Inherited::Nothing) };
+    let mut word = [GOES];
+    let answered = ready.write_all(b"\n").and_then(|()| ready.read_exact(&mut word));
     answered.context("the process before this one has ended by itself")?;
     if owns_clients {
         server.own_listener();
     }
     server.own_admin_listener();
-    Ok(())
+    Ok(match word {
+        [GOES_AND_HAS_RELOADED] => Inherited::PlaceAndReload,
+        _ => Inherited::Place,
+    })
+}
+
+/// Closes all that was passed on beside the first `count` sockets. Nobody means to: of a process
+/// that was started by another, what that one forgets adds up.
+fn close_others(count: usize) {
+    let Ok(open) = fs::read_dir("/proc/self/fd") else { return };
+    let numbers = open.flatten().filter_map(|it| it.file_name().to_str()?.parse().ok());
+    let own = i32::try_from(count).map_or(i32::MAX, |count| FIRST.saturating_add(count));
+    for number in numbers.filter(|&number: &i32| number >= own).collect::<Vec<_>>() {
+        // One is what listed them, and is closed by now.
+        let _ = nix::unistd::close(number);
+    }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use notify::event::ModifyKind;
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use picohttp_host::config::Plan;
+use picohttp_host::config::{LogTarget, Plan};
 use picohttp_host::{Source, places};
 use tracing::error;
 
@@ -44,8 +44,9 @@ struct Watched {
     configurations: BTreeSet<PathBuf>,
     /// Those of them in which folders that come and go count, too.
     including: BTreeSet<PathBuf>,
-    /// Projects, in which all counts but what a build writes.
+    /// Projects, in which all counts but what a build writes, and what this program does.
     projects: BTreeSet<PathBuf>,
+    written: Vec<PathBuf>,
     /// Where the ways to files end, and their names there.
     ends: HashMap<PathBuf, BTreeSet<PathBuf>>,
     /// Where the parts of the ways to all of those are, and their names.
@@ -150,6 +151,12 @@ impl Watched {
                 watched.including.insert(folder);
             }
         }
+        let log = plan.server.access_log.as_ref().and_then(|log| match &log.target {
+            LogTarget::File(path) => Some(path),
+            LogTarget::Stdout | LogTarget::Stderr => None,
+        });
+        let written = log.into_iter().chain(&plan.server.cache_dir);
+        watched.written = written.filter_map(|path| places(path).pop()).collect();
         let routes = plan.routes();
         for source in routes.map(|route| &route.source) {
             match source {
@@ -224,6 +231,7 @@ impl Watched {
         let in_project = || {
             let within = self.projects.iter().filter_map(|root| path.strip_prefix(root).ok());
             within.into_iter().any(|path| !is_output(path))
+                && !self.written.iter().any(|written| path.starts_with(written))
         };
         is_named || is_configuration() || is_on_the_way() || in_project()
     }
@@ -268,6 +276,18 @@ mod tests {
         settle(&asked);
         is_settled.set(()).unwrap();
         restless.join().unwrap();
+    }
+
+    #[test]
+    fn what_this_program_writes_is_no_change() {
+        let watched = Watched {
+            projects: BTreeSet::from(["/p".into()]),
+            written: vec!["/p/access.log".into(), "/p/cache".into()],
+            ..Watched::default()
+        };
+        let counts = |path: &str| watched.counts(Path::new(path), EventKind::Any);
+        assert!(!counts("/p/access.log") && !counts("/p/cache/entry"));
+        assert!(counts("/p/access.log.html") && counts("/p/src/lib.rs"));
     }
 
     #[test]

@@ -137,7 +137,8 @@ fn included_files_come_sorted_after_those_of_the_file() {
         .with("tenants.d/a.toml", tenant("a") + &tenant("z"))
         .with("tenants.d/.hidden.toml", "wrong")
         .with("tenants.d/a.toml~", "wrong")
-        .with("b.toml", "");
+        .with("b.toml", "# None yet.");
+    fs::create_dir(folder.path("none.d")).unwrap();
     assert_eq!(names(&folder), ["good", "a", "z", "c"]);
     let source = |index: usize| folder.plan().tenants[index].routes[0].source.clone();
     assert_eq!(source(0), Source::File(folder.path("api.wasm")));
@@ -157,7 +158,7 @@ fn a_folder_whose_name_looks_like_a_pattern_is_only_a_name() {
 fn what_cannot_be_included_is_an_error() {
     let folder = Folder::new(
         "include = [\n'missing.toml',\n'*.toml',\n'picohttp.toml',\n'link.toml',\n'a/**/b',\n\
-         '[',\n1,\n'data']",
+         '[',\n1,\n'data',\n'gone.d/*/a.toml']",
     );
     symlink(folder.path("picohttp.toml"), folder.path("link.toml")).unwrap();
     assert_eq!(
@@ -169,8 +170,15 @@ fn what_cannot_be_included_is_an_error() {
          picohttp.toml:5:1: include[3]: includes this file itself\n\
          picohttp.toml:6:1: include[4]: `**` is not supported; name the folders\n\
          picohttp.toml:7:1: include[5]: `[` is not a pattern: invalid range pattern\n\
-         picohttp.toml:8:1: include[6]: must be a string, not an integer"
+         picohttp.toml:8:1: include[6]: must be a string, not an integer\n\
+         picohttp.toml:10:1: include[8]: gone.d is not a folder"
     );
+}
+
+#[test]
+fn an_included_file_that_was_cut_short_takes_nobody_away() {
+    let folder = Folder::new("include = ['tenants.d/*']").with("tenants.d/a.toml", " \n");
+    assert_eq!(folder.errors(), "tenants.d/a.toml: is empty; write a `[[tenant]]`, or remove it");
 }
 
 #[test]

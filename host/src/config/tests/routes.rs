@@ -226,3 +226,27 @@ fn a_handler_has_so_many_folders_and_no_more() {
     assert_eq!(route(&dirs(64)).directories.len(), 64);
     assert!(route_errors(&dirs(66)).ends_with(".dirs[64]: there are more than 64 folders"));
 }
+
+#[test]
+fn a_message_that_one_tenant_has_no_room_for_is_an_error() {
+    assert_eq!(
+        errors(
+            "[server]\nmax_buffered = '8MiB'\n[[tenant]]\nname = 'a'\n\
+             max_response_size = '4MiB'\n[[tenant.route]]\npath = '/'\nsource = 'api.wasm'\n\
+             max_body_size = '5MiB'\n[[tenant.route]]\npath = '/x'\nsource = 'api.wasm'\n\
+             max_body_size = '1MiB'\nmax_response_size = '1GiB'\n"
+        ),
+        "picohttp.toml:9:17: tenant.a.route[0].max_body_size: `max_body_size` of 5 MiB is more \
+         than 4 MiB, the half of `max_buffered` that one tenant can have\n\
+         picohttp.toml:14:21: tenant.a.route[1].max_response_size: `max_response_size` of 1 GiB \
+         is more than 4 MiB, the half of `max_buffered` that one tenant can have"
+    );
+    assert_eq!(
+        errors(
+            "[server]\nmax_buffered = '8MiB'\n[[tenant]]\nname = 'a'\nsource = 'api.wasm'\n\
+             max_body_size = '1MiB'\n"
+        ),
+        "picohttp.toml:2:16: server.max_buffered: `max_response_size` of 16 MiB is more than 4 \
+         MiB, the half of `max_buffered` that one tenant can have"
+    );
+}

@@ -123,11 +123,11 @@ fn totals_are_read_or_have_defaults() {
         (None, 16, 128, None, Some(1 << 20))
     );
     let full = tenant(
-        "max_memory_total = '512MiB'\nmax_concurrent_requests = 64\nmax_queue = 5000\n\
+        "max_memory_total = '512MiB'\nmax_concurrent_requests = 64\nmax_queue = 1024\n\
          requests_per_second = 0.5\nburst = 7\nlog_quota = 0",
     );
     assert_eq!(full.max_memory_total, Some(512 << 20));
-    assert_eq!((full.max_concurrent_requests, full.max_queue), (64, 5000));
+    assert_eq!((full.max_concurrent_requests, full.max_queue), (64, 1024));
     assert_eq!(full.rate, Some(Rate { per_second: 0.5, burst: 7 }));
     assert_eq!(full.log_quota, None);
     assert_eq!(tenant("log_quota = '2KiB'").log_quota, Some(2048));
@@ -161,8 +161,9 @@ fn a_burst_is_the_rate_rounded_up_unless_given() {
 #[test]
 fn totals_that_cannot_hold_are_errors() {
     assert_eq!(
-        tenant_errors("max_concurrent_requests = 65\n"),
-        "4:27: tenant.a.max_concurrent_requests: is more than the server's 64"
+        tenant_errors("max_concurrent_requests = 65\nmax_queue = 1025"),
+        "4:27: tenant.a.max_concurrent_requests: is more than the server's 64\n\
+         5:13: tenant.a.max_queue: is more than the server's 1024"
     );
     assert_eq!(
         tenant_errors("max_memory_total = '32MiB'\n"),

@@ -16,8 +16,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::process::geteuid;
 use sha2::{Digest as _, Sha256};
@@ -39,6 +39,8 @@ pub struct Cache {
     /// Whether anything is read from it, or kept there.
     used: bool,
     uses: Arc<CacheUse>,
+    /// How many bytes all that is kept takes, once that is known.
+    total: Arc<Mutex<Option<u64>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -76,7 +78,7 @@ impl CacheUse {
 impl Cache {
     /// Keeps nothing: every start compiles.
     pub fn none() -> Cache {
-        Cache { folder: None, used: true, uses: Arc::default() }
+        Cache { folder: None, used: true, uses: Arc::default(), total: Arc::default() }
     }
 
     /// Keeps compiled components in `folder`, which is made when it is first needed. If it is a
@@ -158,11 +160,23 @@ impl Cache {
                 return;
             }
         }
-        if let Some(folder) = self.folder()
-            && let Err(error) = prune(folder, MAX_TOTAL)
-        {
-            warn!(path = %folder.display(), %error, "cannot clean up the cache");
-        }
+        self.make_room(compiled.len() as u64);
+    }
+
+    /// Removes what was used longest ago if there is too much now that so many bytes have come.
+    /// The folder is looked through at first, and then only when it may be full.
+    fn make_room(&self, bytes: u64) {
+        let Some(folder) = self.folder() else { return };
+        let mut total = self.total.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = total.map(|before| before.saturating_add(bytes));
+        *total = match now {
+            Some(now) if now <= MAX_TOTAL => Some(now),
+            _ => prune(folder, MAX_TOTAL)
+                .inspect_err(|error| {
+                    warn!(path = %folder.display(), %error, "cannot clean up the cache");
+                })
+                .ok(),
+        };
     }
 
     /// Where a component is kept, if any are.

@@ -11,8 +11,8 @@ use super::entry::{Kind, kind};
 const ABANDONED: Duration = Duration::from_secs(60 * 60);
 
 /// Removes entries until all together take at most so many bytes, and what other processes
-/// have left unfinished. What is not of a cache's making stays.
-pub(super) fn prune(folder: &Path, most: u64) -> io::Result<()> {
+/// have left unfinished. What is not of a cache's making stays. Returns how many bytes are left.
+pub(super) fn prune(folder: &Path, most: u64) -> io::Result<u64> {
     let now = SystemTime::now();
     let mut entries = Vec::new();
     for file in fs::read_dir(folder)? {
@@ -39,7 +39,7 @@ pub(super) fn prune(folder: &Path, most: u64) -> io::Result<()> {
         remove(&path)?;
         total = total.saturating_sub(size);
     }
-    Ok(())
+    Ok(total)
 }
 
 fn remove(path: &PathBuf) -> io::Result<()> {

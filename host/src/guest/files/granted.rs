@@ -14,7 +14,7 @@ use wasmtime_wasi::filesystem::{Descriptor, Dir, OpenMode};
 
 use super::open::is_for_others;
 use crate::Directory;
-use crate::guest::fault::is_shortage;
+use crate::guest::fault::shortage;
 use crate::guest::state::State;
 
 /// A folder, and what the guest calls it.
@@ -45,9 +45,9 @@ fn open_all(state: &mut State) -> Vec<Granted> {
             Ok(folder) => granted.push((folder, directory.guest.clone())),
             Err(error) => {
                 warn_of(state, directory, error);
-                if is_shortage(error) {
+                if let Some(limit) = shortage(error) {
                     // There is no answer without it, and none of the others can be opened.
-                    state.incomplete = true;
+                    state.lacked = Some(limit);
                     break;
                 }
             }

@@ -8,6 +8,7 @@ use wasmtime_wasi::p2::bindings::sync::filesystem::types::{DescriptorType, Direc
 
 use super::open::is_for_others;
 use super::{Failure, folder};
+use crate::Limit;
 
 /// A folder that is being read.
 pub(super) struct Listing(Dir);
@@ -22,7 +23,7 @@ pub(super) fn begin(
     let opened = openat(within.dir.as_ref(), ".", options, Mode::empty());
     let opened = opened.map_err(Failure::of)?;
     if is_for_others(&opened) {
-        return Err(Failure::Exhausted);
+        return Err(Failure::Exhausted(Limit::OpenFiles));
     }
     let listing = Dir::new(opened).map_err(Failure::of)?;
     Ok(files.table.push(Listing(listing))?)

@@ -6,7 +6,7 @@
 //! open a FIFO is to wait, for as long as it takes, for another process to open its other end.
 //! A stream over a file does its reading and writing when it is asked to ([`streams`]), and a
 //! folder is read as its entries are asked for ([`listing`]). A path has at most 4095 bytes
-//! and 128 parts ([`paths`]). What was granted is opened when a
+//! and 128 parts ([`paths`]). Nobody can wait for the disk. What was granted is opened when a
 //! guest asks for it ([`granted`]).
 
 mod granted;
@@ -28,8 +28,9 @@ use wasmtime_wasi::p2::FsError;
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 use wasmtime_wasi::p2::bindings::sync::filesystem::types::{ErrorCode as Told, Host};
 
-use super::fault::is_shortage;
+use super::fault::shortage;
 use super::state::State;
+use crate::Limit;
 use listing::Listing;
 
 pub(super) use granted::Granted;
@@ -42,7 +43,7 @@ const TYPES: &str = "wasi:filesystem/types@0.2.12";
 /// Why something could not be done.
 enum Failure {
     /// The system has too little of something at this moment, such as descriptors.
-    Exhausted,
+    Exhausted(Limit),
     /// What the guest is told.
     Error(FsError),
 }
@@ -50,11 +51,11 @@ enum Failure {
 impl Failure {
     /// What it is that the system said.
     fn of(error: Errno) -> Failure {
-        match error {
-            error if is_shortage(error) => Failure::Exhausted,
+        match (shortage(error), error) {
+            (Some(limit), _) => Failure::Exhausted(limit),
             // It leads out of the folder.
-            Errno::XDEV => ErrorCode::NotPermitted.into(),
-            error => io::Error::from(error).into(),
+            (None, Errno::XDEV) => ErrorCode::NotPermitted.into(),
+            (None, error) => io::Error::from(error).into(),
         }
     }
 }
@@ -85,6 +86,9 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     replace(&mut types, "[method]descriptor.read-via-stream", streams::read_via)?;
     replace(&mut types, "[method]descriptor.write-via-stream", streams::write_via)?;
     replace(&mut types, "[method]descriptor.append-via-stream", streams::append_via)?;
+    // How long it takes to write what was written to the kernel's memory, nobody can say.
+    replace(&mut types, "[method]descriptor.sync", refuse)?;
+    replace(&mut types, "[method]descriptor.sync-data", refuse)?;
     let entries = ResourceType::host::<Listing>();
     types.resource("directory-entry-stream", entries, |mut store, number| {
         store.data_mut().table.delete(Resource::<Listing>::new_own(number))?;
@@ -112,13 +116,18 @@ where
         let told = match act(&mut files, parameters) {
             Ok(done) => Ok(done),
             Err(Failure::Error(error)) => Err(files.convert_error_code(error)?),
-            Err(Failure::Exhausted) => {
-                store.data_mut().incomplete = true;
+            Err(Failure::Exhausted(limit)) => {
+                store.data_mut().lacked = Some(limit);
                 Err(Told::InsufficientMemory)
             }
         };
         Ok((told,))
     })
+}
+
+/// Does nothing, and says so.
+fn refuse(_: &mut WasiFilesystemCtxView<'_>, _: (Resource<Descriptor>,)) -> Result<(), Failure> {
+    Err(ErrorCode::Unsupported.into())
 }
 
 /// The folder of a descriptor.

@@ -13,6 +13,7 @@ use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
 
 use super::Failure;
 use super::open::has_room;
+use crate::Limit;
 
 /// How long a path may be, in bytes: as for Linux itself (`PATH_MAX`).
 const MAX_PATH: usize = 4096;
@@ -28,7 +29,7 @@ pub(super) fn check(path: &str) -> Result<(), Failure> {
     if path.len() >= MAX_PATH || path.split('/').count() > MAX_PARTS {
         Err(ErrorCode::NameTooLong.into())
     } else if !has_room() {
-        Err(Failure::Exhausted)
+        Err(Failure::Exhausted(Limit::OpenFiles))
     } else {
         Ok(())
     }

@@ -19,8 +19,9 @@ use crate::progress::Line;
 /// The world that every handler is of.
 const WORLD: &str = "picohttp:handler/plugin@0.1.0";
 
-/// How many instances are made to know what one costs.
+/// How many instances are made at most to know what one costs, and for how long.
 const INSTANCES: usize = 101;
+const SAMPLING: Duration = Duration::from_secs(1);
 
 /// A handler in which nothing is wrong.
 #[derive(Serialize)]
@@ -35,8 +36,9 @@ pub struct Handler {
     tables: u32,
     table_elements: usize,
     compile_seconds: f64,
-    /// The median.
+    /// The median of so many.
     instantiate_seconds: f64,
+    instances: usize,
 }
 
 #[derive(Serialize)]
@@ -45,19 +47,20 @@ struct Import {
     grant: &'static str,
 }
 
-/// Checks a handler as if it were served with the default limits.
+/// Checks a handler as if it were served with these limits, and the defaults of others.
 pub fn check(path: &Path, options: &Check) -> Result<Findings<Handler>> {
     let plan = plan::of_compiling(&options.compile_limits);
     let engine = engine(&plan)?;
     let source = Source::at(path);
-    Ok(measure(&engine, &source).map_err(|message| {
+    let sandbox = Sandbox { max_memory: options.max_memory, ..Sandbox::default() };
+    Ok(measure(&engine, &source, sandbox).map_err(|message| {
         let file = path.display().to_string();
         let place = Place { file: Some(file), ..Place::default() };
         vec![Problem { place, line: message.clone(), message }]
     }))
 }
 
-fn measure(engine: &Engine, source: &Source) -> Result<Handler, String> {
+fn measure(engine: &Engine, source: &Source, sandbox: Sandbox) -> Result<Handler, String> {
     let file = source.path().unwrap_or(Path::new("")).display().to_string();
     let in_file = |error: String| format!("{file}: {error}");
     let bytes = source.read().map_err(|error| error.to_string())?;
@@ -66,9 +69,9 @@ fn measure(engine: &Engine, source: &Source) -> Result<Handler, String> {
     let compiled = Compiled::new(engine, &bytes).map_err(|error| in_file(error.to_string()))?;
     drop(line);
     let compile = began.elapsed();
-    let handler = Component::from_compiled(engine, &source.name(), &compiled, Sandbox::default())
+    let handler = Component::from_compiled(engine, &source.name(), &compiled, sandbox)
         .map_err(|error| in_file(error.to_string()))?;
-    let footprint = footprint(&handler).map_err(in_file)?;
+    let (footprint, instances) = footprint(&handler).map_err(in_file)?;
     Ok(Handler {
         world: WORLD,
         imports: imports(&handler)
@@ -83,18 +86,24 @@ fn measure(engine: &Engine, source: &Source) -> Result<Handler, String> {
         table_elements: footprint.table_elements,
         compile_seconds: compile.as_secs_f64(),
         instantiate_seconds: footprint.instantiate.as_secs_f64(),
+        instances,
         file,
     })
 }
 
-/// What instances begin with; of how long they take, the median.
-fn footprint(handler: &Component) -> Result<Footprint, String> {
-    let footprints = (0..INSTANCES).map(|_| handler.footprint());
-    let mut footprints = footprints
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|fault| format!("no instance can be made of it ({}): {fault}", fault.reason()))?;
+/// What instances begin with, of how long they take the median, and of how many that is.
+fn footprint(handler: &Component) -> Result<(Footprint, usize), String> {
+    let began = Instant::now();
+    let mut footprints = Vec::with_capacity(INSTANCES);
+    while footprints.is_empty() || footprints.len() < INSTANCES && began.elapsed() < SAMPLING {
+        let footprint = handler.footprint();
+        footprints.push(footprint.map_err(|fault| {
+            format!("no instance can be made of it ({}): {fault}", fault.reason())
+        })?);
+    }
     footprints.sort_by_key(|footprint| footprint.instantiate);
-    footprints.get(INSTANCES / 2).copied().ok_or_else(|| "there are no instances".to_owned())
+    let median = footprints.get(footprints.len() / 2).copied();
+    Ok((median.ok_or("there are no instances")?, footprints.len()))
 }
 
 /// What lets a guest have something, if anything does.
@@ -116,7 +125,8 @@ impl fmt::Display for Handler {
         let (compiled, compile) = (size(self.compiled_bytes), time(self.compile_seconds));
         writeln!(f, "  compiled     {compiled}, in {compile:.1?}")?;
         let instantiate = time(self.instantiate_seconds);
-        writeln!(f, "  an instance  is there in {instantiate:.1?}, median of {INSTANCES}")?;
+        let instances = self.instances;
+        writeln!(f, "  an instance  is there in {instantiate:.1?}, median of {instances}")?;
         writeln!(f, "  memories     {memories}, of {} at first", size(self.memory_bytes))?;
         writeln!(f, "  tables       {tables}, of {table_elements} elements at first")?;
         match self.imports.as_slice() {

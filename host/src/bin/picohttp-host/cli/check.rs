@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, ValueEnum, ValueHint};
 
 use super::CompileLimits;
+use super::limits::memory;
 
 /// Say what a handler imports, holds and costs, and what is wrong with it; or all that is
 /// wrong with a configuration and its handlers
@@ -37,6 +38,11 @@ pub struct Check {
     /// How the result is written
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ReportFormat,
+
+    /// How much memory an instance may have, all its memories together
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = memory,
+          conflicts_with = "config", help_heading = "Limits")]
+    pub max_memory: usize,
 
     #[command(flatten)]
     pub compile_limits: CompileLimits,

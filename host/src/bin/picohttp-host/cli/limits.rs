@@ -33,7 +33,8 @@ pub struct Limits {
     pub max_response_size: usize,
 }
 
-fn memory(text: &str) -> Result<usize, String> {
+/// A size that the memory of an instance can have.
+pub fn memory(text: &str) -> Result<usize, String> {
     size_within(text, &MEMORY)
 }
 

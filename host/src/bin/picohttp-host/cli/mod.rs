@@ -66,8 +66,9 @@ requests and ends; no client is refused. INT and TERM finish requests and end.
 A listening socket that was passed by systemd (LISTEN_FDS) is used unless --addr or
 --port is given. READY, RELOADING and STOPPING are told to NOTIFY_SOCKET.
 
-Exit codes: 0 after a stop by signal, 1 for a failure, 2 for a wrong command line, 130 or
-143 after a second INT or TERM, 134 if the clock stands still that ends handlers."
+Exit codes: 0 after a stop by signal, 1 for a failure, 2 for a wrong command line, 3 if
+connections were cut off at the shutdown timeout, 130 or 143 after a second INT or TERM, 134
+if the clock stands still that ends handlers."
 )]
 pub struct Options {
     #[command(subcommand)]

@@ -1,9 +1,8 @@
-//! Whether a connection outlives a request (RFC 9112 section 9.3), and if not, why.
+//! Why a connection was closed.
 
 use std::fmt;
 
-use super::Head;
-use super::framing::is_1_1;
+use crate::http1::Head;
 use crate::words::words;
 
 words! {
@@ -69,16 +68,19 @@ impl fmt::Display for CloseReason {
     }
 }
 
-/// Why the connection must be closed after this request, if the request says so. Only
-/// HTTP/1.1 clients can take another response on the same connection.
-pub fn close_reason(head: &Head<'_>) -> Option<CloseReason> {
-    if !is_1_1(head.protocol) {
-        return Some(CloseReason::OldProtocol);
+impl CloseReason {
+    /// Why the connection must be closed after this request, if the request says so
+    /// (RFC 9112 section 9.3). Only HTTP/1.1 clients can take another response on the same
+    /// connection.
+    pub(crate) fn of(head: &Head<'_>) -> Option<CloseReason> {
+        if !head.is_1_1() {
+            return Some(CloseReason::OldProtocol);
+        }
+        if head.method == "CONNECT" {
+            return Some(CloseReason::Connect);
+        }
+        head.lists("connection", "close").then_some(CloseReason::ClientAsked)
     }
-    if head.method == "CONNECT" {
-        return Some(CloseReason::Connect);
-    }
-    head.lists("connection", "close").then_some(CloseReason::ClientAsked)
 }
 
 #[cfg(test)]
@@ -95,7 +97,7 @@ mod tests {
         connection: Option<&'static str>,
     ) -> Option<CloseReason> {
         let headers = connection.map(|value| ("connection", value)).into_iter().collect();
-        close_reason(&Head { method, target: "/", protocol, headers })
+        CloseReason::of(&Head { method, target: "/", protocol, headers })
     }
 
     #[test]
