@@ -63,6 +63,8 @@ pub(crate) struct Connection {
     pub(crate) answered: u32,
     /// When its client was last told to try again later.
     pub(crate) refused: Option<Instant>,
+    /// Whether the answer that is to be sent is that again, and too soon.
+    pub(crate) is_early: bool,
     /// What the poller tells of the socket, if it knows it.
     pub(crate) armed: Option<Interest>,
     /// Whether all has been read that was there before the poller's next event.
@@ -145,6 +147,7 @@ impl Connection {
             in_background: false,
             answered: 0,
             refused: None,
+            is_early: false,
             armed: None,
             is_read: false,
             hung_up: false,

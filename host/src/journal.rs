@@ -46,7 +46,7 @@ pub(crate) struct Output {
     time: Time,
     route: String,
     request: RequestId,
-    stream: String,
+    stream: &'static str,
     text: String,
 }
 
@@ -80,12 +80,18 @@ impl Journal {
     }
 
     /// Enters a line of a guest's.
-    pub(crate) fn enter_output(&self, route: &str, request: RequestId, stream: &str, line: &str) {
+    pub(crate) fn enter_output(
+        &self,
+        route: &str,
+        request: RequestId,
+        stream: &'static str,
+        line: &str,
+    ) {
         let entry = Output {
             time: Time::now(),
             route: cut(route, MAX_TEXT).to_owned(),
             request,
-            stream: stream.to_owned(),
+            stream,
             text: cut(line, MAX_TEXT).to_owned(),
         };
         let mut output = lock(&self.output);

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 
@@ -13,7 +13,7 @@ use crate::catalog::{Catalog, CatalogError, Endpoint};
 use crate::http1::{self, Head};
 use crate::load::{Held, Load, UNCOUNTED};
 use crate::metrics::Metrics;
-use crate::rate::Bucket;
+use crate::rate::{Bucket, Fill};
 use crate::record::Record;
 use crate::{Fault, Limit, Quota, RequestId, Tenant};
 
@@ -140,8 +140,8 @@ pub(crate) struct Service {
     pub(crate) stopping: AtomicBool,
     /// Set while some handlers are still being compiled.
     pub(crate) loading: AtomicBool,
-    /// How many clients can be told to try again later without any that must wait for it.
-    pub(crate) refusals: Mutex<Bucket>,
+    /// How many clients can be told now to try again later.
+    refusals: Mutex<Bucket>,
     next_id: AtomicU64,
 }
 
@@ -235,6 +235,12 @@ impl Service {
         let stopping = self.stopping.load(Ordering::Relaxed);
         let loading = self.loading.load(Ordering::Relaxed);
         stopping.then_some("stopping").or(loading.then_some("loading"))
+    }
+
+    /// Counts a client that is told to try again later. Says whether there are no more than may.
+    pub(crate) fn may_refuse(&self, most: Fill, now: Instant) -> bool {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.try_take(1.0, most, now)
     }
 
     /// Whether there are as many connections as there may be.

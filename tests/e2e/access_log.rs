@@ -15,7 +15,8 @@ use picohttp_host::{
 use picohttp_tests::client::{Answer, Client, exchange, get};
 use picohttp_tests::host::eventually;
 use picohttp_tests::sandbox::load;
-use serde_json::Value;
+use serde_json::{Value, json};
+use socket2::SockRef;
 use tempfile::TempDir;
 
 /// A server that keeps a log, and stops when it is dropped.
@@ -157,6 +158,20 @@ fn requests_that_are_not_handled_are_logged_as_far_as_they_came() -> Result<()> 
     let endless = format!("GET /{}", "a".repeat(70_000));
     let cut = &endless["GET ".len()..][..2048];
     check(&endless, 414, cut, "head-too-large")?;
+    Ok(())
+}
+
+#[test]
+fn a_client_that_resets_within_its_request_is_logged() -> Result<()> {
+    let server = Server::start(HttpServer::new(hello), LogFormat::Json)?;
+    let mut client = Client::connect(server.address())?;
+    client.send("POST /unfinished HTTP/1.0\r\nContent-Length: 2\r\n\r\n1")?;
+    // Closed by a reset when it is dropped.
+    SockRef::from(&client.0).set_linger(Some(Duration::ZERO))?;
+    drop(client);
+    let line = server.object()?;
+    assert_eq!((&line["target"], &line["status"]), (&json!("/unfinished"), &json!(499)));
+    assert_eq!(line["reason"], "client-gone");
     Ok(())
 }
 

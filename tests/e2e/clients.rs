@@ -1,9 +1,10 @@
 //! Clients that are slow, idle, deaf or gone: they cost no thread, and other clients
 //! nothing.
 
+use std::io::Read;
 use std::net::{Shutdown, SocketAddr};
 use std::sync::{Mutex, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, io, iter, thread};
 
 use anyhow::Result;
@@ -247,6 +248,29 @@ fn a_request_in_line_whose_client_sends_no_more_is_handled() -> Result<()> {
         Ok(Some(client))
     })?;
     assert_eq!(next, "waiting");
+    Ok(())
+}
+
+#[test]
+fn who_takes_slowly_and_goes_on_has_its_time() -> Result<()> {
+    const ANSWER: usize = 5 << 20;
+    const PER_SECOND: usize = 500 << 10;
+    let handler =
+        |_: &Request<'_>, response: &mut Response| response.data = Some(vec![b'a'; ANSWER]);
+    let timeouts = Timeouts { write: Duration::from_secs(1), ..Timeouts::default() };
+    let host = Host::serve(HttpServer::new(handler).timeouts(timeouts))?;
+    let mut client = Client::connect(host.address())?;
+    client.send("GET / HTTP/1.0\r\n\r\n")?;
+    let (began, mut taken, mut piece) = (Instant::now(), 0, [0; 16 << 10]);
+    loop {
+        match client.0.read(&mut piece)? {
+            0 => break,
+            bytes => taken += bytes,
+        }
+        let due = Duration::from_secs_f64(taken as f64 / PER_SECOND as f64);
+        thread::sleep(due.saturating_sub(began.elapsed()));
+    }
+    assert!(taken > ANSWER, "{taken}");
     Ok(())
 }
 

@@ -91,13 +91,17 @@ fn header(line: &str) -> Result<(String, String), Stop> {
     Ok((name.to_string(), value.trim_matches([' ', '\t']).to_string()))
 }
 
-/// Whether a name is that of a header that frames, with something more that is not of a name.
+/// Whether a name is that of a header that frames, beside something that is not of a name.
 fn is_disguised(name: &str) -> bool {
+    let plain = |it: char| it.is_ascii_alphanumeric() || it == '-';
     let lower = name.to_ascii_lowercase();
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
-    let mut words = lower.split(|letter: char| !is_plain(letter));
-    let is_framing = |word: &str| ["content-length", "transfer-encoding"].contains(&word);
-    !lower.chars().all(is_name) && words.any(is_framing)
+    let found = ["content-length", "transfer-encoding"].into_iter().any(|framing| {
+        lower.match_indices(framing).any(|(at, _)| {
+            let (before, after) = (&lower[..at], &lower[at + framing.len()..]);
+            !before.ends_with(plain) && !after.starts_with(plain)
+        })
+    });
+    found && !name.chars().all(is_name)
 }
 
 fn is_name(letter: char) -> bool {

@@ -94,7 +94,10 @@ const COOKIE: &str = "picohttp_admin_";
 /// Whether a header of an answer is an operator's cookie, which a tenant on the same host could
 /// put in the place of the true one.
 pub(crate) fn sets_cookie(name: &str, value: &str) -> bool {
-    name.eq_ignore_ascii_case("set-cookie") && value.trim_start().starts_with(COOKIE)
+    // One without a name is sent like one that has its value for a name.
+    let is_skipped = |character: char| character.is_whitespace() || character == '=';
+    name.eq_ignore_ascii_case("set-cookie")
+        && value.trim_start_matches(is_skipped).starts_with(COOKIE)
 }
 
 /// The places of headers that have an operator's cookie, and what they are without it.

@@ -18,7 +18,7 @@ mod status;
 use std::collections::VecDeque;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
@@ -29,6 +29,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use tracing::{error, warn};
 
 use crate::catch_panic::catch_panic;
+use crate::deadline::after;
 use crate::listener::{AcceptError, Listener};
 use crate::metrics::Window;
 use crate::service::Service;
@@ -71,8 +72,10 @@ struct AdminService {
     answered: Mutex<VecDeque<Weak<TcpStream>>>,
     /// How many threads they have.
     threads: AtomicUsize,
+    /// Whether new visitors are others'.
+    left: AtomicBool,
     ended: AtomicBool,
-    /// Rings when it has ended.
+    /// Rings when one of these is so.
     bell: OwnedFd,
 }
 
@@ -95,6 +98,7 @@ impl Admin {
             window: Mutex::new(Window::new(Instant::now())),
             answered: Mutex::default(),
             threads: AtomicUsize::new(0),
+            left: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
         });
@@ -123,15 +127,17 @@ impl Admin {
         &self.shared.listener
     }
 
-    /// Leaves new visitors to others who accept from the same socket.
+    /// Leaves new visitors to others who accept from the same socket. Those that are here are
+    /// answered.
     pub(crate) fn leave(&self) {
-        self.shared.ended.store(true, Ordering::Relaxed);
+        self.shared.left.store(true, Ordering::Relaxed);
         // It cannot fail: the counter is far from full.
         let _ = rustix::io::write(&self.shared.bell, &1_u64.to_ne_bytes());
     }
 
     /// Accepts nobody any more, and refuses them if the socket is nobody else's.
     pub(crate) fn end(&self) {
+        self.shared.ended.store(true, Ordering::Relaxed);
         self.leave();
         if !self.listener().is_shared() {
             self.listener().stop();
@@ -151,7 +157,7 @@ impl Admin {
 impl AdminService {
     fn work(self: &Arc<Self>) {
         let mut pending = Pending::default();
-        while !self.ended.load(Ordering::Relaxed) {
+        while !self.has_left() {
             let now = Instant::now();
             let due = self.window().due();
             if due <= now {
@@ -159,16 +165,35 @@ impl AdminService {
                 continue;
             }
             self.keep_spare();
-            if let Err(error) = self.attend(&mut pending, due) {
-                warn!(%error, "cannot attend to operators");
-                thread::sleep(PAUSE);
-            }
+            let doors = [self.listener.as_fd(), self.bell.as_fd()];
+            self.survive(|| self.attend(&mut pending, &doors, due));
+        }
+        while !pending.is_empty() && !self.ended.load(Ordering::Relaxed) {
+            self.survive(|| self.attend(&mut pending, &[], after(Instant::now(), PAUSE)));
         }
     }
 
-    /// Attends once to those who say something or come, if any do until `due`.
-    fn attend(self: &Arc<Self>, pending: &mut Pending, due: Instant) -> io::Result<()> {
-        let is_awaited = pending.wait(&self.listener, &self.bell, due)?;
+    fn has_left(&self) -> bool {
+        self.left.load(Ordering::Relaxed)
+    }
+
+    /// Does something that may fail now, and not later.
+    fn survive(&self, act: impl FnOnce() -> io::Result<()>) {
+        if let Err(error) = act() {
+            warn!(%error, "cannot attend to operators");
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// Attends once to those who say something or come through the first of the doors, if any do
+    /// until `due`.
+    fn attend(
+        self: &Arc<Self>,
+        pending: &mut Pending,
+        doors: &[BorrowedFd<'_>],
+        due: Instant,
+    ) -> io::Result<()> {
+        let is_awaited = pending.wait(doors, due)? && !self.has_left();
         if self.ended.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -191,7 +216,7 @@ impl AdminService {
             Ok((socket, _)) => pending.admit(Visit::new(socket, now)),
             Err(AcceptError::Failed(error)) => return Err(error.into()),
             Err(AcceptError::Empty) => {}
-            Err(AcceptError::Stopped) => self.ended.store(true, Ordering::Relaxed),
+            Err(AcceptError::Stopped) => self.left.store(true, Ordering::Relaxed),
         }
         answered
     }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::mem;
-use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -21,21 +21,18 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Waits until somebody says something or is too slow, or comes to the door, or the bell
-    /// rings, at most until `due`. Returns whether somebody is at the door.
-    pub(super) fn wait(
-        &self,
-        door: &impl AsFd,
-        bell: &impl AsFd,
-        due: Instant,
-    ) -> io::Result<bool> {
+    /// Waits until somebody says something or is too slow, or something comes from one of `others`,
+    /// at most until `due`. Returns whether something has come from the first of those.
+    pub(super) fn wait(&self, others: &[BorrowedFd<'_>], due: Instant) -> io::Result<bool> {
         let first = self.visits.front().map_or(due, |visit| visit.deadline().min(due));
         let time = Timespec::try_from(first.saturating_duration_since(Instant::now()));
         let time = time.map_err(io::Error::other)?;
-        let mut polled = vec![PollFd::new(door, PollFlags::IN), PollFd::new(bell, PollFlags::IN)];
-        polled.extend(self.visits.iter().map(|visit| PollFd::new(visit, PollFlags::IN)));
+        let others = others.iter().map(|other| PollFd::new(other, PollFlags::IN));
+        let count = others.len();
+        let visits = self.visits.iter().map(|visit| PollFd::new(visit, PollFlags::IN));
+        let mut polled: Vec<PollFd<'_>> = others.chain(visits).collect();
         match poll(&mut polled, Some(&time)) {
-            Ok(_) => Ok(polled.first().is_some_and(|door| !door.revents().is_empty())),
+            Ok(_) => Ok(polled.iter().take(count.min(1)).any(|it| !it.revents().is_empty())),
             Err(rustix::io::Errno::INTR) => Ok(false),
             Err(error) => Err(error.into()),
         }
@@ -52,6 +49,10 @@ impl Pending {
             }
         }
         asked
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.visits.is_empty()
     }
 
     /// Lets a visitor in, in the place of another if there is no room.

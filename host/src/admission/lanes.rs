@@ -94,7 +94,8 @@ impl State {
         }
     }
 
-    /// Has a lane with a line looked at after all others, and its tenant after all others.
+    /// Has a lane with a line looked at after all others of its tenant, and that after all others
+    /// if it had no line yet.
     fn look_at_last(&mut self, key: usize) {
         let Some(tenant) = self.tenant(key) else { return };
         if let Some(lane) = self.lanes.get_mut(tenant) {

@@ -149,8 +149,8 @@ impl<'t> Above<'t> {
                 let place = first(settings).or(server.max_buffered.as_ref()).unwrap_or(self.place);
                 let (size, most) = (shown_size(size), shown_size(most));
                 let message = format!(
-                    "`{key}` of {size} is more than {most}, the half of `max_buffered` that one \
-                     tenant can have"
+                    "`{key}` of {size} is more than {most}, half of `max_buffered`: no tenant may \
+                     hold more than it leaves to others"
                 );
                 problems.add(place, message);
             }

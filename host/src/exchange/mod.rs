@@ -27,8 +27,8 @@ use crate::{Fault, Limit};
 pub(crate) use handle::Handled;
 use handle::{finish, handle};
 use receive::{receive, time_limit};
-pub(crate) use refuse::PAUSE;
-use refuse::{must_wait, refuse_slow, refuse_whole};
+use refuse::{refuse_slow, refuse_whole};
+pub(crate) use send::PAUSE;
 use send::{drain, send};
 
 /// What a stage came to.
@@ -121,15 +121,15 @@ pub(crate) fn advance(
                 answer(&mut connection, &message, handled, service);
                 Step::Next
             }
+            Stage::Send(output) if mem::take(&mut connection.is_early) => {
+                connection.stage = Stage::Send(output);
+                Step::Park(Until::Later)
+            }
             Stage::Send(output) => {
                 has_answered = true;
                 send(&mut connection, output, service)
             }
             Stage::Drain(reason, end) => drain(&mut connection, reason, end),
-            Stage::Refuse(message, fault) if must_wait(&mut connection, &fault, service) => {
-                connection.stage = Stage::Refuse(message, fault);
-                Step::Park(Until::Later)
-            }
             Stage::Refuse(message, fault) => {
                 refuse_whole(&mut connection, &message, fault, service);
                 Step::Next
@@ -193,6 +193,11 @@ pub(crate) fn expire(
             return park(connection, Until::Taken);
         }
         Stage::Receive(_) => CloseReason::Idle,
+        Stage::Drain(reason, end) if end > Instant::now() && connection.has_unread() => {
+            // It does send, and nobody had time to read it.
+            connection.stage = Stage::Drain(reason, end);
+            return park(connection, Until::Taken);
+        }
         Stage::Drain(reason, _) => reason,
         _ => CloseReason::SlowResponse,
     };
@@ -214,6 +219,7 @@ pub(crate) fn dismiss(mut connection: Connection, service: &Service) {
         Stage::Answer(message, handled) => {
             answer(&mut connection, &message, handled, service);
         }
+        Stage::Send(output) => connection.stage = Stage::Send(output),
         _ => return,
     }
     if let Stage::Send(output) = connection.take_stage() {

@@ -1,9 +1,10 @@
 //! The first stages: a request comes in, and its endpoint is found.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::refuse::{refuse, refuse_rest, refuse_slow};
+use super::refuse::{record_gone, refuse, refuse_rest, refuse_slow};
 use super::{Step, Until};
 use crate::CloseReason;
 use crate::answer::{Answer, Asked};
@@ -83,8 +84,13 @@ pub(super) fn receive(
             Ok(Moved::End) if !had_begun => return Step::Close(CloseReason::ClientClosed),
             Ok(Moved::End) => return refuse(connection, Error::Truncated.into()),
             Ok(Moved::Unencrypted) => return refuse(connection, Unserved::Unencrypted),
-            Err(_) if had_begun => return refuse(connection, Unserved::Gone),
-            Err(_) => return Step::Close(CloseReason::Failed),
+            Err(error) => {
+                // What is no record of a session says nothing of its client.
+                if had_begun && error.kind() != io::ErrorKind::InvalidData {
+                    record_gone(connection, service);
+                }
+                return Step::Close(CloseReason::Failed);
+            }
         }
     }
     // A client that sends without a pause takes its turn with others, and no longer than
@@ -112,8 +118,6 @@ enum Unserved {
     Unreadable(Error),
     NoRoute,
     Unencrypted,
-    /// The client has broken the connection off. Nobody but the log is told.
-    Gone,
 }
 
 impl From<Error> for Unserved {
@@ -132,10 +136,6 @@ impl Unserved {
                 Answer::fault(&Fault::NoRoute, Asked { id, head_only, close })
             }
             Unserved::Unencrypted => Answer::unencrypted(head_only),
-            Unserved::Gone => {
-                let close = Some(CloseReason::Failed);
-                Answer::fault(&Fault::ClientGone, Asked { id, head_only, close })
-            }
         }
     }
 }

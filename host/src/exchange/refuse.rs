@@ -1,31 +1,32 @@
 //! Answers without a handler: to requests that cannot be read, have nobody to answer
 //! them, or find no room.
 
-use std::sync::PoisonError;
-use std::time::{Duration, Instant};
-
 use super::handle::{finish, handle};
 use super::send::begin_sending;
 use crate::CloseReason;
 use crate::answer::{Answer, Asked};
 use crate::connection::Connection;
 use crate::http1::Message;
-use crate::rate::Fill;
 use crate::record::{self, Record, Words};
 use crate::request_id;
 use crate::service::Service;
-use crate::{Fault, Limit, Reason};
-
-/// How long a client waits for the same answer that comes too soon after it was told to try again
-/// later, as long as that was.
-pub(crate) const PAUSE: Duration = Duration::from_millis(100);
-
-/// How many can be told so in a second, and how many at once, before any waits. It is a small
-/// part of what a processor can.
-const REFUSALS: Fill = Fill { per_second: 4000.0, most: 400.0 };
+use crate::{Fault, Limit};
 
 /// Answers a request that is not handled.
 pub(super) fn refuse(connection: &mut Connection, mut answer: Answer, service: &Service) {
+    record_unhandled(connection, &mut answer, service);
+    begin_sending(connection, answer, true, service);
+}
+
+/// Records a request whose client has broken the connection off before it was complete. There is
+/// nobody to answer.
+pub(super) fn record_gone(connection: &Connection, service: &Service) {
+    let asked = Asked { id: connection.id, head_only: true, close: Some(CloseReason::Failed) };
+    record_unhandled(connection, &mut Answer::fault(&Fault::ClientGone, asked), service);
+}
+
+/// Records a request that is not handled, as far as it came, and names it in its answer.
+fn record_unhandled(connection: &Connection, answer: &mut Answer, service: &Service) {
     let limits = &service.settings.limits;
     let text = service.records_heads().then(|| record::head_text(&connection.input, limits));
     let head = text.as_deref().map(|text| record::parse_lossy(text, limits));
@@ -34,22 +35,7 @@ pub(super) fn refuse(connection: &mut Connection, mut answer: Answer, service: &
         let id = words.and_then(|words| request_id::of(words.headers));
         answer.tell_id(id.unwrap_or(&connection.id.to_string()));
     }
-    service.record(&Record::unhandled(connection, words, &answer));
-    begin_sending(connection, answer, true, service);
-}
-
-/// Whether a client that is to be told to try again later must wait for that: it was told just
-/// before, and many are. Those who ask again at once, however often, would take the time of those
-/// who can be answered. What they ask for that there is room for is not kept waiting.
-pub(super) fn must_wait(connection: &mut Connection, fault: &Fault, service: &Service) -> bool {
-    if !matches!(fault.reason(), Reason::Overloaded | Reason::Unavailable) {
-        return false;
-    }
-    let now = Instant::now();
-    let before = connection.refused.take();
-    let mut refusals = service.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-    let is_soon = before.is_some_and(|before| now.saturating_duration_since(before) < PAUSE);
-    !refusals.try_take(1.0, REFUSALS, now) && is_soon
+    service.record(&Record::unhandled(connection, words, answer));
 }
 
 /// Answers a request that has come whole and is not handled. It does not cost its client the

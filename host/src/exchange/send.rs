@@ -10,6 +10,7 @@ use crate::connection::{Connection, Output, Stage, Then};
 use crate::deadline::after;
 use crate::http1::Receiver;
 use crate::poller::Interest;
+use crate::rate::Fill;
 use crate::service::Service;
 use crate::transport::Moved;
 
@@ -40,10 +41,32 @@ pub(super) fn begin_sending(
     connection.hold(length);
     connection.answered = connection.answered.saturating_add(1);
     connection.begin_stage(service.settings.timeouts.write);
-    let is_refused = matches!(reason, Reason::Overloaded | Reason::Unavailable);
-    connection.refused = is_refused.then(Instant::now);
+    pace(connection, reason, service);
     let head = connection.behind_owed(head);
     connection.stage = Stage::Send(Output { head, data, sent: 0, then });
+}
+
+/// How long a client waits for the same answer that comes too soon after it was told to try again
+/// later, as long as that was.
+pub(crate) const PAUSE: Duration = Duration::from_millis(100);
+
+/// How many can be told so in a second, and how many at once, before any waits. It is a small
+/// part of what a processor can.
+const REFUSALS: Fill = Fill { per_second: 4000.0, most: 400.0 };
+
+/// Has a client wait that is told again to try again later, if it was just before, and many are.
+/// Those who ask again at once, however often, would take the time of those who can be answered.
+/// What they ask for that there is room for is not kept waiting.
+fn pace(connection: &mut Connection, reason: Reason, service: &Service) {
+    if !matches!(reason, Reason::Overloaded | Reason::Unavailable) {
+        connection.refused = None;
+        return;
+    }
+    let now = Instant::now();
+    let is_within = service.may_refuse(REFUSALS, now);
+    let before = connection.refused.map(|before| now.saturating_duration_since(before));
+    connection.is_early = !is_within && before.is_some_and(|since| since < PAUSE);
+    connection.refused = Some(if connection.is_early { after(now, PAUSE) } else { now });
 }
 
 /// How many bytes of data are on their way at once as soon as they are sent (RFC 6928, less

@@ -10,6 +10,7 @@ use super::cache::{Cache, Entry};
 use super::compiled;
 use super::engine::{Engine, TABLE_ELEMENTS, TABLES};
 use super::load_error::{LoadError, MEMORY};
+use super::logging;
 use super::sandbox::Sandbox;
 use super::state::State;
 use crate::{regular_file, text};
@@ -193,7 +194,7 @@ pub(super) fn link(
         match package {
             "wasi:cli" | "wasi:clocks" | "wasi:filesystem" | "wasi:io" | "wasi:random"
             | "wasi:sockets" => name.contains("@0.2."),
-            _ => matches!(interface, "picohttp:handler/types" | "wasi:logging/logging"),
+            _ => interface == "picohttp:handler/types" || logging::INTERFACES.contains(&name),
         }
     };
     let unknown: Vec<String> = component

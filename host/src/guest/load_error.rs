@@ -183,7 +183,7 @@ impl std::fmt::Display for LoadError {
             LoadError::UnknownImports(imports) => write!(
                 f,
                 "the component imports what this host cannot give: `{}`; it gives WASI 0.2 \
-                 (cli, clocks, filesystem, io, random, and sockets that refuse) and wasi:logging",
+                 (cli, clocks, filesystem, io, random, and sockets that refuse) and wasi:logging@0.1.0-draft",
                 imports.join("`, `")
             ),
             LoadError::WrongImport(message) => {

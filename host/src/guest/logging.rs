@@ -9,7 +9,8 @@ use super::state::State;
 use crate::text::cut;
 
 /// As it is published, and as it was before it had a version.
-const INTERFACES: [&str; 2] = ["wasi:logging/logging@0.1.0-draft", "wasi:logging/logging"];
+pub(super) const INTERFACES: [&str; 2] =
+    ["wasi:logging/logging@0.1.0-draft", "wasi:logging/logging"];
 
 /// How much of a context is logged, in bytes.
 const MAX_CONTEXT: usize = 256;

@@ -53,7 +53,7 @@ impl Output {
     }
 
     /// Logs a line of a stream, of so many bytes with its end, if there is room.
-    fn record(&self, lines: &mut Lines, stream: &str, line: &[u8], written: usize) {
+    fn record(&self, lines: &mut Lines, stream: &'static str, line: &[u8], written: usize) {
         let kept = line.get(..MAX_LINE).unwrap_or(line);
         let (kept, left_out) = escape(kept, MAX_LINE);
         let left_out = left_out + line.len().saturating_sub(MAX_LINE);
@@ -84,8 +84,9 @@ impl Output {
         }
     }
 
-    /// Logs a line of the other stream that shares this one's quota.
-    pub(super) fn log(&self, stream: &str, line: &str) {
+    /// Logs a line of something else that shares this stream's quota; what is dropped of it is
+    /// this stream's, too.
+    pub(super) fn log(&self, stream: &'static str, line: &str) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         match lines.quota {
             0 => lines.dropped += line.len(),

@@ -84,12 +84,15 @@ impl State {
 
     /// Logs what the guest says by `wasi:logging`.
     pub(super) fn log(&mut self, line: &str) {
-        self.wasi().stderr.log("log", line);
+        let (wasi, _) = self.wasi();
+        wasi.stderr.log("log", line);
     }
 
-    fn wasi(&mut self) -> &mut Wasi {
+    /// The context, which is made now if it was not yet, and the guest's resources.
+    fn wasi(&mut self) -> (&mut Wasi, &mut ResourceTable) {
         let origin = &self.meter.origin;
-        self.wasi.get_or_insert_with(|| Wasi::new(&self.profile, origin, self.request))
+        let wasi = self.wasi.get_or_insert_with(|| Wasi::new(&self.profile, origin, self.request));
+        (wasi, &mut self.table)
     }
 
     /// Logs what the guest wrote and did not end with a line end.
@@ -103,9 +106,8 @@ impl State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let origin = &self.meter.origin;
-        let wasi = self.wasi.get_or_insert_with(|| Wasi::new(&self.profile, origin, self.request));
-        WasiCtxView { ctx: &mut wasi.context, table: &mut self.table }
+        let (wasi, table) = self.wasi();
+        WasiCtxView { ctx: &mut wasi.context, table }
     }
 }
 

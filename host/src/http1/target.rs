@@ -30,11 +30,8 @@ pub fn authority(target: &str) -> Option<&str> {
 ///
 /// [`Error::TargetHost`].
 pub(super) fn check(target: &str) -> Result<(), Error> {
-    match target.strip_prefix('/') {
-        Some(_) => Ok(()),
-        None if authority(target).is_none_or(is_host) => Ok(()),
-        None => Err(Error::TargetHost),
-    }
+    let is_right = target.starts_with('/') || authority(target).is_none_or(is_host);
+    if is_right { Ok(()) } else { Err(Error::TargetHost) }
 }
 
 /// Whether this is `uri-host [ ":" port ]` (RFC 9110 section 7.2), and not an empty one.

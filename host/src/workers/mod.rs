@@ -56,7 +56,7 @@ pub(crate) struct Workers {
     supervisor: usize,
     /// Connections that wait for their sockets.
     parked: Mutex<Parked>,
-    /// Connections whose clients wait for the same answer again, and since when.
+    /// Connections whose clients are to wait for their answers, and since when.
     paused: Mutex<VecDeque<(Instant, Connection)>>,
     /// Whether accepting failed, for want of a descriptor, say. The listener is not watched then,
     /// until the supervisor tries again.
@@ -68,7 +68,8 @@ pub(crate) struct Workers {
     /// The threads, by their numbers.
     threads: Mutex<BTreeMap<usize, JoinHandle<()>>>,
     background: Arc<Background>,
-    /// Those that come from the background with their answers.
+    /// Those that another thread shall go on with: from the background with their answers, or after
+    /// a pause.
     handed_over: (Sender<Connection>, Receiver<Connection>),
     /// Those in the background.
     background_threads: Mutex<Vec<JoinHandle<()>>>,

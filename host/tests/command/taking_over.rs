@@ -1,6 +1,8 @@
 //! What a process has of the one that it takes the place of, and what it has not.
 
-use std::fs;
+use std::process::Command;
+use std::time::Duration;
+use std::{fs, mem, thread};
 
 use anyhow::Result;
 use picohttp_tests::client::{Client, get};
@@ -17,7 +19,12 @@ fn each_process_has_as_many_descriptors_as_the_one_before() -> Result<()> {
     let host = Running::start(command().arg(plugin("hello")?))?;
     let open = |process: &Successor| fs::read_dir(format!("/proc/{}/fd", process.0));
     let first = restart(&host, 1)?;
-    let before = open(&first)?.count();
+    let mut before = usize::MAX;
+    eventually("it has what it will have", || {
+        let count = open(&first).map_or(usize::MAX, Iterator::count);
+        thread::sleep(Duration::from_millis(100));
+        mem::replace(&mut before, count) == count
+    })?;
     first.signal("USR2")?;
     host.wait_for_times(SERVES, 2)?;
     let second = Successor::of(&host.log())?;
@@ -32,13 +39,18 @@ fn a_reload_while_a_new_process_begins_counts() -> Result<()> {
     let folder = Folder::new(&granted("a", "first")?)?;
     let host = folder.serve(&[])?;
     host.signal("USR2")?;
-    let compiles = |process: &String| !children(process).is_empty();
+    let mut compilers = Vec::new();
     eventually("a new process has read its configuration", || {
-        children(&host.id().to_string()).iter().any(compiles)
+        let begun = children(&host.id().to_string());
+        compilers = begun.iter().flat_map(|process| children(process)).collect();
+        !compilers.is_empty()
     })?;
+    // Not before what follows.
+    Command::new("kill").args(["-s", "STOP"]).args(&compilers).status()?;
     folder.write("picohttp.toml", granted("a", "second")?)?;
     host.signal("HUP")?;
     host.wait_for("serving what has changed")?;
+    Command::new("kill").args(["-s", "CONT"]).args(&compilers).status()?;
     host.wait_for(SERVES)?;
     let _new = Successor::of(&host.log())?;
     eventually("the new process serves it, too", || {

@@ -109,15 +109,13 @@ pub fn some(plan: &Plan, deployer: &Arc<Deployer>, announce: bool) -> Result<Loa
 
 /// Says which handlers cannot be loaded, but for what has been told already. Returns what is said.
 pub fn tell(errors: &DeployErrors, told: &HashSet<String>) -> HashSet<String> {
-    let said: HashSet<String> = errors.errors().iter().map(ToString::to_string).collect();
-    for error in errors.errors().iter().map(ToString::to_string) {
-        if !told.contains(&error) {
-            error!("{error}");
-        }
+    let said: Vec<String> = errors.errors().iter().map(ToString::to_string).collect();
+    for error in said.iter().filter(|&error| !told.contains(error)) {
+        error!("{error}");
     }
-    let count = errors.errors().len();
+    let count = said.len();
     if count > 0 {
         warn!(count, "handlers cannot be loaded: their routes answer 503 until they are mended");
     }
-    said
+    said.into_iter().collect()
 }

@@ -187,16 +187,19 @@ fn attend(
             }
             Event::Reopen => reopen_access_log(server),
             Event::Restart => {
-                has_reloaded &= restarter.is_busy();
                 let events = events.clone();
-                restarter.start(server, move |replacement| {
+                let has_started = restarter.start(server, move |replacement| {
                     // Nobody listens any more if the process is about to end.
                     let _ = events.send(Event::Ready(replacement));
                 });
+                has_reloaded &= !has_started;
             }
             Event::Ready(replacement) => match replacement.take_over(has_reloaded) {
                 Ok(process) => return Ok(Some(process)),
-                Err(error) => error!("still serving: {error:#}"),
+                Err(error) => {
+                    restarter.forget();
+                    error!("still serving: {error:#}");
+                }
             },
             Event::Stop(signal) => {
                 info!(signal, connections = server.connections(), "stopping");

@@ -207,6 +207,7 @@ mod tests {
         let route = route(Source::Static, &options.grants, &options.limits).unwrap();
         assert_eq!(route, RoutePlan::new("/...", Source::Static));
     }
+
     #[test]
     fn a_message_that_there_is_no_room_for_is_an_error() {
         let said = |flags: [&str; 2]| {

@@ -59,39 +59,48 @@ impl Restarter {
     }
 
     /// Starts a new process, and calls `ready` on another thread once it serves. If it
-    /// never does, all is as before.
-    pub fn start(&self, server: &RunningServer, ready: impl FnOnce(Replacement) + Send + 'static) {
+    /// never does, all is as before. Says whether one was started.
+    pub fn start(
+        &self,
+        server: &RunningServer,
+        ready: impl FnOnce(Replacement) + Send + 'static,
+    ) -> bool {
         if let Some((process, since)) = *lock(&self.begun) {
             let age = since.elapsed();
-            return warn!(
+            warn!(
                 process,
                 ?age,
                 "a new process has been started already, and does not serve yet; end it to try again"
             );
+            return false;
         }
         let replacement = match self.spawn(server) {
             Ok(replacement) => replacement,
-            Err(error) => return error!("still serving, as no new process does: {error:#}"),
+            Err(error) => {
+                error!("still serving, as no new process does: {error:#}");
+                return false;
+            }
         };
         *lock(&self.begun) = Some((replacement.child.id(), Instant::now()));
         let begun = Arc::clone(&self.begun);
-        let wait = move || {
-            let served = replacement.wait();
-            *lock(&begun) = None;
-            match served {
-                Ok(replacement) => ready(replacement),
-                Err(error) => error!("still serving, as no new process does: {error:#}"),
+        let wait = move || match replacement.wait() {
+            // It is the one that has been started until it takes over.
+            Ok(replacement) => ready(replacement),
+            Err(error) => {
+                *lock(&begun) = None;
+                error!("still serving, as no new process does: {error:#}");
             }
         };
         if let Err(error) = thread::Builder::new().name("restart".to_owned()).spawn(wait) {
             error!(%error, "cannot wait for the new process");
             *lock(&self.begun) = None;
         }
+        true
     }
 
-    /// Whether a new process has been started and does not serve yet.
-    pub fn is_busy(&self) -> bool {
-        lock(&self.begun).is_some()
+    /// Another can be started, as the one that was has ended.
+    pub fn forget(&self) {
+        *lock(&self.begun) = None;
     }
 
     /// Starts the program with the sockets.

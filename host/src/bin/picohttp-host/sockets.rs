@@ -51,7 +51,7 @@ impl Sockets {
         let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
         let mut passed = ListenFd::from_env();
         let count = passed.len();
-        if !names.split(':').any(|name| name == READY) {
+        if count == 0 || !names.split(':').any(|name| name == READY) {
             return match count {
                 0 => Ok(Sockets::default()),
                 1 => {

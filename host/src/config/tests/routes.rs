@@ -237,9 +237,9 @@ fn a_message_that_one_tenant_has_no_room_for_is_an_error() {
              max_body_size = '1MiB'\nmax_response_size = '1GiB'\n"
         ),
         "picohttp.toml:9:17: tenant.a.route[0].max_body_size: `max_body_size` of 5 MiB is more \
-         than 4 MiB, the half of `max_buffered` that one tenant can have\n\
+         than 4 MiB, half of `max_buffered`: no tenant may hold more than it leaves to others\n\
          picohttp.toml:14:21: tenant.a.route[1].max_response_size: `max_response_size` of 1 GiB \
-         is more than 4 MiB, the half of `max_buffered` that one tenant can have"
+         is more than 4 MiB, half of `max_buffered`: no tenant may hold more than it leaves to others"
     );
     assert_eq!(
         errors(
@@ -247,6 +247,6 @@ fn a_message_that_one_tenant_has_no_room_for_is_an_error() {
              max_body_size = '1MiB'\n"
         ),
         "picohttp.toml:2:16: server.max_buffered: `max_response_size` of 16 MiB is more than 4 \
-         MiB, the half of `max_buffered` that one tenant can have"
+         MiB, half of `max_buffered`: no tenant may hold more than it leaves to others"
     );
 }

@@ -164,7 +164,8 @@ impl Cache {
     }
 
     /// Removes what was used longest ago if there is too much now that so many bytes have come.
-    /// The folder is looked through at first, and then only when it may be full.
+    /// The folder is looked through at first, and then only when it may be full by what this
+    /// process has put there.
     fn make_room(&self, bytes: u64) {
         let Some(folder) = self.folder() else { return };
         let mut total = self.total.lock().unwrap_or_else(PoisonError::into_inner);
