@@ -34,7 +34,7 @@ impl RunningServer {
 
     /// The address that clients can connect to, with its real port.
     pub fn address(&self) -> SocketAddr {
-        self.workers.address()
+        self.workers.listener().address()
     }
 
     /// Serves other tenants from now on, without a pause: requests that have begun keep
@@ -45,7 +45,7 @@ impl RunningServer {
     ///
     /// [`CatalogError`]; nothing has changed then.
     pub fn replace(&self, tenants: impl IntoIterator<Item = Tenant>) -> Result<(), CatalogError> {
-        self.workers.replace(tenants.into_iter().collect())
+        self.workers.service().replace(tenants.into_iter().collect())
     }
 
     /// Says whether handlers are still being loaded. While they are, operators are told that
@@ -125,12 +125,12 @@ impl RunningServer {
 
     /// How many connections are open.
     pub fn connections(&self) -> usize {
-        self.workers.connections()
+        self.workers.service().load.connections()
     }
 
     /// How many complete requests wait in line for others to end.
     pub fn waiting(&self) -> usize {
-        self.workers.waiting()
+        self.workers.service().admission.waiting()
     }
 
     /// Refuses new clients, serves those that are here for at most `timeout`, and ends.

@@ -11,7 +11,8 @@ use crate::config::AccessLog;
 use crate::listener::Listener;
 use crate::metrics::Metrics;
 use crate::service::{
-    MAX_CONCURRENT_REQUESTS, MAX_QUEUE, MOST_CONCURRENT_REQUESTS, Records, Service, Settings,
+    DEFAULT_MAX_CONCURRENT_REQUESTS, DEFAULT_MAX_QUEUE, MAX_CONCURRENT_REQUESTS, Records, Service,
+    Settings,
 };
 use crate::workers::Workers;
 use crate::{
@@ -72,8 +73,8 @@ impl HttpServer {
             settings: Settings::default(),
             tls: None,
             threads: true,
-            max_concurrent_requests: MAX_CONCURRENT_REQUESTS,
-            max_queue: MAX_QUEUE,
+            max_concurrent_requests: DEFAULT_MAX_CONCURRENT_REQUESTS,
+            max_queue: DEFAULT_MAX_QUEUE,
             admin: None,
             admin_socket: None,
             access_log: None,
@@ -122,7 +123,7 @@ impl HttpServer {
     /// has a thread with a stack of 2 MiB of address space, from the start. Components have room
     /// for as many as their [`Engine`](crate::Engine) was made for.
     pub fn max_concurrent_requests(mut self, count: usize) -> HttpServer {
-        self.max_concurrent_requests = count.clamp(1, MOST_CONCURRENT_REQUESTS);
+        self.max_concurrent_requests = count.clamp(1, MAX_CONCURRENT_REQUESTS);
         self
     }
 

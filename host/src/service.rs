@@ -18,19 +18,19 @@ use crate::record::Record;
 use crate::{Fault, Limit, Quota, RequestId, Tenant};
 
 /// How many connections there may be, unless told otherwise.
-pub(crate) const MAX_CONNECTIONS: u32 = 20_000;
+pub(crate) const DEFAULT_MAX_CONNECTIONS: u32 = 20_000;
 
 /// How many bytes of requests and responses they may hold in sum, unless told otherwise.
-pub(crate) const MAX_BUFFERED: usize = 512 << 20;
+pub(crate) const DEFAULT_MAX_BUFFERED: usize = 512 << 20;
 
 /// How many requests may run at once, unless told otherwise.
-pub(crate) const MAX_CONCURRENT_REQUESTS: usize = 64;
+pub(crate) const DEFAULT_MAX_CONCURRENT_REQUESTS: usize = 64;
 
 /// How many may at the most: each has a thread.
-pub(crate) const MOST_CONCURRENT_REQUESTS: usize = 10_000;
+pub(crate) const MAX_CONCURRENT_REQUESTS: usize = 10_000;
 
 /// How many requests may wait, unless told otherwise.
-pub(crate) const MAX_QUEUE: usize = 1024;
+pub(crate) const DEFAULT_MAX_QUEUE: usize = 1024;
 
 /// The deadlines of a connection. Each counts from when its stage began: one byte now
 /// and then keeps nothing alive. Only bodies and responses get more time as they move, and
@@ -104,8 +104,8 @@ impl Default for Settings {
             limits: http1::Limits::default(),
             timeouts: Timeouts::default(),
             keep_alive: None,
-            max_connections: MAX_CONNECTIONS as usize,
-            max_buffered: MAX_BUFFERED,
+            max_connections: DEFAULT_MAX_CONNECTIONS as usize,
+            max_buffered: DEFAULT_MAX_BUFFERED,
             request_ids: false,
         }
     }

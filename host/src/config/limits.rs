@@ -8,6 +8,7 @@ use super::table::{Setting, Table};
 use super::units::MEMORY;
 use super::value;
 use crate::Rate;
+use crate::service::MAX_CONCURRENT_REQUESTS;
 
 /// The bounds on one request that a table sets, for itself and the tables below it.
 #[derive(Default)]
@@ -78,7 +79,7 @@ impl<'a> Share<'a> {
             max_concurrent_requests: table.take(
                 "max_concurrent_requests",
                 problems,
-                value::count(1..=10_000),
+                value::count(1..=MAX_CONCURRENT_REQUESTS),
             ),
             max_queue: table.take("max_queue", problems, value::count(0..=1_000_000)),
             requests_per_second: table.take("requests_per_second", problems, value::per_second),

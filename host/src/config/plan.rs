@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use super::position::Position;
 use crate::http1::Limits;
-use crate::service::{MAX_BUFFERED, MAX_CONCURRENT_REQUESTS, MAX_CONNECTIONS, MAX_QUEUE};
+use crate::service::{
+    DEFAULT_MAX_BUFFERED, DEFAULT_MAX_CONCURRENT_REQUESTS, DEFAULT_MAX_CONNECTIONS,
+    DEFAULT_MAX_QUEUE,
+};
 use crate::{CompileLimits, Directory, KeepAlive, Rate, Sandbox, Source, Timeouts};
 
 /// A server and its tenants. Every default has been filled in; an `Option` that is
@@ -109,10 +112,10 @@ impl Default for ServerPlan {
             head_timeout: timeouts.head,
             body_timeout: timeouts.body,
             write_timeout: timeouts.write,
-            max_connections: MAX_CONNECTIONS,
-            max_buffered: MAX_BUFFERED,
-            max_concurrent_requests: MAX_CONCURRENT_REQUESTS,
-            max_queue: MAX_QUEUE,
+            max_connections: DEFAULT_MAX_CONNECTIONS,
+            max_buffered: DEFAULT_MAX_BUFFERED,
+            max_concurrent_requests: DEFAULT_MAX_CONCURRENT_REQUESTS,
+            max_queue: DEFAULT_MAX_QUEUE,
             shutdown_timeout: Duration::from_secs(10),
             cache_dir: None,
             compile_timeout: compile.time,
@@ -198,7 +201,7 @@ pub struct TenantPlan {
 
 impl TenantPlan {
     /// How many requests of a tenant may wait, when its table does not say.
-    pub const MAX_QUEUE: usize = 128;
+    pub const DEFAULT_MAX_QUEUE: usize = 128;
     /// How many bytes a second the guests of a tenant may log, when its table does not
     /// say.
     pub const LOG_QUOTA: usize = 1 << 20;
@@ -210,7 +213,7 @@ impl TenantPlan {
             hosts: Vec::new(),
             max_memory_total: None,
             max_concurrent_requests: server.fair_share(),
-            max_queue: TenantPlan::MAX_QUEUE,
+            max_queue: TenantPlan::DEFAULT_MAX_QUEUE,
             rate: None,
             log_quota: Some(TenantPlan::LOG_QUOTA),
             routes,

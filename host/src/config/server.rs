@@ -12,6 +12,7 @@ use super::problem::Problems;
 use super::table::Table;
 use super::text::{Place, quoted};
 use super::value;
+use crate::service::MAX_CONCURRENT_REQUESTS;
 
 /// The keys of [`Plan::written`](super::Plan::written).
 const JUDGED_LATER: [&str; 4] = ["admin_token_file", "tls_cert", "tls_key", "user"];
@@ -84,7 +85,7 @@ fn read_table(mut table: Table<'_>, problems: &mut Problems) -> ServerPlan {
         write_timeout: value::duration;
         max_connections: value::count(1..=u32::MAX);
         max_buffered: value::size;
-        max_concurrent_requests: value::count(1..=10_000);
+        max_concurrent_requests: value::count(1..=MAX_CONCURRENT_REQUESTS);
         max_queue: value::count(0..=1_000_000);
         shutdown_timeout: value::duration;
         compile_timeout: value::duration;

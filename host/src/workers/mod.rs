@@ -23,8 +23,8 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use rustls::ServerConfig;
 use tracing::error;
 
+use crate::Tls;
 use crate::background::{self, Background, Place};
-use crate::catalog::CatalogError;
 use crate::catch_panic::catch_panic;
 use crate::connection::Connection;
 use crate::listener::Listener;
@@ -32,7 +32,6 @@ use crate::poller::{Interest, Poller};
 use crate::rate::Seldom;
 use crate::service::Service;
 use crate::turns::{Seat, Turns};
-use crate::{Tenant, Tls};
 use parking::Parked;
 
 /// How much stack a request thread has: four times a guest's.
@@ -189,16 +188,6 @@ impl Workers {
         }
     }
 
-    /// The address that clients can connect to.
-    pub(crate) fn address(&self) -> std::net::SocketAddr {
-        self.listener.address()
-    }
-
-    /// Serves other tenants from now on.
-    pub(crate) fn replace(&self, tenants: Vec<Tenant>) -> Result<(), CatalogError> {
-        self.service.replace(tenants)
-    }
-
     /// Speaks TLS like this with clients that come from now on.
     pub(crate) fn replace_tls(&self, tls: Tls) {
         self.tls.store(Some(tls.config()));
@@ -209,16 +198,6 @@ impl Workers {
         &self.service
     }
 
-    /// How many requests wait in line.
-    pub(crate) fn waiting(&self) -> usize {
-        self.service.admission.waiting()
-    }
-
-    /// How many connections are open.
-    pub(crate) fn connections(&self) -> usize {
-        self.service.load.connections()
-    }
-
     /// Where clients come.
     pub(crate) fn listener(&self) -> &Listener {
         &self.listener
@@ -227,7 +206,7 @@ impl Workers {
     /// Whether clients are here, or about to be.
     pub(crate) fn is_busy(&self) -> bool {
         // In this order: one that is accepted is counted before that is over.
-        self.listener.is_accepting() || self.connections() > 0
+        self.listener.is_accepting() || self.service.load.connections() > 0
     }
 
     /// Refuses new clients, or leaves them to others if the socket is theirs, too. Those

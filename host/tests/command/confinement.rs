@@ -20,7 +20,8 @@ const NOBODY: &str = "65534:65534";
 fn of_threads(process: &str, name: &str) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for thread in fs::read_dir(format!("/proc/{process}/task"))? {
-        let status = fs::read_to_string(thread?.path().join("status"))?;
+        // A thread may end in between.
+        let Ok(status) = fs::read_to_string(thread?.path().join("status")) else { continue };
         let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"));
         found.push(line.with_context(|| format!("no {name}"))?.trim_end().to_owned());
     }
