@@ -330,7 +330,7 @@ pub mod picohttp {
                 }
             }
             /// One HTTP response. The host adds `Content-Length` and `Connection`, and
-            /// drops a handler's own.
+            /// drops a handler's own, and its `Keep-Alive` and `Transfer-Encoding`.
             #[derive(Clone)]
             pub struct Response {
                 /// The protocol of the status line: `HTTP/1.0` unless the handler has
@@ -338,8 +338,9 @@ pub mod picohttp {
                 pub protocol: _rt::String,
                 /// The status code, from 200 to 999, registered or not.
                 pub status: u16,
-                /// Headers to send, in order. A name is not empty and has no colon; CR, LF
-                /// and NUL are nowhere allowed.
+                /// Headers to send, in order, at most 1000 and 64 KiB. A name is not empty
+                /// and has no colon, white space or control character in it; a value has no
+                /// CR, LF or NUL.
                 pub headers: _rt::Vec<(_rt::String, _rt::String)>,
                 /// The body. It is not sent, only measured, when the request's method is
                 /// `HEAD`; statuses 204 and 304 have none.

@@ -8,9 +8,10 @@ use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::cache::{Cache, Entry};
 use super::compiled;
-use super::engine::{Engine, TABLE_ELEMENTS, TABLES};
+use super::engine::Engine;
 use super::load_error::{LoadError, MEMORY};
 use super::logging;
+use super::pool::{TABLE_ELEMENTS, TABLES};
 use super::sandbox::Sandbox;
 use super::state::State;
 use crate::{regular_file, text};

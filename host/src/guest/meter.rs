@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use wasmtime::{ResourceLimiter, Result};
 
-use super::engine::{CORE_INSTANCES, MEMORIES, TABLE_ELEMENTS, TABLES};
+use super::pool::{CORE_INSTANCES, MEMORIES, TABLE_ELEMENTS, TABLES};
 use crate::config::units::shown_size;
 use crate::{Limit, Origin};
 

@@ -18,6 +18,7 @@ mod load_error;
 mod logging;
 mod meter;
 mod output;
+mod pool;
 mod runtime;
 mod sandbox;
 mod state;

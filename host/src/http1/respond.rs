@@ -31,11 +31,11 @@ pub enum Unsendable {
     Protocol,
     /// The status is not from 200 to 999.
     Status(u16),
-    /// A header's name is empty or has a colon, white space or control bytes in it; or it is one
+    /// The name of this header, from 1, is empty or has a colon, white space or control bytes in it; or it is one
     /// of those that frame but for something that does not belong to it.
-    HeaderName,
-    /// A header's value has CR, LF or NUL in it.
-    HeaderValue,
+    HeaderName(usize),
+    /// The value of this header, from 1, has CR, LF or NUL in it.
+    HeaderValue(usize),
     /// The head would be over 64 KiB.
     HeadTooLarge,
     /// There are more than 1000 headers.
@@ -49,8 +49,12 @@ impl fmt::Display for Unsendable {
             Unsendable::Status(status) => {
                 write!(f, "the response's status {status} is not from 200 to 999")
             }
-            Unsendable::HeaderName => f.write_str("a response header's name is malformed"),
-            Unsendable::HeaderValue => f.write_str("a response header's value has CR, LF or NUL"),
+            Unsendable::HeaderName(number) => {
+                write!(f, "header {number} of the response: its name is malformed")
+            }
+            Unsendable::HeaderValue(number) => {
+                write!(f, "header {number} of the response: its value has CR, LF or NUL")
+            }
             Unsendable::HeadTooLarge => f.write_str("the response's headers are over 64 KiB"),
             Unsendable::TooManyHeaders => {
                 write!(f, "the response has more than {MAX_HEADERS} headers")
@@ -117,10 +121,10 @@ fn try_write_head<'a>(
         if !is_token(name)
             && (name.is_empty() || name.bytes().any(malformed) || resembles(name, &FRAMING))
         {
-            return Err(Unsendable::HeaderName);
+            return Err(Unsendable::HeaderName(index + 1));
         }
         if value.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-            return Err(Unsendable::HeaderValue);
+            return Err(Unsendable::HeaderValue(index + 1));
         }
         if FRAMING.iter().any(|framing| name.eq_ignore_ascii_case(framing)) {
             continue;
@@ -202,16 +206,16 @@ mod tests {
             assert_eq!(head("HTTP/1.0", status, &[], 0), Err(Unsendable::Status(status)));
         }
         for name in ["", "a:", "a b", "a\r", "a\n", "a\0", "\u{7f}"] {
-            assert_eq!(head("HTTP/1.0", 200, &[(name, "")], 0), Err(Unsendable::HeaderName));
+            assert_eq!(head("HTTP/1.0", 200, &[(name, "")], 0), Err(Unsendable::HeaderName(1)));
         }
         for name in ["Content-Length\u{a0}", "\u{feff}transfer-encoding", "\u{85}Connection"] {
-            assert_eq!(head("HTTP/1.0", 200, &[(name, "")], 0), Err(Unsendable::HeaderName));
+            assert_eq!(head("HTTP/1.0", 200, &[(name, "")], 0), Err(Unsendable::HeaderName(1)));
         }
         assert!(head("HTTP/1.0", 200, &[("gr\u{fc}n", ""), ("content-lengths", "")], 0).is_ok());
         for value in ["a\rb", "a\nb", "a\0b"] {
-            assert_eq!(head("HTTP/1.0", 200, &[("a", value)], 0), Err(Unsendable::HeaderValue));
+            assert_eq!(head("HTTP/1.0", 200, &[("a", value)], 0), Err(Unsendable::HeaderValue(1)));
             let framing = [("Content-Length", value)];
-            assert_eq!(head("HTTP/1.0", 200, &framing, 0), Err(Unsendable::HeaderValue));
+            assert_eq!(head("HTTP/1.0", 200, &framing, 0), Err(Unsendable::HeaderValue(1)));
         }
         let long = "a".repeat(MAX_HEAD);
         assert_eq!(head("HTTP/1.0", 200, &[("a", &long)], 0), Err(Unsendable::HeadTooLarge));

@@ -13,6 +13,9 @@ use picohttp_tests::host::eventually;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tempfile::TempDir;
 
+/// How many bytes of memory more it may keep: what it has used once it may use again.
+const MEMORY_LEFT: usize = 16 << 20;
+
 /// A running program. It is killed when it is dropped.
 pub struct Program {
     child: Child,
@@ -133,12 +136,16 @@ impl Program {
         })
     }
 
-    /// Waits until it has no more threads and descriptors than before, and checks that it
-    /// still answers.
+    /// Waits until it has no more threads and descriptors than before, and next to no more
+    /// memory, and checks that it still answers.
     pub fn check_nothing_is_left(&mut self) -> Result<()> {
-        let Gauge { threads, descriptors, .. } = self.before;
+        let Gauge { threads, descriptors, memory } = self.before;
         eventually("all is as before", || {
-            self.gauge().is_ok_and(|now| now.threads <= threads && now.descriptors <= descriptors)
+            self.gauge().is_ok_and(|now| {
+                now.threads <= threads
+                    && now.descriptors <= descriptors
+                    && now.memory <= memory + MEMORY_LEFT
+            })
         })
         .with_context(|| format!("{:?} -> {:?}", self.before, self.gauge()))?;
         self.check_alive()?;
