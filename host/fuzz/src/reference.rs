@@ -5,6 +5,8 @@ use crate::LIMITS;
 
 type Headers = Vec<(String, String)>;
 
+const FRAMING: [&str; 2] = ["content-length", "transfer-encoding"];
+
 #[derive(Debug, PartialEq)]
 pub struct Request {
     pub words: Vec<String>,
@@ -87,16 +89,16 @@ fn text(line: &[u8]) -> Result<String, Stop> {
 fn header(line: &str) -> Result<(String, String), Stop> {
     let (name, value) = line.split_once(':').unwrap_or((line, ""));
     let hides = name.is_empty() || (name.ends_with(' ') && line != name);
-    refuse_if(hides || name.starts_with(' ') || has_control(name) || is_disguised(name))?;
+    refuse_if(hides || name.starts_with(' ') || has_control(name) || is_disguised(name, &FRAMING))?;
     Ok((name.to_string(), value.trim_matches([' ', '\t']).to_string()))
 }
 
-/// Whether a name is that of a header that frames, beside something that is not of a name.
-fn is_disguised(name: &str) -> bool {
+/// Whether a name is one of these in lower case, beside something that is not of a name.
+pub fn is_disguised(name: &str, framing: &[&str]) -> bool {
     let plain = |it: char| it.is_ascii_alphanumeric() || it == '-';
     let lower = name.to_ascii_lowercase();
-    let found = ["content-length", "transfer-encoding"].into_iter().any(|framing| {
-        lower.match_indices(framing).any(|(at, _)| {
+    let found = framing.iter().any(|framing| {
+        lower.match_indices(*framing).any(|(at, _)| {
             let (before, after) = (&lower[..at], &lower[at + framing.len()..]);
             !before.ends_with(plain) && !after.starts_with(plain)
         })

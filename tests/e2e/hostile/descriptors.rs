@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use picohttp_tests::client::{Client, exchange, get};
 use picohttp_tests::guests::{guest, plugin};
 use picohttp_tests::host::eventually;
@@ -115,6 +115,18 @@ fn check_clients_get_in(mut program: Program, greedy_target: &str) -> Result<()>
 
 #[test]
 fn what_cannot_be_opened_for_want_of_descriptors_is_not_changed() -> Result<()> {
+    for _ in 0..3 {
+        if is_not_changed()? {
+            return Ok(());
+        }
+    }
+    bail!("there was never a descriptor for the folder and none for a file")
+}
+
+/// Whether a file stays as it was that cannot be opened, although its folder can. False if that
+/// cannot be told, as the program has had a descriptor more for a moment, which it looks with at
+/// how busy the machine is.
+fn is_not_changed() -> Result<bool> {
     let top = tempfile::tempdir()?;
     let folder = top.path().join("folder");
     fs::create_dir(&folder)?;
@@ -137,9 +149,9 @@ fn what_cannot_be_opened_for_want_of_descriptors_is_not_changed() -> Result<()> 
     assert_eq!(write("another", clients.len())?, 503);
     assert_eq!(fs::read_to_string(folder.join("file"))?, "as it was");
     assert_eq!(fs::read_dir(&folder)?.count(), 1);
-    ensure!(!program.log()?.contains("cannot open a granted folder"));
     drop(clients);
-    program.check_nothing_is_left()
+    program.check_nothing_is_left()?;
+    Ok(!program.log()?.contains("cannot open a granted folder"))
 }
 
 #[test]
