@@ -158,8 +158,9 @@ fn read_chunks(mut bytes: &[u8]) -> Result<Vec<u8>, Stop> {
     while let line @ [_, ..] = take_line(&mut bytes, room.max(1))? {
         room = room.checked_sub(line.len() + 2).ok_or(Stop::Refused)?;
         refuse_if(line.iter().any(|&byte| byte != b'\t' && byte.is_ascii_control()))?;
-        let (name, _) = std::str::from_utf8(line).ok().and_then(|it| it.split_once(':')).unzip();
-        refuse_if(name.is_none_or(|name| name.is_empty() || !name.chars().all(is_name)))?;
+        let name = line.iter().position(|&byte| byte == b':').map(|colon| &line[..colon]);
+        let is_name = |name: &[u8]| !name.is_empty() && name.iter().all(|&it| is_name(it.into()));
+        refuse_if(!name.is_some_and(is_name))?;
     }
     Ok(body)
 }
