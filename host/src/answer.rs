@@ -1,9 +1,8 @@
 //! What is sent to a client: a handler's response, or the host's own word in its
 //! place.
 
-use crate::CloseReason;
 use crate::http1::{self, Error, Unsendable};
-use crate::{Fault, Limit, Reason, RequestId, Response};
+use crate::{CloseReason, Fault, Limit, Reason, RequestId, Response};
 use crate::{admin, request_id};
 
 /// How much later a client is told to ask again at the most, in seconds: a day.

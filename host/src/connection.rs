@@ -10,7 +10,6 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::ioctl_fionread;
 use socket2::SockRef;
 
-use crate::CloseReason;
 use crate::catalog::Endpoint;
 use crate::deadline::after;
 use crate::exchange::Handled;
@@ -18,7 +17,7 @@ use crate::http1::{self, Message, Receiver};
 use crate::load::{Held, Share};
 use crate::poller::Interest;
 use crate::transport::{Moved, Transport};
-use crate::{Fault, Limit, RequestId};
+use crate::{CloseReason, Fault, Limit, RequestId};
 
 /// How much room is made for a read, at least and at most.
 const READ_MIN: usize = 4 << 10;

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::CloseReason;
 use crate::answer::{Answer, Asked};
 use crate::http1::{self, Error, Limits, Received, Receiver};
-use crate::{Call, Cost, Fault, Handler, Origin, Reason, Request, RequestId};
+use crate::{Call, CloseReason, Cost, Fault, Handler, Origin, Reason, Request, RequestId};
 
 /// How a request was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 
-use crate::CloseReason;
 use crate::access_log::{Facts, Log};
 use crate::admission::{Admission, Lane};
 use crate::catalog::{Catalog, CatalogError, Endpoint};
@@ -15,7 +14,7 @@ use crate::load::{Held, Load, UNCOUNTED};
 use crate::metrics::Metrics;
 use crate::rate::{Bucket, Fill};
 use crate::record::Record;
-use crate::{Fault, Limit, Quota, RequestId, Tenant};
+use crate::{CloseReason, Fault, Limit, Quota, RequestId, Tenant};
 
 /// How many connections there may be, unless told otherwise.
 pub(crate) const DEFAULT_MAX_CONNECTIONS: u32 = 20_000;

@@ -5,7 +5,6 @@ use std::time::Instant;
 use tracing::{error, warn};
 
 use super::send::begin_sending;
-use crate::CloseReason;
 use crate::admin;
 use crate::admission::Run;
 use crate::answer::{Answer, Asked};
@@ -20,7 +19,7 @@ use crate::record::{Record, Words};
 use crate::request_id;
 use crate::service::Service;
 use crate::text::{Quoted, quote};
-use crate::{Call, Cost, Fault, Handler, Limit, Reason, Request, RequestId, Response};
+use crate::{Call, CloseReason, Cost, Fault, Handler, Limit, Reason, Request, RequestId, Response};
 
 /// How much of a client's word the log has use for, in bytes.
 const MAX_WORD: usize = 256;

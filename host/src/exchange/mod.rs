@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 
 use tracing::debug;
 
-use crate::CloseReason;
 use crate::admission::Admitted;
 use crate::background::{self, Place};
 use crate::catch_panic::catch_panic;
@@ -22,7 +21,7 @@ use crate::http1::{Message, Receiver};
 use crate::poller::Interest;
 use crate::service::Service;
 use crate::turns::Seat;
-use crate::{Fault, Limit};
+use crate::{CloseReason, Fault, Limit};
 
 pub(crate) use handle::Handled;
 use handle::{finish, handle};

@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use super::refuse::{record_gone, refuse, refuse_rest, refuse_slow};
 use super::{Step, Until};
-use crate::CloseReason;
 use crate::answer::{Answer, Asked};
 use crate::catalog::Endpoint;
 use crate::connection::{Connection, Stage};
@@ -14,7 +13,7 @@ use crate::http1::{self, Error, Framing, Head, Limits, Received, Receiver};
 use crate::poller::Interest;
 use crate::service::Service;
 use crate::transport::Moved;
-use crate::{Fault, Limit};
+use crate::{CloseReason, Fault, Limit};
 
 /// How many times a connection is read before others have their turn.
 const READS_IN_A_ROW: u32 = 64;

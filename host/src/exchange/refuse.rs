@@ -3,14 +3,13 @@
 
 use super::handle::{finish, handle};
 use super::send::begin_sending;
-use crate::CloseReason;
 use crate::answer::{Answer, Asked};
 use crate::connection::Connection;
 use crate::http1::Message;
 use crate::record::{self, Record, Words};
 use crate::request_id;
 use crate::service::Service;
-use crate::{Fault, Limit};
+use crate::{CloseReason, Fault, Limit};
 
 /// Answers a request that is not handled.
 pub(super) fn refuse(connection: &mut Connection, mut answer: Answer, service: &Service) {

@@ -3,8 +3,6 @@
 use std::time::{Duration, Instant};
 
 use super::{Step, Until};
-use crate::CloseReason;
-use crate::Reason;
 use crate::answer::Answer;
 use crate::connection::{Connection, Output, Stage, Then};
 use crate::deadline::after;
@@ -13,6 +11,7 @@ use crate::poller::Interest;
 use crate::rate::Fill;
 use crate::service::Service;
 use crate::transport::Moved;
+use crate::{CloseReason, Reason};
 
 /// How long a client that sends nothing is listened to after its answer, and one that was too slow
 /// before: that is for the answer to arrive.

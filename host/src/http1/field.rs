@@ -38,7 +38,10 @@ pub(super) fn parse(line: &str) -> Result<(&str, &str), Error> {
 
 /// Whether a name is one that HTTP knows (RFC 9110 section 5.6.2).
 pub(super) fn is_token(name: &str) -> bool {
-    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let is_letter = |byte: u8| {
+        matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'0'..=b'9'
+            | b'A'..=b'Z' | b'^'..=b'z' | b'|' | b'~')
+    };
     !name.is_empty() && name.bytes().all(is_letter)
 }
 

@@ -4,9 +4,8 @@ use std::array;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::CloseReason;
 use crate::words::Word;
-use crate::{Limit, Reason};
+use crate::{CloseReason, Limit, Reason};
 
 /// How often there was each of `N` words.
 #[derive(Debug)]
