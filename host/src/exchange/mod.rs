@@ -184,10 +184,8 @@ pub(crate) fn expire(
             return park(connection, Until::Taken);
         }
         Stage::Handle(message) => {
-            let fault = match connection.is_reset() {
-                true => Fault::ClientGone,
-                false => Fault::no_room(Limit::QueueTimeout),
-            };
+            let late = Fault::no_room(Limit::QueueTimeout);
+            let fault = may_still_run(&connection, service).err().unwrap_or(late);
             connection.stage = Stage::Refuse(message, fault);
             return park(connection, Until::Taken);
         }

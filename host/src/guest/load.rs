@@ -9,7 +9,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 use super::cache::{Cache, Entry};
 use super::compiled;
 use super::engine::Engine;
-use super::load_error::{LoadError, MEMORY};
+use super::load_error::LoadError;
 use super::logging;
 use super::pool::{TABLE_ELEMENTS, TABLES};
 use super::sandbox::Sandbox;
@@ -154,14 +154,15 @@ pub(super) fn check_resources(
     };
     let pages = needed.max_initial_memory_size.unwrap_or_default();
     let elements = needed.max_initial_table_size.unwrap_or_default();
-    for (what, wanted, allowed) in [
-        (MEMORY, pages.saturating_mul(PAGE), sandbox.max_memory as u64),
-        ("table elements", elements, TABLE_ELEMENTS as u64),
-        ("memories", needed.num_memories.into(), engine.memories().into()),
-        ("tables", needed.num_tables.into(), TABLES.into()),
+    let (memory, less) = ("allow more (`max_memory`, --max-memory)", "build it with less");
+    for (what, wanted, allowed, remedy) in [
+        ("bytes of memory", pages.saturating_mul(PAGE), sandbox.max_memory as u64, memory),
+        ("table elements", elements, TABLE_ELEMENTS as u64, less),
+        ("memories", needed.num_memories.into(), engine.memories().into(), less),
+        ("tables", needed.num_tables.into(), TABLES.into(), less),
     ] {
         if wanted > allowed {
-            return Err(LoadError::Excess { what, wanted, allowed });
+            return Err(LoadError::Excess { what, wanted, allowed, remedy });
         }
     }
     Ok(())

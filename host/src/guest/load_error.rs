@@ -11,9 +11,6 @@ use super::load::{MAX_COMPONENT, quote};
 const HANDLE: &str =
     "handle: func(request: request, args: list<string>) -> result<response, string>";
 
-/// What [`LoadError::Excess`] is of if it is of memory.
-pub(super) const MEMORY: &str = "bytes of memory";
-
 /// Why a component cannot be a handler. Each says what is wrong and how to mend it.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -61,6 +58,8 @@ pub enum LoadError {
         wanted: u64,
         /// How much it may have.
         allowed: u64,
+        /// How to mend it.
+        remedy: &'static str,
     },
     /// There is no function `handle` among these exports.
     NoHandle(Vec<String>),
@@ -160,13 +159,10 @@ impl std::fmt::Display for LoadError {
                 f,
                 "no compiler can be run: {error}; see to it that this program may start itself"
             ),
-            LoadError::Excess { what, wanted, allowed } => {
-                write!(f, "the component begins with {wanted} {what} and may have {allowed}")?;
-                match *what {
-                    MEMORY => f.write_str("; allow more (`max_memory`, --max-memory)"),
-                    _ => f.write_str("; build it with less"),
-                }
-            }
+            LoadError::Excess { what, wanted, allowed, remedy } => write!(
+                f,
+                "the component begins with {wanted} {what} and may have {allowed}; {remedy}"
+            ),
             LoadError::NoHandle(exports) => {
                 write!(f, "the component does not export `handle`; it exports ")?;
                 match exports.as_slice() {
@@ -183,7 +179,8 @@ impl std::fmt::Display for LoadError {
             LoadError::UnknownImports(imports) => write!(
                 f,
                 "the component imports what this host cannot give: `{}`; it gives WASI 0.2 \
-                 (cli, clocks, filesystem, io, random, and sockets that refuse) and wasi:logging@0.1.0-draft",
+                 (cli, clocks, filesystem, io, random, and sockets that refuse) and \
+                 wasi:logging@0.1.0-draft",
                 imports.join("`, `")
             ),
             LoadError::WrongImport(message) => {

@@ -5,6 +5,7 @@ use std::fmt;
 use wasmtime::component::{ComponentType, Lift, Linker};
 use wasmtime::{Result, StoreContextMut};
 
+use super::output::MAX_LINE;
 use super::state::State;
 use crate::text::cut;
 
@@ -61,10 +62,11 @@ fn log(
     mut store: StoreContextMut<'_, State>,
     (level, context, message): (Level, String, String),
 ) -> Result<()> {
-    let line = match cut(&context, MAX_CONTEXT) {
-        "" => format!("{level}: {message}"),
-        context => format!("{level} {context}: {message}"),
+    let (context, kept) = (cut(&context, MAX_CONTEXT), cut(&message, MAX_LINE));
+    let line = match context {
+        "" => format!("{level}: {kept}"),
+        context => format!("{level} {context}: {kept}"),
     };
-    store.data_mut().log(&line);
+    store.data_mut().log(&line, message.len() - kept.len());
     Ok(())
 }

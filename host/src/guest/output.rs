@@ -17,7 +17,7 @@ use crate::text::{Quoted, escape};
 use crate::{Origin, RequestId};
 
 /// How many bytes of one line are kept, as they came and as they are written.
-const MAX_LINE: usize = 8 << 10;
+pub(super) const MAX_LINE: usize = 8 << 10;
 
 /// How many bytes may be written at once: nothing interrupts that.
 const MOST: usize = 64 << 10;
@@ -84,10 +84,11 @@ impl Output {
         }
     }
 
-    /// Logs a line of something else that shares this stream's quota; what is dropped of it is
-    /// this stream's, too.
-    pub(super) fn log(&self, stream: &'static str, line: &str) {
+    /// Logs a line of something else that shares this stream's quota, of which so many bytes were
+    /// left out; what is dropped of it is this stream's, too.
+    pub(super) fn log(&self, stream: &'static str, line: &str, left_out: usize) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.dropped += left_out;
         match lines.quota {
             0 => lines.dropped += line.len(),
             _ => self.record(&mut lines, stream, line.as_bytes(), line.len()),

@@ -82,10 +82,10 @@ impl State {
         self.profile.sandbox.cpu_time
     }
 
-    /// Logs what the guest says by `wasi:logging`.
-    pub(super) fn log(&mut self, line: &str) {
+    /// Logs what the guest says by `wasi:logging`, of which so many bytes were left out.
+    pub(super) fn log(&mut self, line: &str, left_out: usize) {
         let (wasi, _) = self.wasi();
-        wasi.stderr.log("log", line);
+        wasi.stderr.log("log", line, left_out);
     }
 
     /// The context, which is made now if it was not yet, and the guest's resources.
