@@ -85,6 +85,7 @@ mod workers;
 mod socket;
 mod listener;
 mod turns;
+mod nap;
 mod poller;
 mod connection;
 mod close_reason;

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use rustix::thread::{Pid, gettid};
 
+use crate::nap::Nap;
 use crate::processors::processors;
 
 /// How often threads are looked at. A handler that is running at two looks in a row, so
@@ -50,6 +51,8 @@ pub(crate) struct Turns {
     looks: AtomicU64,
     free: Mutex<Free>,
     changed: Condvar,
+    /// That of the thread that looks.
+    pub(crate) nap: Nap,
 }
 
 struct Free {
@@ -67,6 +70,7 @@ impl Turns {
             looks: AtomicU64::new(1),
             free: Mutex::new(Free { turns, ended: false }),
             changed: Condvar::new(),
+            nap: Nap::new(),
         }
     }
 
@@ -104,6 +108,12 @@ impl Turns {
             }
         }
         any
+    }
+
+    /// Whether any handler is running that may cost a turn.
+    pub(crate) fn are_at_risk(&self) -> bool {
+        let is_at_risk = |state| state != AT_WORK && state != WITHOUT_TURN;
+        self.seats.iter().any(|seat| is_at_risk(seat.load(Ordering::SeqCst)))
     }
 
     /// The threads that have a turn.
@@ -168,7 +178,9 @@ impl Seat<'_> {
             return run();
         }
         let look = self.turns.looks.load(Ordering::Relaxed);
-        self.state.store(look, Ordering::Relaxed);
+        // Before it is looked whether there is a nap, as that looks at this before it is taken.
+        self.state.store(look, Ordering::SeqCst);
+        self.turns.nap.end();
         let result = run();
         // Fails if the turn is gone.
         let _ = self.state.compare_exchange(look, AT_WORK, Ordering::Relaxed, Ordering::Relaxed);

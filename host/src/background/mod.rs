@@ -67,10 +67,14 @@ impl Background {
     }
 
     /// Boosts threads that starve, and has permits rest while those `in_front` wait; to be
-    /// called often, by one in front.
-    pub(crate) fn watch(&self, in_front: impl Iterator<Item = Pid>, pressure: &mut Pressure) {
+    /// called often, by one in front. Says whether there are any threads.
+    pub(crate) fn watch(
+        &self,
+        in_front: impl Iterator<Item = Pid>,
+        pressure: &mut Pressure,
+    ) -> bool {
         let now = Instant::now();
-        self.tasks.boost(now);
+        let any = self.tasks.boost(now);
         match self.permits.usage(now) {
             Some(Usage::Idle) => {
                 pressure.forget();
@@ -82,6 +86,7 @@ impl Background {
             Some(Usage::Working) => self.permits.set_pressure(pressure.waits(in_front, now)),
             None => {}
         }
+        any
     }
 }
 

@@ -45,15 +45,17 @@ impl Tasks {
         task
     }
 
-    /// Boosts those that should have made progress by now.
-    pub(super) fn boost(&self, now: Instant) {
-        self.all().retain(|task| {
+    /// Boosts those that should have made progress by now. Says whether there are any.
+    pub(super) fn boost(&self, now: Instant) -> bool {
+        let mut tasks = self.all();
+        tasks.retain(|task| {
             let is_kept = Arc::strong_count(task) > 1;
             if is_kept {
                 task.boost(now);
             }
             is_kept
         });
+        !tasks.is_empty()
     }
 
     fn all(&self) -> MutexGuard<'_, Vec<Arc<Task>>> {

@@ -2,20 +2,21 @@
 //!
 //! Every tick advances the engine's epoch, and a guest looks at its deadline when that has
 //! happened. Nothing else can end a guest that never returns. A guest for which others wait is
-//! looked at sooner. When the clock's thread is starved, the watch ticks in its place, if less
-//! often; if it stands still for good, the process says so and ends, as a fresh one is better
-//! than one without deadlines.
+//! looked at sooner. While there is none, the clock naps. When its thread is starved, the watch
+//! ticks in its place, if less often; if it stands still for good, the process says so and ends,
+//! as a fresh one is better than one without deadlines.
 
 use std::io::{Write, stderr};
 use std::process::abort;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use wasmtime::{Result, Trap};
 
 use crate::background;
+use crate::nap::Nap;
 
 /// How often the clock ticks, at the least. A guest is stopped at the first tick after its
 /// deadline.
@@ -23,6 +24,9 @@ pub(super) const TICK: Duration = Duration::from_millis(10);
 
 /// How soon it ticks if others wait: they may wait for as long as a guest runs in between.
 const SOON: Duration = Duration::from_micros(500);
+
+/// How long the clock naps before it looks whether its engine is gone.
+const NAP: Duration = Duration::from_secs(1);
 
 /// How often the watch looks at the clock.
 const LOOK: Duration = Duration::from_millis(100);
@@ -36,9 +40,38 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// The clock of an engine.
 #[derive(Clone)]
-pub(super) struct Clock(Thread);
+pub(super) struct Clock {
+    thread: Thread,
+    guests: Arc<Guests>,
+}
+
+/// The guests of an engine.
+struct Guests {
+    running: AtomicUsize,
+    ticks: AtomicU64,
+    nap: Nap,
+}
+
+impl Guests {
+    fn are_running(&self) -> bool {
+        self.running.load(Ordering::SeqCst) > 0
+    }
+}
 
 impl Clock {
+    /// Ticks from now on, until [`leave`](Clock::leave), for a guest that is about to run.
+    pub(super) fn enter(&self) {
+        // Before it is looked whether the clock naps, as that looks at this before it does.
+        self.guests.running.fetch_add(1, Ordering::SeqCst);
+        self.guests.nap.end();
+        self.hurry();
+    }
+
+    /// Says that a guest has ended.
+    pub(super) fn leave(&self) {
+        self.guests.running.fetch_sub(1, Ordering::Relaxed);
+    }
+
     /// Has a guest in the background wait for its turn, and go on with it; its last one is over.
     ///
     /// # Errors
@@ -55,7 +88,7 @@ impl Clock {
 
     /// Ticks soon, and then as ever, if those who go first wait and the present thread is in
     /// the background.
-    pub(super) fn hurry(&self) {
+    fn hurry(&self) {
         if background::is_in_the_way() {
             self.tick_soon();
         }
@@ -63,20 +96,31 @@ impl Clock {
 
     /// Waits for nothing, and lets nobody wait.
     fn tick_soon(&self) {
-        self.0.unpark();
+        self.thread.unpark();
     }
 }
 
 /// Starts the clock of an engine, and the watch, until the engine is gone.
 pub(super) fn start(engine: &wasmtime::Engine) -> Result<Clock> {
-    let ticks = Arc::new(AtomicU64::new(0));
-    let watched = Arc::clone(&ticks);
-    let engine = engine.weak();
-    let clock = engine.clone();
-    let ticking = thread::Builder::new().name("epoch".to_owned()).spawn(move || {
+    let guests = Arc::new(Guests {
+        running: AtomicUsize::new(0),
+        ticks: AtomicU64::new(0),
+        nap: Nap::new(),
+    });
+    let (ticking, watched) = (Arc::clone(&guests), Arc::clone(&guests));
+    let (clock, engine) = (engine.weak(), engine.weak());
+    let clock = thread::Builder::new().name("epoch".to_owned()).spawn(move || {
         let until = |time: Instant| time.saturating_duration_since(Instant::now());
         let mut next = Instant::now() + TICK;
-        loop {
+        while let Some(engine) = clock.upgrade() {
+            engine.increment_epoch();
+            ticking.ticks.fetch_add(1, Ordering::Relaxed);
+            drop(engine);
+            if ticking.are_running() {
+                ticking.nap.put_off();
+            } else if ticking.nap.take(NAP, || !ticking.are_running()) {
+                next = Instant::now() + TICK;
+            }
             thread::park_timeout(until(next));
             let tick = next.min(Instant::now() + SOON);
             thread::sleep(until(tick));
@@ -85,15 +129,13 @@ pub(super) fn start(engine: &wasmtime::Engine) -> Result<Clock> {
                 // none is made up for.
                 next = (next + TICK).max(Instant::now());
             }
-            let Some(engine) = clock.upgrade() else { return };
-            engine.increment_epoch();
-            ticks.fetch_add(1, Ordering::Relaxed);
         }
     })?;
     thread::Builder::new().name("epoch-watch".to_owned()).spawn(move || {
         let mut watch = Watch::default();
         while let Some(engine) = engine.upgrade() {
-            match watch.look(watched.load(Ordering::Relaxed)) {
+            let ticks = watched.ticks.load(Ordering::Relaxed);
+            match watch.look(watched.are_running().then_some(ticks)) {
                 Found::Runs => {}
                 Found::Late => engine.increment_epoch(),
                 Found::Stopped => stop(),
@@ -102,7 +144,7 @@ pub(super) fn start(engine: &wasmtime::Engine) -> Result<Clock> {
             thread::sleep(LOOK);
         }
     })?;
-    Ok(Clock(ticking.thread().clone()))
+    Ok(Clock { thread: clock.thread().clone(), guests })
 }
 
 /// What has been seen of a clock.
@@ -126,9 +168,10 @@ enum Found {
 }
 
 impl Watch {
-    fn look(&mut self, ticks: u64) -> Found {
-        if self.ticks != ticks {
-            *self = Watch { ticks, still: 0 };
+    /// Looks at how often the clock has ticked, if guests run; if none does, it may stand still.
+    fn look(&mut self, ticks: Option<u64>) -> Found {
+        if ticks != Some(self.ticks) {
+            *self = Watch { ticks: ticks.unwrap_or(self.ticks), still: 0 };
             return Found::Runs;
         }
         self.still = self.still.saturating_add(1);
@@ -218,17 +261,17 @@ mod tests {
     #[test]
     fn a_clock_that_stands_still_is_late_and_then_has_stopped() {
         let mut watch = Watch::default();
-        assert_eq!(watch.look(1), Found::Runs);
+        assert_eq!(watch.look(Some(1)), Found::Runs);
         for _ in 1..PATIENCE {
-            assert_eq!(watch.look(1), Found::Late);
+            assert_eq!(watch.look(Some(1)), Found::Late);
         }
-        assert_eq!(watch.look(1), Found::Stopped);
+        assert_eq!(watch.look(Some(1)), Found::Stopped);
     }
 
     #[test]
     fn a_clock_that_never_ticked_stops_as_any_other() {
         let mut watch = Watch::default();
-        let late = (0..).take_while(|_| watch.look(0) == Found::Late).count();
+        let late = (0..).take_while(|_| watch.look(Some(0)) == Found::Late).count();
         assert_eq!(late, PATIENCE as usize - 1);
     }
 
@@ -236,8 +279,36 @@ mod tests {
     fn any_tick_begins_the_count_anew() {
         let mut watch = Watch::default();
         for look in 0..1000 {
-            let found = watch.look(1 + look / u64::from(PATIENCE));
+            let found = watch.look(Some(1 + look / u64::from(PATIENCE)));
             assert_ne!(found, Found::Stopped, "{look}");
+        }
+    }
+
+    #[test]
+    fn a_clock_may_stand_still_while_no_guest_runs() {
+        let mut watch = Watch::default();
+        for _ in 1..PATIENCE {
+            assert_eq!(watch.look(Some(0)), Found::Late);
+        }
+        assert_eq!(watch.look(None), Found::Runs);
+        assert_eq!(watch.look(Some(0)), Found::Late);
+    }
+
+    #[test]
+    fn a_clock_that_naps_ticks_for_who_begins_to_run() {
+        let engine = wasmtime::Engine::new(Config::new().epoch_interruption(true)).unwrap();
+        let clock = start(&engine).unwrap();
+        let ticks = || clock.guests.ticks.load(Ordering::Relaxed);
+        let deadline = Instant::now() + PATIENT;
+        while !clock.guests.nap.is_taken() {
+            assert!(Instant::now() < deadline);
+            thread::yield_now();
+        }
+        let before = ticks();
+        clock.enter();
+        while ticks() < before + 3 {
+            assert!(Instant::now() < deadline);
+            thread::yield_now();
         }
     }
 }

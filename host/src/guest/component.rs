@@ -222,7 +222,6 @@ impl Handler for Component {
         let _runtime = self.engine.runtime().enter();
         let mut store = self.store(call);
         background::go_on(store.data().deadline);
-        self.engine.clock().hurry();
         let mut instantiate = Duration::ZERO;
         let answer = self.call(&mut store, request, call.args, &mut instantiate);
         let now = Instant::now();

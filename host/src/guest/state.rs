@@ -21,7 +21,7 @@ const MAX_RESOURCES: usize = 128;
 /// How many random bytes a guest may ask for at once.
 const MAX_RANDOM: u64 = 64 << 10;
 
-/// The state behind one instance's imports.
+/// The state behind one instance's imports. The clock ticks for as long as there is one.
 pub(super) struct State {
     /// What the guest may use, and what ends it.
     pub(super) profile: Arc<Profile>,
@@ -57,6 +57,7 @@ struct Wasi {
 
 impl State {
     pub(super) fn new(profile: Arc<Profile>, call: &Call<'_>) -> State {
+        profile.clock.enter();
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         let meter = Meter::new(Arc::clone(call.origin), profile.sandbox.max_memory);
@@ -101,6 +102,12 @@ impl State {
             wasi.stdout.finish();
             wasi.stderr.finish();
         }
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.profile.clock.leave();
     }
 }
 

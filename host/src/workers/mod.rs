@@ -246,6 +246,7 @@ impl Workers {
     /// the threads as soon as each is done with what it does.
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::SeqCst);
+        self.turns.nap.end();
         let background_threads =
             self.background_threads.lock().unwrap_or_else(PoisonError::into_inner).len();
         for connection in self.service.admission.dismiss(background_threads) {

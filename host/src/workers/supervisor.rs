@@ -1,5 +1,5 @@
 //! The thread that looks at the clock for all others: at their turns, at deadlines, and at
-//! threads that are missing.
+//! threads that are missing. It naps while no connection is advanced.
 
 use std::io;
 use std::sync::atomic::Ordering;
@@ -42,10 +42,16 @@ impl Workers {
         let mut pause = LOOK;
         let mut pressure = Pressure::default();
         while !self.ended.load(Ordering::Relaxed) {
-            thread::sleep(pause);
+            if !self.turns.nap.take(SWEEP, || self.may_nap()) {
+                thread::sleep(pause);
+            }
             // First, as those who get nowhere may have locks.
-            self.background.watch(self.turns.at_work(), &mut pressure);
-            pause = if self.turns.look() { LOOK } else { IDLE_LOOK };
+            let works_in_background = self.background.watch(self.turns.at_work(), &mut pressure);
+            let runs = self.turns.look();
+            pause = if runs { LOOK } else { IDLE_LOOK };
+            if runs || works_in_background {
+                self.turns.nap.put_off();
+            }
             if self.service.admission.ready() > 0 || !self.handed_over.1.is_empty() {
                 // All who could go on with them may have begun to wait for sockets just before.
                 self.poller.nudge();
@@ -61,6 +67,16 @@ impl Workers {
                 self.sweep();
             }
         }
+    }
+
+    /// Whether nobody needs the supervisor soon.
+    fn may_nap(&self) -> bool {
+        !self.turns.are_at_risk()
+            && self.service.admission.ready() == 0
+            && !self.service.admission.lacks_thread()
+            && self.handed_over.1.is_empty()
+            && self.paused().is_empty()
+            && !self.ended.load(Ordering::SeqCst)
     }
 
     /// Starts threads in the place of those that ended, and one in the background if there is

@@ -163,5 +163,7 @@ impl Workers {
 
     pub(super) fn advance(&self, connection: Connection, seat: Seat<'_>) {
         exchange::advance(connection, &self.service, seat, self.parking());
+        // Somebody may wait now whom the supervisor must help.
+        self.turns.nap.end();
     }
 }

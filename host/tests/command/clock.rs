@@ -1,6 +1,9 @@
-//! The clock that ends handlers, and what ends the host if the clock stands still.
+//! The clock that ends handlers, which naps while there are none, and what ends the host if it
+//! stands still.
 
 use std::fs;
+use std::io::Write;
+use std::net::TcpStream;
 use std::os::unix::process::ExitStatusExt;
 use std::thread;
 use std::time::Duration;
@@ -11,6 +14,7 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use picohttp_tests::guests::{guest, plugin};
+use picohttp_tests::host::eventually;
 
 use crate::running::{Running, command};
 
@@ -28,7 +32,9 @@ fn thread_named(process: u32, name: &str) -> Result<Pid> {
 
 #[test]
 fn a_host_whose_clock_stands_still_says_so_and_ends() -> Result<()> {
-    let mut host = Running::start(command().arg(plugin("hello")?))?;
+    let mut host = Running::start(command().arg(guest("spin")?).args(["--timeout", "1h"]))?;
+    let mut client = TcpStream::connect(host.address)?;
+    client.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
     let clock = thread_named(host.id(), "epoch")?;
     // Stops it alone, as a debugger does.
     ptrace::seize(clock, ptrace::Options::empty())?;
@@ -50,5 +56,32 @@ fn a_host_that_was_stopped_goes_on_and_so_do_deadlines() -> Result<()> {
     thread::sleep(Duration::from_secs(6));
     host.signal("CONT")?;
     assert_eq!(host.get("/spin")?.status, 504);
+    Ok(())
+}
+
+/// How often all threads of a process have gone to sleep so far.
+fn sleeps(process: u32) -> Result<u64> {
+    let mut sleeps = 0;
+    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+        let status = fs::read_to_string(thread?.path().join("status"))?;
+        let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        sleeps += count.context("no count")?.trim().parse::<u64>()?;
+    }
+    Ok(sleeps)
+}
+
+#[test]
+fn an_idle_host_is_not_woken_often() -> Result<()> {
+    let host = Running::start(command().arg(plugin("hello")?).arg("--keep-alive"))?;
+    let _idle = TcpStream::connect(host.address)?;
+    assert_eq!(host.get("/hello")?.status, 200);
+    let mut before = sleeps(host.id())?;
+    eventually("a second in which threads wake less than 100 times", || {
+        thread::sleep(Duration::from_secs(1));
+        let Ok(now) = sleeps(host.id()) else { return false };
+        let woken = now - std::mem::replace(&mut before, now);
+        woken < 100
+    })?;
+    assert_eq!(host.get("/hello")?.status, 200);
     Ok(())
 }
