@@ -187,8 +187,11 @@ impl Service {
             .inspect_err(|_| metrics.reloads.count_failed())?;
         before.retire();
         catalog.settle(self.journals);
+        for tally in before.tallies_missing_in(&catalog, metrics) {
+            metrics.retired.add(Arc::clone(tally));
+        }
         self.catalog.store(Arc::new(catalog));
-        // What was not there yet at the start has come; nobody asked for others.
+        // That the rest of a start has come is no reload.
         if !self.loading.load(Ordering::Relaxed) {
             metrics.reloads.count_done();
         }

@@ -7,7 +7,7 @@ use socket2::{Domain, Protocol, Type};
 
 /// How many clients may wait to be accepted. The kernel has its own bound
 /// (`net.core.somaxconn`).
-const BACKLOG: i32 = 4096;
+pub(crate) const BACKLOG: i32 = 4096;
 
 /// A socket to listen with.
 #[derive(Debug)]

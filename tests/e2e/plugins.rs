@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Result, ensure};
 use picohttp_host::{Directory, HttpServer, Request, Response, Route, Sandbox, Tenant};
@@ -241,5 +241,27 @@ fn static_sends_large_files_whole_or_not_at_all() -> Result<()> {
     let huge = host.get("/huge")?;
     ensure!(huge.status == 500 && huge.text().contains("1099511627776 bytes"), "{huge:?}");
     assert_eq!(host.get("/unknown")?.status, 200);
+    Ok(())
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "what is skipped is said")]
+fn static_dates_no_file_beyond_what_a_date_can_say() -> Result<()> {
+    // Few file systems have such dates; one in memory does.
+    let Ok(site) = tempfile::tempdir_in("/dev/shm") else {
+        eprintln!("SKIPPED: there is no /dev/shm");
+        return Ok(());
+    };
+    let path = site.path().join("late");
+    fs::write(&path, "late")?;
+    let year_12000 = UNIX_EPOCH + Duration::from_secs(316_516_377_600);
+    File::options().write(true).open(&path)?.set_modified(year_12000)?;
+    let host = site.path().to_owned();
+    let directories = vec![Directory { host, guest: "/".to_owned(), writable: false }];
+    let sandbox = Sandbox { directories, ..Sandbox::default() };
+    let host = Host::with(plugin("static")?, sandbox, |server| server)?;
+    let answer = host.get("/late")?;
+    let modified = answer.header("Last-Modified");
+    assert_eq!((answer.status, modified), (200, Some("Fri, 31 Dec 9999 23:59:59 GMT")));
     Ok(())
 }

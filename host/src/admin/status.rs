@@ -150,6 +150,7 @@ impl Status {
         let unready = admin.service.unready();
         let catalog = admin.service.catalog.load();
         let mut latency = metrics.other_tenants.total.times();
+        latency.add(&metrics.retired.latency());
         for served in catalog.tenants().iter().filter(|served| !served.shares_series(metrics)) {
             latency.add(&served.tally.total.times());
         }

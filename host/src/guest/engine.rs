@@ -225,6 +225,8 @@ fn settings() -> Config {
         .wasm_multi_memory(true)
         .wasm_memory64(false)
         .wasm_relaxed_simd(false)
+        // The meter relies on being asked before a memory grows by anything.
+        .wasm_custom_page_sizes(false)
         .allocation_strategy(InstanceAllocationStrategy::OnDemand);
     config
 }

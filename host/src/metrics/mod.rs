@@ -9,6 +9,7 @@ mod histogram;
 mod counts;
 mod tally;
 mod series;
+mod retired;
 mod page;
 mod window;
 
@@ -22,6 +23,7 @@ use crate::record::Record;
 use counts::{ByCloseReason, ByReason};
 pub(crate) use histogram::{BOUNDS, Times};
 pub(crate) use page::page;
+use retired::Retired;
 pub(crate) use series::{OTHERS, Series};
 pub(crate) use tally::{RouteTally, TenantTally};
 pub(crate) use window::Window;
@@ -33,7 +35,9 @@ pub(crate) struct Metrics {
     pub(crate) started: (SystemTime, Instant),
     /// All tenants that have no series of their own.
     pub(crate) other_tenants: Arc<TenantTally>,
-    /// All routes that have none.
+    /// All tenants that are served no more.
+    pub(crate) retired: Retired,
+    /// All routes that have no series of their own.
     pub(crate) other_routes: Arc<RouteTally>,
     /// The requests that were for nobody.
     pub(crate) unrouted: ByReason,
@@ -71,6 +75,7 @@ impl Metrics {
         Metrics {
             started: (SystemTime::now(), Instant::now()),
             other_tenants: Arc::default(),
+            retired: Retired::default(),
             other_routes: Arc::default(),
             unrouted: ByReason::default(),
             closed: ByCloseReason::default(),

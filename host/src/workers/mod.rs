@@ -31,6 +31,7 @@ use crate::listener::Listener;
 use crate::poller::{Interest, Poller};
 use crate::rate::Seldom;
 use crate::service::Service;
+use crate::socket::BACKLOG;
 use crate::turns::{Seat, Turns};
 use parking::Parked;
 
@@ -216,10 +217,9 @@ impl Workers {
             return self.leave();
         }
         if self.begin_to_stop() {
-            while let Ok(connection) = self.accept() {
-                if let Some(connection) = connection {
-                    self.park(connection, Interest::Readable);
-                }
+            // Those who have come before. Others may come for as long as they are accepted.
+            for connection in (0..BACKLOG).map_while(|_| self.accept().ok()).flatten() {
+                self.park(connection, Interest::Readable);
             }
             self.turn_away();
             self.listener.stop();

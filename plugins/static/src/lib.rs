@@ -7,7 +7,7 @@
 use std::fs::{self, Metadata};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use httpdate::HttpDate;
 use picohttp::{Request, Response, handler};
@@ -96,6 +96,9 @@ fn content_type(path: &Path) -> String {
     }
 }
 
+/// The last second of the year 9999, since 1970: later ones are no dates of HTTP.
+const LATEST: Duration = Duration::from_secs(253_402_300_799);
+
 /// What tells one state of a file from another.
 struct Version {
     etag: String,
@@ -104,11 +107,10 @@ struct Version {
 
 impl Version {
     fn new(metadata: &Metadata) -> Option<Self> {
-        let modified = metadata.modified().ok()?.max(UNIX_EPOCH);
-        let age = modified.duration_since(UNIX_EPOCH).ok()?;
+        let age = metadata.modified().ok()?.duration_since(UNIX_EPOCH).unwrap_or_default();
         Some(Version {
             etag: format!("\"{:x}-{:x}\"", age.as_nanos(), metadata.len()),
-            modified: modified.into(),
+            modified: (UNIX_EPOCH + age.min(LATEST)).into(),
         })
     }
 

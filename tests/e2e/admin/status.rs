@@ -53,6 +53,19 @@ fn the_status_counts_latencies_and_shows_the_routes_that_are_asked_for() -> Resu
 }
 
 #[test]
+fn a_tenant_that_goes_takes_no_latency_of_the_whole_with_it() -> Result<()> {
+    let server = two_tenants()?;
+    server.get("b.example", "/")?;
+    let hello = |_: &Request<'_>, _: &mut Response| {};
+    server.0.replace([Tenant::new("a").route(Route::new("/...", hello))])?;
+    let status = server.status()?;
+    assert_eq!(status["tenants"].as_array().map(Vec::len), Some(1));
+    let latency = status["latency"].as_array().context("no latency")?;
+    assert_eq!(latency.iter().filter_map(Value::as_u64).sum::<u64>(), 1);
+    Ok(())
+}
+
+#[test]
 fn who_runs_and_waits_is_shown_while_it_does() -> Result<()> {
     let (release, gate) = mpsc::channel::<()>();
     let gate = std::sync::Mutex::new(gate);
