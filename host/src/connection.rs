@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::ioctl_fionread;
 use socket2::SockRef;
 
+use crate::background::Place;
 use crate::catalog::Endpoint;
 use crate::deadline::after;
 use crate::exchange::Handled;
@@ -56,14 +57,12 @@ pub(crate) struct Connection {
     pub(crate) complete: Instant,
     /// What the present request is for, once its head is complete.
     pub(crate) endpoint: Option<Arc<Endpoint>>,
-    /// Whether its present request was let in for the background.
-    pub(crate) in_background: bool,
+    /// Where its present request may run, if it has a slot for that.
+    pub(crate) slot: Option<Place>,
     /// How many requests have been answered on it.
     pub(crate) answered: u32,
     /// When its client was last told to try again later.
     pub(crate) refused: Option<Instant>,
-    /// Whether the answer that is to be sent is that again, and too soon.
-    pub(crate) is_early: bool,
     /// What the poller tells of the socket, if it knows it.
     pub(crate) armed: Option<Interest>,
     /// Whether all has been read that was there before the poller's next event.
@@ -80,16 +79,18 @@ pub(crate) enum Stage {
     Receive(Receiver),
     /// It has begun another request, and others have their turn first.
     GiveWay,
-    /// Its request is complete and asks for room to run.
+    /// Its request is complete and asks for a slot to run in.
     Admit(Message),
-    /// Its request may run.
-    Handle(Message),
+    /// Its request waits for a slot, or has one and waits for a thread.
+    Wait(Message),
+    /// Its request is to be handled, or refused for this reason.
+    Handle(Message, Result<(), Fault>),
     /// Its handler has run, and the answer is ready.
     Answer(Message, Handled),
-    /// Its request came whole and is not handled, for this reason. The client is to be told.
-    Refuse(Message, Fault),
     /// Its request did not come in time, by this limit. The client is to be told.
     TooSlow(Limit),
+    /// Its response is to be sent after a pause.
+    Pause(Output),
     /// Its response is being sent.
     Send(Output),
     /// Its response is sent; what the client still sends is read and dropped. To close
@@ -143,10 +144,9 @@ impl Connection {
             began,
             complete: began,
             endpoint: None,
-            in_background: false,
+            slot: None,
             answered: 0,
             refused: None,
-            is_early: false,
             armed: None,
             is_read: false,
             hung_up: false,
@@ -195,8 +195,8 @@ impl Connection {
     }
 
     /// Counts what this connection holds: what has been received and not yet used, and so many
-    /// bytes beside it. If they are many they are on the account of its endpoint, or on the one
-    /// that they were on before. Returns whether they are.
+    /// bytes of a response. Many bytes are put on the account of its endpoint's tenant, or stay on
+    /// the one that they are on if it has none now. Returns whether they are on one.
     pub(crate) fn hold(&mut self, beside: usize) -> bool {
         let account = self.endpoint.as_ref().map(|endpoint| &endpoint.origin.account);
         let is_counted = self.share.hold(self.input.len().saturating_add(beside), account);

@@ -111,7 +111,7 @@ impl Clock {
     pub(crate) fn charge(&mut self, spent: &mut Spent, busy: Duration, now: Instant) {
         self.count(spent, now);
         let busy = busy.min(MOST);
-        // Who was idle saved next to nothing up by it.
+        // A tenant that was idle has saved no more than a little for later.
         spent.had = spent.had.max(self.time(now).saturating_sub(SLACK)) + busy;
         self.given += self.share_of(busy);
         spent.had = spent.had.min(self.time(now) + MOST);

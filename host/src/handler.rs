@@ -170,7 +170,7 @@ pub trait Handler: Send + Sync + 'static {
 impl<F, O> Handler for F
 where
     F: Fn(&Request<'_>, &mut Response) -> O + Send + Sync + 'static,
-    O: Outcome,
+    O: IntoResult,
 {
     fn handle(&self, request: &Request<'_>, _: &Call<'_>) -> Result<Response, Fault> {
         let mut response = Response::default();
@@ -186,7 +186,7 @@ impl<H: Handler + ?Sized> Handler for Arc<H> {
 }
 
 /// What a handler closure may return: nothing, or a `Result` without a value.
-pub trait Outcome {
+pub trait IntoResult {
     /// The error's text, if it is one.
     ///
     /// # Errors
@@ -195,13 +195,13 @@ pub trait Outcome {
     fn into_result(self) -> Result<(), String>;
 }
 
-impl Outcome for () {
+impl IntoResult for () {
     fn into_result(self) -> Result<(), String> {
         Ok(())
     }
 }
 
-impl<E: fmt::Display> Outcome for Result<(), E> {
+impl<E: fmt::Display> IntoResult for Result<(), E> {
     fn into_result(self) -> Result<(), String> {
         self.map_err(|error| error.to_string())
     }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::answer::{Answer, Asked};
 use crate::http1::{self, Error, Limits, Received, Receiver};
-use crate::{Call, CloseReason, Cost, Fault, Handler, Origin, Reason, Request, RequestId};
+use crate::rewrite::Rewrite;
+use crate::{Call, CloseReason, Cost, Fault, Handler, Origin, Reason, RequestId};
 
 /// How a request was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,17 +64,9 @@ pub fn answer_in_memory(
     let call = Call::new(RequestId::default(), args, origin);
     let close = Some(CloseReason::OneRequest);
     let asked = Asked { id: call.id, head_only: head.method == "HEAD", close };
-    let response = handler.handle(
-        &Request {
-            method: head.method,
-            path: http1::path(head.target),
-            query: http1::query(head.target),
-            protocol: head.protocol,
-            headers: head.headers,
-            data: message.data(&request),
-        },
-        &call,
-    );
+    let rewrite = Rewrite::of(&head, None);
+    let (request, _) = rewrite.request(head, message.data(&request));
+    let response = handler.handle(&request, &call);
     let cost = call.cost.get();
     let (answer, fault) = Answer::of(response, asked);
     answered(answer, fault, cost)

@@ -118,6 +118,7 @@ mod answer;
 mod outcome;
 mod limit;
 mod request_id;
+mod rewrite;
 mod record;
 mod metrics;
 mod access_log;
@@ -138,7 +139,7 @@ pub use guest::{
     Allocation, Cache, CompileLimits, Compiled, Compiler, Component, Directory, Engine,
     EngineOptions, Footprint, LoadError, Sandbox, compile_stdin,
 };
-pub use handler::{Call, Cost, Handler, Origin, Outcome, Request, RequestId, Response};
+pub use handler::{Call, Cost, Handler, IntoResult, Origin, Request, RequestId, Response};
 pub use in_memory::{Answered, answer_in_memory};
 pub use limit::Limit;
 pub use outcome::{Fault, Reason};

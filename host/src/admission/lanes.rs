@@ -78,6 +78,14 @@ impl State {
         }
     }
 
+    /// Takes its slot from a request of the lane.
+    pub(super) fn give_back(&mut self, key: usize, connection: &mut Connection) {
+        if connection.slot.take() == Some(Place::Background) {
+            self.set_in_background(key, false);
+        }
+        self.each(key, |lane| lane.running = lane.running.saturating_sub(1));
+    }
+
     /// The limit that lets no more requests of the lane wait, if there is one.
     pub(super) fn full_queue(&self, key: usize) -> Option<Limit> {
         let mut queues = self.chain(key).zip(QUEUES);
@@ -233,8 +241,8 @@ impl State {
             active.retain(|&key| {
                 let Some(lane) = lanes.get_mut(key) else { return false };
                 lane.is_active = lane.running > 0;
-                // Those who have nobody but in the background want to be served, too; but not
-                // those whom long handlers brought there.
+                // A tenant all of whose requests are in the background is active, too, unless its
+                // long handlers are why they are there.
                 let owes = || lane.account.as_ref().is_some_and(|account| account.owes());
                 if self.in_background > 0 && lane.is_active && !owes() {
                     clock.count(&mut lane.spent, now);

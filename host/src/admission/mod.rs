@@ -25,8 +25,9 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::account::Account;
 use crate::background::{self, Place};
-use crate::connection::Connection;
+use crate::connection::{Connection, Stage};
 use crate::deadline::after;
+use crate::http1::Message;
 use crate::tenant::Quota;
 use crate::{Fault, Limit};
 use lane::LaneState;
@@ -92,12 +93,13 @@ pub(crate) struct Lane {
 
 /// What became of a request that asked for room.
 pub(crate) enum Admitted {
-    /// It may run; after it, [`Admission::leave`] must be called.
-    Run(Connection),
-    /// It waits, for room or for a thread.
+    /// It may run, in the slot that the connection has now; after it, [`Admission::leave`] must be
+    /// called.
+    Run(Connection, Message),
+    /// It waits, for a slot or for a thread.
     Waiting,
     /// There is no room, not even to wait.
-    Refused(Connection, Fault),
+    Refused(Connection, Message, Fault),
 }
 
 impl Admission {
@@ -143,43 +145,54 @@ impl Admission {
     }
 
     /// Asks for room for the complete request of `connection`.
-    pub(crate) fn enter(&self, connection: Connection, lane: &Lane, now: Instant) -> Admitted {
+    pub(crate) fn enter(
+        &self,
+        mut connection: Connection,
+        message: Message,
+        lane: &Lane,
+        now: Instant,
+    ) -> Admitted {
         let (mut state, key) = (self.state(), lane.key);
         if self.is_closed() {
-            return Admitted::Refused(connection, Fault::no_room(Limit::ShutdownTimeout));
+            let fault = Fault::no_room(Limit::ShutdownTimeout);
+            return Admitted::Refused(connection, message, fault);
         }
         if let Err(fault) = state.check_rates(key, now) {
-            return Admitted::Refused(connection, fault);
+            return Admitted::Refused(connection, message, fault);
         }
         if state.has_room(key, now) {
             state.take_tokens(key, now);
             state.begin(key);
             if state.is_due(key, now) && state.is_quick(key) {
-                return Admitted::Run(connection);
+                connection.slot = Some(Place::Front);
+                return Admitted::Run(connection, message);
             }
+            connection.stage = Stage::Wait(message);
             self.make_ready(&mut state, key, connection, now);
             return Admitted::Waiting;
         }
         if let Some(limit) = state.full_queue(key) {
-            return Admitted::Refused(connection, Fault::no_room(limit));
+            return Admitted::Refused(connection, message, Fault::no_room(limit));
         }
         state.take_tokens(key, now);
+        connection.stage = Stage::Wait(message);
         state.wait(key, connection);
         self.waiting.fetch_add(1, Ordering::Relaxed);
         Admitted::Waiting
     }
 
-    /// Ends a run, and gives its room to the next in line. What was done in the background
-    /// has been had from next to nobody.
+    /// Ends a run, and gives the slot that it had to the next in line. What was done in the
+    /// background has been had from next to nobody.
     pub(crate) fn leave(&self, connection: &mut Connection, lane: &Lane, run: &Run) {
+        let Some(slot) = connection.slot else { return };
         let mut state = self.state();
-        if mem::take(&mut connection.in_background) {
-            state.set_in_background(lane.key, false);
-        } else if let Some(lane) = state.lanes.get_mut(lane.key) {
+        if slot == Place::Front
+            && let Some(lane) = state.lanes.get_mut(lane.key)
+        {
             // How long it takes with what others leave says nothing of how long it would take.
             lane.learn(run);
         }
-        state.each(lane.key, |lane| lane.running = lane.running.saturating_sub(1));
+        state.give_back(lane.key, connection);
         if run.place == Place::Front {
             state.charge(lane.key, run.busy, run.ended);
         }
@@ -234,6 +247,7 @@ impl Admission {
 
     fn make_ready(&self, state: &mut State, key: usize, mut connection: Connection, now: Instant) {
         connection.deadline = connection.deadline.max(after(now, READY));
+        connection.slot = Some(Place::Front);
         if state.place(key, now) == Place::Front {
             state.ready.push_back((key, connection));
             self.ready.fetch_add(1, Ordering::Relaxed);
@@ -244,7 +258,7 @@ impl Admission {
 
     fn send_to_background(&self, state: &mut State, key: usize, mut connection: Connection) {
         state.set_in_background(key, true);
-        connection.in_background = true;
+        connection.slot = Some(Place::Background);
         // It cannot fail while there is a receiver, which is here.
         let _ = self.background.0.send(Some((key, connection)));
     }
@@ -283,9 +297,9 @@ impl Admission {
     ) -> Vec<Connection> {
         let mut taken = state.take_from_lines(&is_over);
         self.waiting.fetch_sub(taken.len(), Ordering::Relaxed);
-        for (key, connection) in mem::take(&mut state.ready) {
+        for (key, mut connection) in mem::take(&mut state.ready) {
             if is_over(&connection) {
-                state.each(key, |lane| lane.running = lane.running.saturating_sub(1));
+                state.give_back(key, &mut connection);
                 self.ready.fetch_sub(1, Ordering::Relaxed);
                 taken.push(connection);
             } else {
@@ -296,9 +310,7 @@ impl Admission {
         for next in self.background.1.try_iter().take(self.background.1.len()) {
             match next {
                 Some((key, mut connection)) if is_over(&connection) => {
-                    connection.in_background = false;
-                    state.set_in_background(key, false);
-                    state.each(key, |lane| lane.running = lane.running.saturating_sub(1));
+                    state.give_back(key, &mut connection);
                     taken.push(connection);
                 }
                 next => drop(self.background.0.send(next)),

@@ -24,7 +24,7 @@ mod tasks;
 mod policy;
 mod permits;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,14 +44,18 @@ pub(crate) enum Place {
 }
 
 thread_local! {
-    /// The background that the present thread may retreat to. There is none for threads of
-    /// somebody else's, who did not ask for this.
-    static BACKGROUND: RefCell<Option<Arc<Background>>> = const { RefCell::new(None) };
-    static PLACE: Cell<Place> = const { Cell::new(Place::Front) };
-    /// The present thread's task there.
-    static TASK: RefCell<Option<Arc<Task>>> = const { RefCell::new(None) };
-    /// If the present thread has a permit: what its clock showed when it got that.
-    static PERMIT: Cell<Option<Duration>> = const { Cell::new(None) };
+    /// The present thread, if it may retreat. Threads of somebody else's may not, who did not ask
+    /// for this.
+    static MEMBER: RefCell<Option<Member>> = const { RefCell::new(None) };
+}
+
+/// A thread that may retreat.
+struct Member {
+    background: Arc<Background>,
+    /// Its task in the background; `None` as long as it is in front.
+    task: Option<Arc<Task>>,
+    /// If it has a permit: what its clock showed when it got that.
+    permit: Option<Duration>,
 }
 
 /// A server's threads in the background: their permits and their tasks.
@@ -108,23 +112,23 @@ pub(crate) fn go_last() -> io::Result<()> {
 
 /// Allows the present thread to move to the background when it must. The caller replaces it then.
 pub(crate) fn enlist(background: &Arc<Background>) {
-    BACKGROUND.set(Some(Arc::clone(background)));
+    let background = Arc::clone(background);
+    MEMBER.set(Some(Member { background, task: None, permit: None }));
 }
 
 /// Makes the present thread one of the background, if it may retreat.
 pub(crate) fn join() {
-    if PLACE.get() == Place::Front
-        && let Some(background) = BACKGROUND.with_borrow(Option::clone)
-    {
-        TASK.set(Some(background.tasks.add()));
-        PLACE.set(Place::Background);
-    }
+    MEMBER.with_borrow_mut(|member| {
+        if let Some(Member { background, task, .. }) = member {
+            task.get_or_insert_with(|| background.tasks.add());
+        }
+    });
 }
 
 /// Lets all other threads go before this one from now on, if it may retreat. What it is at
 /// must be over by `deadline`.
 pub(crate) fn retreat(deadline: Instant) {
-    if PLACE.get() == Place::Front {
+    if place() == Place::Front {
         join();
         // Before it goes last: others are to go on with it.
         crate::turns::give_up();
@@ -134,24 +138,24 @@ pub(crate) fn retreat(deadline: Instant) {
 
 /// Where the present thread is.
 pub(crate) fn place() -> Place {
-    PLACE.get()
+    if in_background(|_| ()).is_some() { Place::Background } else { Place::Front }
 }
 
 /// In the background, goes on with something that must be over by `deadline`.
 pub(crate) fn go_on(deadline: Instant) {
-    with_task(|task| task.go_on(deadline));
+    in_background(|member| member.task.as_ref().map(|task| task.go_on(deadline)));
 }
 
 /// In the background, is done with it.
 pub(crate) fn end() {
-    with_task(Task::end);
+    in_background(|member| member.task.as_ref().map(|task| task.end()));
 }
 
 /// In the background, waits for a permit until `deadline`.
 pub(crate) fn acquire_permit(deadline: Instant) {
-    with_background(|background| {
-        if PERMIT.get().is_none() && background.permits.take(deadline) {
-            PERMIT.set(Some(thread_clock()));
+    in_background(|member| {
+        if member.permit.is_none() && member.background.permits.take(deadline) {
+            member.permit = Some(thread_clock());
         }
     });
 }
@@ -166,37 +170,24 @@ pub(crate) fn go_on_with_permit(deadline: Instant) {
 
 /// Whether the present thread is in the background while those who go first wait.
 pub(crate) fn is_in_the_way() -> bool {
-    let mut is_under_pressure = false;
-    with_background(|background| is_under_pressure = background.permits.is_under_pressure());
-    is_under_pressure
+    in_background(|member| member.background.permits.is_under_pressure()).unwrap_or(false)
 }
 
 /// In the background, releases the permit.
 pub(crate) fn release_permit() {
-    with_background(|background| {
-        if let Some(clock) = PERMIT.take() {
-            background.permits.give(thread_clock().saturating_sub(clock));
+    in_background(|member| {
+        if let Some(clock) = member.permit.take() {
+            member.background.permits.give(thread_clock().saturating_sub(clock));
         }
     });
 }
 
-fn with_task(act: impl FnOnce(&Task)) {
-    if PLACE.get() == Place::Background {
-        TASK.with_borrow(|task| {
-            if let Some(task) = task {
-                act(task);
-            }
-        });
-    }
-}
-
-fn with_background(act: impl FnOnce(&Background)) {
-    if PLACE.get() == Place::Background {
-        let background = BACKGROUND.with_borrow(Option::clone);
-        if let Some(background) = background {
-            act(&background);
-        }
-    }
+/// Acts for the present thread, if it is in the background.
+fn in_background<T>(act: impl FnOnce(&mut Member) -> T) -> Option<T> {
+    MEMBER.with_borrow_mut(|member| {
+        let member = member.as_mut().filter(|member| member.task.is_some())?;
+        Some(act(member))
+    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use std::time::Instant;
 use tracing::{error, warn};
 
 use super::send::begin_sending;
-use crate::admin;
 use crate::admission::Run;
 use crate::answer::{Answer, Asked};
 use crate::background;
@@ -17,9 +16,10 @@ use crate::http1::{self, Head, Message};
 use crate::load::Held;
 use crate::record::{Record, Words};
 use crate::request_id;
+use crate::rewrite::Rewrite;
 use crate::service::Service;
 use crate::text::{Quoted, quote};
-use crate::{Call, CloseReason, Cost, Fault, Handler, Limit, Reason, Request, RequestId, Response};
+use crate::{Call, CloseReason, Cost, Fault, Limit, Reason, Request, RequestId, Response};
 
 /// How much of a client's word the log has use for, in bytes.
 const MAX_WORD: usize = 256;
@@ -31,7 +31,7 @@ pub(crate) struct Handled {
     unread: bool,
     /// The answer's data, if it is so much that it is counted.
     held: Option<Held>,
-    pub(super) run: Run,
+    run: Run,
 }
 
 impl Handled {
@@ -68,47 +68,21 @@ pub(super) fn handle(
             return Handled { answer, unread: true, held: None, run: Run::none(started) };
         }
     };
-    let close = service.close_reason(&head, connection.answered);
-    let Head { method, target, protocol, mut headers } = head;
-    let own_cookies = admin::without_cookies(&headers);
-    for (place, cookies) in &own_cookies {
-        if let Some((_, value)) = headers.get_mut(*place) {
-            *value = cookies;
-        }
-    }
-    // RFC 9112 section 3.2.2: the host that a target names goes in the place of the header's.
-    if let Some(host) = http1::authority(target) {
-        let own = headers.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case("host"));
-        own.for_each(|(_, value)| *value = host);
-    }
     let id = connection.id;
-    let own_id;
-    let request_id = if service.settings.request_ids {
-        own_id = id.to_string();
-        Some(request_id::ensure(&mut headers, &own_id))
-    } else {
-        None
-    };
-    let (path, query) = (http1::path(target), http1::query(target));
-    let data = message.data(&connection.input);
-    let request = Request { method, path, query, protocol, headers, data };
+    let Head { method, target, protocol, .. } = head;
+    let close = service.close_reason(&head, connection.answered);
+    let asked = Asked { id, head_only: method == "HEAD", close };
+    let rewrite = Rewrite::of(&head, service.settings.request_ids.then_some(id));
+    let (request, request_id) = rewrite.request(head, message.data(&connection.input));
     let endpoint = connection.endpoint.as_deref();
     let may_begin = may_run.is_ok();
-    let has_queued = match &may_run {
-        Ok(()) | Err(Fault::ClientGone) => true,
-        Err(fault) => {
-            matches!(fault.limit(), Some(Limit::QueueTimeout | Limit::ShutdownTimeout))
-        }
-    };
+    let has_queued = has_queued(&may_run);
     let (response, cost) = match may_run {
-        Ok(()) => run(connection, endpoint, &request),
+        Ok(()) => call(connection, endpoint, &request),
         Err(fault) => (Err(fault), Cost::default()),
     };
-    let asked = Asked { id, head_only: method == "HEAD", close };
     let response = response.map(|mut response| {
-        if request_id.is_some() {
-            response.headers.retain(|(name, _)| !request_id::is_header(name));
-        }
+        response.headers.retain(|(name, _)| request_id.is_none() || !request_id::is_header(name));
         response
     });
     let (mut answer, fault) = Answer::of(response, asked);
@@ -118,13 +92,7 @@ pub(super) fn handle(
         answer = Answer::fault(&fault, asked);
         None
     });
-    // What could not run, or be answered, for want of something is only in the access log and
-    // the metrics.
-    let is_told = !matches!(
-        answer.reason,
-        Reason::NoRoute | Reason::Overloaded | Reason::Unavailable | Reason::ClientGone
-    );
-    if let (Some(fault), Some(endpoint)) = (fault.filter(|_| is_told), endpoint) {
+    if let (Some(fault), Some(endpoint)) = (fault, endpoint) {
         log_fault(&fault, &answer, endpoint, id, (method, target));
     }
     if let Some(request_id) = request_id {
@@ -136,7 +104,7 @@ pub(super) fn handle(
         connection,
         head: Some(Words { method, target, protocol, headers }),
         endpoint,
-        received: data.map_or(0, <[u8]>::len),
+        received: request.data.map_or(0, <[u8]>::len),
         status: answer.status,
         reason: answer.reason,
         limit: answer.limit,
@@ -145,17 +113,30 @@ pub(super) fn handle(
         total: ended.saturating_duration_since(connection.began),
         cost,
     });
-    let unread = has_unread(connection, message, method);
-    let took = ended.saturating_duration_since(started);
     let run = match may_begin {
-        true => Run { took, busy: busy.time(ended), place: background::place(), ended },
+        true => Run {
+            took: ended.saturating_duration_since(started),
+            busy: busy.time(ended),
+            place: background::place(),
+            ended,
+        },
         false => Run::none(ended),
     };
-    Handled { answer, unread, held, run }
+    Handled { answer, unread: has_unread(connection, message, method), held, run }
 }
 
-/// Runs the handler, if there is one.
-fn run(
+/// Whether a request had a place in line, whatever became of it.
+fn has_queued(may_run: &Result<(), Fault>) -> bool {
+    match may_run {
+        Ok(()) | Err(Fault::ClientGone) => true,
+        Err(fault) => {
+            matches!(fault.limit(), Some(Limit::QueueTimeout | Limit::ShutdownTimeout))
+        }
+    }
+}
+
+/// Calls the handler, if there is one. One that panics in the host harms its own request only.
+fn call(
     connection: &Connection,
     endpoint: Option<&Endpoint>,
     request: &Request<'_>,
@@ -164,12 +145,14 @@ fn run(
     let Some(handler) = &endpoint.handler else {
         return (Err(Fault::Unavailable), Cost::default());
     };
+    let call = Call::new(connection.id, &endpoint.args, &endpoint.origin);
     // Components have deadlines of their own, and say so; others have none.
     background::go_on(connection.deadline);
-    let returned = call_handler(handler.as_ref(), endpoint, connection.id, request);
+    let response = catch_panic(|| handler.handle(request, &call))
+        .unwrap_or_else(|panic| Err(Fault::Trap(format!("panicked in the host: {panic}"))));
     // What follows takes locks that all wait for.
     background::end();
-    returned
+    (response, call.cost.get())
 }
 
 /// Whether there is a body that was sent without its length, perhaps, or another request behind
@@ -180,13 +163,16 @@ fn has_unread(connection: &Connection, message: &Message, method: &str) -> bool 
     may_have_body || connection.input.len() > message.length()
 }
 
-/// Begins to send the answer of a request that came whole.
+/// Gives back the slot that a request had, and begins to send its answer.
 pub(super) fn finish(
     connection: &mut Connection,
     message: &Message,
     handled: Handled,
     service: &Service,
 ) {
+    if let Some(endpoint) = connection.endpoint.take() {
+        service.admission.leave(connection, &endpoint.lane, &handled.run);
+    }
     // What is behind the request belongs to the next one.
     let length = message.length().min(connection.input.len());
     connection.input.drain(..length);
@@ -195,7 +181,8 @@ pub(super) fn finish(
     begin_sending(connection, handled.answer, handled.unread, service);
 }
 
-/// Says why a handler gave no answer, as far as its tenant's log has room for it.
+/// Says why a handler gave no answer, as far as its tenant's log has room for it. What could not
+/// run, or be answered, for want of something is only in the access log and the metrics.
 fn log_fault(
     fault: &Fault,
     answer: &Answer,
@@ -203,6 +190,12 @@ fn log_fault(
     id: RequestId,
     (method, target): (&str, &str),
 ) {
+    if matches!(
+        answer.reason,
+        Reason::NoRoute | Reason::Overloaded | Reason::Unavailable | Reason::ClientGone
+    ) {
+        return;
+    }
     let (method, target) = (quote(method, MAX_WORD), quote(target, MAX_WORD));
     let text = fault.to_string();
     let [method, target, text] = [&method, &target, &text].map(|text| Quoted(text));
@@ -212,18 +205,4 @@ fn log_fault(
         let (tenant, route) = (origin.tenant(), origin.route());
         warn!(request = %id, tenant, route, ?method, ?target, status = answer.status, reason = %answer.reason, fault = ?text);
     }
-}
-
-/// A handler that panics in the host harms its own request only.
-fn call_handler(
-    handler: &dyn Handler,
-    endpoint: &Endpoint,
-    id: RequestId,
-    request: &Request<'_>,
-) -> (Result<Response, Fault>, Cost) {
-    let call = Call::new(id, &endpoint.args, &endpoint.origin);
-    let handled = catch_panic(|| handler.handle(request, &call));
-    let response =
-        handled.unwrap_or_else(|panic| Err(Fault::Trap(format!("panicked in the host: {panic}"))));
-    (response, call.cost.get())
 }

@@ -8,7 +8,6 @@ mod handle;
 mod refuse;
 mod send;
 
-use std::mem;
 use std::time::{Duration, Instant};
 
 use tracing::debug;
@@ -26,7 +25,7 @@ use crate::{CloseReason, Fault, Limit};
 pub(crate) use handle::Handled;
 use handle::{finish, handle};
 use receive::{receive, time_limit};
-use refuse::{refuse_slow, refuse_whole};
+use refuse::refuse_slow;
 pub(crate) use send::PAUSE;
 use send::{drain, send};
 
@@ -63,7 +62,6 @@ pub(crate) fn advance(
     park: impl Fn(Connection, Until),
 ) {
     let mut has_answered = false;
-    let mut has_waited = matches!(connection.stage, Stage::Handle(_));
     let began = Instant::now();
     loop {
         let step = match connection.take_stage() {
@@ -80,31 +78,16 @@ pub(crate) fn advance(
             }
             Stage::Receive(receiver) => receive(&mut connection, receiver, service),
             Stage::Admit(message) => {
-                let now = Instant::now();
-                connection.begin_waiting(now, service.settings.timeouts.queue);
-                match connection.endpoint.clone() {
-                    None => connection.stage = Stage::Refuse(message, Fault::NoRoute),
-                    Some(endpoint) => {
-                        connection.stage = Stage::Handle(message);
-                        match service.admission.enter(connection, &endpoint.lane, now) {
-                            Admitted::Run(admitted) => connection = admitted,
-                            Admitted::Waiting => return,
-                            Admitted::Refused(refused, fault) => {
-                                connection = refused;
-                                if let Stage::Handle(message) = connection.take_stage() {
-                                    connection.stage = Stage::Refuse(message, fault);
-                                }
-                            }
-                        }
-                    }
-                }
+                let Some(admitted) = admit(connection, message, service) else { return };
+                connection = admitted;
                 Step::Next
             }
-            Stage::Handle(message) => {
-                let may_run = match mem::take(&mut has_waited) {
-                    true => may_still_run(&connection, service),
-                    false => Ok(()),
-                };
+            Stage::Wait(message) => {
+                let may_run = may_still_run(&connection, service);
+                connection.stage = Stage::Handle(message, may_run);
+                Step::Next
+            }
+            Stage::Handle(message, may_run) => {
                 let handled = seat
                     .risk_turn(|| catch_panic(|| handle(&connection, &message, may_run, service)));
                 let handled =
@@ -112,15 +95,15 @@ pub(crate) fn advance(
                 connection.stage = Stage::Answer(message, handled);
                 match background::place() {
                     Place::Front => Step::Next,
-                    // Nothing but the handler has to do with what others leave.
+                    // Only handlers go last; who goes first sends their answers.
                     Place::Background => Step::Park(Until::Taken),
                 }
             }
             Stage::Answer(message, handled) => {
-                answer(&mut connection, &message, handled, service);
+                finish(&mut connection, &message, handled, service);
                 Step::Next
             }
-            Stage::Send(output) if mem::take(&mut connection.is_early) => {
+            Stage::Pause(output) => {
                 connection.stage = Stage::Send(output);
                 Step::Park(Until::Later)
             }
@@ -129,10 +112,6 @@ pub(crate) fn advance(
                 send(&mut connection, output, service)
             }
             Stage::Drain(reason, end) => drain(&mut connection, reason, end),
-            Stage::Refuse(message, fault) => {
-                refuse_whole(&mut connection, &message, fault, service);
-                Step::Next
-            }
             Stage::TooSlow(limit) => {
                 refuse_slow(&mut connection, limit, service);
                 Step::Next
@@ -144,6 +123,22 @@ pub(crate) fn advance(
             Step::Close(reason) => return close(&connection, reason, service),
         }
     }
+}
+
+/// Asks for a slot for a complete request. `None` if it waits for one.
+fn admit(mut connection: Connection, message: Message, service: &Service) -> Option<Connection> {
+    let now = Instant::now();
+    connection.begin_waiting(now, service.settings.timeouts.queue);
+    let (mut connection, message, may_run) = match connection.endpoint.clone() {
+        None => (connection, message, Err(Fault::NoRoute)),
+        Some(endpoint) => match service.admission.enter(connection, message, &endpoint.lane, now) {
+            Admitted::Run(connection, message) => (connection, message, Ok(())),
+            Admitted::Refused(connection, message, fault) => (connection, message, Err(fault)),
+            Admitted::Waiting => return None,
+        },
+    };
+    connection.stage = Stage::Handle(message, may_run);
+    Some(connection)
 }
 
 /// Whether the request that a connection waited with may still run.
@@ -159,11 +154,9 @@ fn may_still_run(connection: &Connection, service: &Service) -> Result<(), Fault
     }
 }
 
-/// Gives back the room that a request had, and begins to send its answer.
-fn answer(connection: &mut Connection, message: &Message, handled: Handled, service: &Service) {
-    if let Some(endpoint) = connection.endpoint.take() {
-        service.admission.leave(connection, &endpoint.lane, &handled.run);
-    }
+/// Answers a request that has come whole and is not to be handled.
+fn refuse_whole(connection: &mut Connection, message: &Message, fault: Fault, service: &Service) {
+    let handled = handle(connection, message, Err(fault), service);
     finish(connection, message, handled, service);
 }
 
@@ -183,10 +176,10 @@ pub(crate) fn expire(
             connection.stage = Stage::TooSlow(limit);
             return park(connection, Until::Taken);
         }
-        Stage::Handle(message) => {
+        Stage::Wait(message) => {
             let late = Fault::no_room(Limit::QueueTimeout);
             let fault = may_still_run(&connection, service).err().unwrap_or(late);
-            connection.stage = Stage::Refuse(message, fault);
+            connection.stage = Stage::Handle(message, Err(fault));
             return park(connection, Until::Taken);
         }
         Stage::Receive(_) => CloseReason::Idle,
@@ -205,21 +198,19 @@ pub(crate) fn expire(
 /// told how that went, as far as it takes it at once.
 pub(crate) fn dismiss(mut connection: Connection, service: &Service) {
     match connection.take_stage() {
-        Stage::Handle(message) => {
+        Stage::Wait(message) => {
             let fault = Fault::no_room(Limit::ShutdownTimeout);
             refuse_whole(&mut connection, &message, fault, service);
         }
-        Stage::Refuse(message, fault) => {
+        Stage::Handle(message, Err(fault)) => {
             refuse_whole(&mut connection, &message, fault, service);
         }
         Stage::TooSlow(limit) => refuse_slow(&mut connection, limit, service),
-        Stage::Answer(message, handled) => {
-            answer(&mut connection, &message, handled, service);
-        }
+        Stage::Answer(message, handled) => finish(&mut connection, &message, handled, service),
         Stage::Send(output) => connection.stage = Stage::Send(output),
         _ => return,
     }
-    if let Stage::Send(output) = connection.take_stage() {
+    if let Stage::Send(output) | Stage::Pause(output) = connection.take_stage() {
         let _ = send(&mut connection, output, service);
     }
     close(&connection, CloseReason::Stopping, service);

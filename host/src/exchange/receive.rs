@@ -38,7 +38,7 @@ pub(super) fn receive(
                 connection.stage = if has_room(connection, message.decoded(), service) {
                     Stage::Admit(message)
                 } else {
-                    Stage::Refuse(message, Fault::no_room(Limit::Buffered))
+                    Stage::Handle(message, Err(Fault::no_room(Limit::Buffered)))
                 };
                 return Step::Next;
             }

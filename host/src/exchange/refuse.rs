@@ -1,11 +1,8 @@
-//! Answers without a handler: to requests that cannot be read, have nobody to answer
-//! them, or find no room.
+//! Answers to requests that cannot be read, or not to their end.
 
-use super::handle::{finish, handle};
 use super::send::begin_sending;
 use crate::answer::{Answer, Asked};
 use crate::connection::Connection;
-use crate::http1::Message;
 use crate::record::{self, Record, Words};
 use crate::request_id;
 use crate::service::Service;
@@ -35,19 +32,6 @@ fn record_unhandled(connection: &Connection, answer: &mut Answer, service: &Serv
         answer.tell_id(id.unwrap_or(&connection.id.to_string()));
     }
     service.record(&Record::unhandled(connection, words, answer));
-}
-
-/// Answers a request that has come whole and is not handled. It does not cost its client the
-/// connection.
-pub(super) fn refuse_whole(
-    connection: &mut Connection,
-    message: &Message,
-    fault: Fault,
-    service: &Service,
-) {
-    let refused = handle(connection, message, Err(fault), service);
-    connection.endpoint = None;
-    finish(connection, message, refused, service);
 }
 
 /// Answers a request of which there is no room for the rest.

@@ -40,9 +40,11 @@ pub(super) fn begin_sending(
     connection.hold(length);
     connection.answered = connection.answered.saturating_add(1);
     connection.begin_stage(service.settings.timeouts.write);
-    pace(connection, reason, service);
-    let head = connection.behind_owed(head);
-    connection.stage = Stage::Send(Output { head, data, sent: 0, then });
+    let output = Output { head: connection.behind_owed(head), data, sent: 0, then };
+    connection.stage = match is_too_soon(connection, reason, service) {
+        true => Stage::Pause(output),
+        false => Stage::Send(output),
+    };
 }
 
 /// How long a client waits for the same answer that comes too soon after it was told to try again
@@ -53,19 +55,20 @@ pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 /// part of what a processor can.
 const REFUSALS: Fill = Fill { per_second: 4000.0, most: 400.0 };
 
-/// Has a client wait that is told again to try again later, if it was just before, and many are.
-/// Those who ask again at once, however often, would take the time of those who can be answered.
-/// What they ask for that there is room for is not kept waiting.
-fn pace(connection: &mut Connection, reason: Reason, service: &Service) {
+/// Whether a client is told again to try again later that was just before, while many are. Those
+/// who ask again at once, however often, would take the time of those who can be answered. What
+/// they ask for that there is room for is not kept waiting.
+fn is_too_soon(connection: &mut Connection, reason: Reason, service: &Service) -> bool {
     if !matches!(reason, Reason::Overloaded | Reason::Unavailable) {
         connection.refused = None;
-        return;
+        return false;
     }
     let now = Instant::now();
     let is_within = service.may_refuse(REFUSALS, now);
     let before = connection.refused.map(|before| now.saturating_duration_since(before));
-    connection.is_early = !is_within && before.is_some_and(|since| since < PAUSE);
-    connection.refused = Some(if connection.is_early { after(now, PAUSE) } else { now });
+    let is_too_soon = !is_within && before.is_some_and(|since| since < PAUSE);
+    connection.refused = Some(if is_too_soon { after(now, PAUSE) } else { now });
+    is_too_soon
 }
 
 /// How many bytes of data are on their way at once as soon as they are sent (RFC 6928, less

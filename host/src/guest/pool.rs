@@ -23,8 +23,8 @@ const MAX_MEMORY_SIZE: usize = 1 << 32;
 const KEEP_RESIDENT: usize = 256 << 20;
 const KEEP_RESIDENT_OF_EACH: RangeInclusive<usize> = 64 << 10..=1 << 20;
 
-/// The same of tables. There are many slots, as an instance can have many tables, and they take
-/// turns, whoever had one before.
+/// The same of tables. An instance can have many, so there are many slots; one that is free goes to
+/// any component, and not to the one that had it before.
 const KEEP_TABLES_RESIDENT: usize = 64 << 20;
 const KEEP_TABLES_RESIDENT_OF_EACH: RangeInclusive<usize> = 4 << 10..=32 << 10;
 

@@ -32,7 +32,7 @@ impl Workers {
                 Err(AcceptError::Stopped) => return self.turn_away(),
                 Err(AcceptError::Failed(error)) => {
                     self.turn_away();
-                    // Only now: who finds this set may watch the listener again.
+                    // Not before: whoever finds this set watches the listener again.
                     self.exhausted.store(true, Ordering::Release);
                     if self.told_exhausted.may(COMPLAINTS) {
                         warn!(%error, "cannot accept clients; trying again");
@@ -56,7 +56,7 @@ impl Workers {
     pub(super) fn accept(&self) -> Result<Option<Connection>, AcceptError> {
         let _accepting = self.listener.enter()?;
         let (socket, client) = self.listener.accept()?;
-        // One that is closed at once knows to come again; one that waits does not know.
+        // A client that is closed at once can try again; one that is left in the backlog waits.
         if self.service.is_full() {
             self.service.metrics.closed.count(CloseReason::TooManyConnections);
             if self.told_full.may(COMPLAINTS) {

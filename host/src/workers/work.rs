@@ -79,7 +79,7 @@ impl Workers {
                 seat.leave();
             }
             if self.service.admission.ready() > 0 {
-                // What this thread made room for is for those who have a turn.
+                // Another thread, one that has a turn, goes on with those who got its room.
                 self.poller.nudge();
             }
             if background::place() == Place::Background {

@@ -53,8 +53,8 @@ pub fn plainly(errors: DeployErrors) -> anyhow::Error {
     }
 }
 
-/// The handlers of a configuration, for a process that takes the place of another: all but those
-/// that that one lacks, too.
+/// The handlers of a configuration, for a process that takes the place of another. Handlers that
+/// cannot be loaded are errors, unless the other process serves without them, too.
 pub fn as_many(plan: &Plan, deployer: &Deployer, announce: bool) -> Result<Loaded> {
     let Deployment { tenants, errors, .. } =
         deployer.complete(plan, progress::show(announce, plan));
@@ -67,8 +67,8 @@ pub fn as_many(plan: &Plan, deployer: &Deployer, announce: bool) -> Result<Loade
     Ok(Loaded { tenants, rest: None })
 }
 
-/// Tells a process that shall take the place of this one what that need not serve. If there is
-/// no room for it, that is nothing.
+/// Tells a process that shall take the place of this one without which routes it may serve: those
+/// that this one lacks. If they are too many to tell, it must have all.
 pub fn tell_missing(deployer: &Deployer, command: &mut Command) {
     let missing = deployer.missing().join("\n");
     match missing.len() <= MAX_MISSING {
