@@ -145,6 +145,7 @@ pub use limit::Limit;
 pub use outcome::{Fault, Reason};
 pub use places::{Identity, folders_on_the_way, identity, places};
 pub use rate::Rate;
+pub use record::REQUEST_LOG;
 pub use regular_file::read as read_regular_file;
 pub use route_tree::PathError;
 pub use running::RunningServer;

@@ -3,13 +3,21 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use tracing::debug;
+use tracing::field::display;
+use tracing::{Level, debug, enabled};
 
 use crate::answer::Answer;
 use crate::catalog::Endpoint;
 use crate::connection::Connection;
 use crate::http1::{self, Head, Limits};
+use crate::text::{Quoted, quote};
 use crate::{Cost, Limit, Reason};
+
+/// The target of what is logged about each request and connection, at the level `debug`.
+pub const REQUEST_LOG: &str = "picohttp_host::request";
+
+/// How much of a client's word the log has use for, in bytes.
+pub(crate) const MAX_WORD: usize = 256;
 
 /// One request and its answer, for those who count and log.
 pub(crate) struct Record<'a> {
@@ -94,7 +102,16 @@ impl<'a> Record<'a> {
 
     /// Says it in the debug log.
     pub(crate) fn log(&self) {
-        let Record { connection, status, reason, sent, .. } = self;
-        debug!(request = %connection.id, client = ?connection.client, status, %reason, bytes = sent, "answered");
+        if !enabled!(target: REQUEST_LOG, Level::DEBUG) {
+            return;
+        }
+        let Record { connection, head, endpoint, status, reason, sent, .. } = self;
+        let client = connection.client.map(display);
+        let origin = endpoint.map(|endpoint| &endpoint.origin);
+        let (tenant, route) = origin.map(|origin| (origin.tenant(), origin.route())).unzip();
+        let words = head.map(|head| [head.method, head.target]).unwrap_or_default();
+        let [method, target] = words.map(|word| quote(word, MAX_WORD));
+        let (method, target) = (Quoted(&method), Quoted(&target));
+        debug!(target: REQUEST_LOG, request = %connection.id, client, tenant, route, ?method, ?target, status, %reason, bytes = sent, "answered");
     }
 }

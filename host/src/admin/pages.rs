@@ -91,7 +91,9 @@ impl AdminService {
     }
 
     fn log(&self, head: &Head<'_>) -> Page {
-        let name = item(head, "tenant").unwrap_or_default();
+        let Some(name) = item(head, "tenant") else {
+            return Page::of_text(400, "say whose: /log?tenant=NAME; /status has the names");
+        };
         let catalog = self.service.catalog.load();
         let served =
             catalog.tenants().iter().find(|served| *served.account.name.as_bytes() == *name);

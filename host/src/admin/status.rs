@@ -4,7 +4,6 @@
 //! together there may be very many.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -16,7 +15,7 @@ use crate::Quota;
 use crate::admission::Lane;
 use crate::catalog::{Endpoint, Served};
 use crate::cpu_time::process_clock;
-use crate::metrics::{BOUNDS, Times, Window};
+use crate::metrics::{BOUNDS, Times, Window, resident_bytes};
 use crate::processors::processors;
 use crate::service::Service;
 use crate::words::Word;
@@ -267,13 +266,6 @@ impl Route {
 fn buckets(times: &Times) -> Vec<u64> {
     let end = times.buckets().iter().rposition(|&count| count > 0).map_or(0, |last| last + 1);
     times.buckets().iter().copied().take(end).collect()
-}
-
-/// How much of this process is in RAM, if that can be known.
-fn resident_bytes() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    Some(kibibytes.trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10)
 }
 
 fn seconds(time: SystemTime) -> f64 {

@@ -14,15 +14,12 @@ use crate::connection::Connection;
 use crate::cpu_time::CpuTimer;
 use crate::http1::{self, Head, Message};
 use crate::load::Held;
-use crate::record::{Record, Words};
+use crate::record::{MAX_WORD, Record, Words};
 use crate::request_id;
 use crate::rewrite::Rewrite;
 use crate::service::Service;
 use crate::text::{Quoted, quote};
 use crate::{Call, CloseReason, Cost, Fault, Limit, Reason, Request, RequestId, Response};
-
-/// How much of a client's word the log has use for, in bytes.
-const MAX_WORD: usize = 256;
 
 /// What handling a request came to.
 pub(crate) struct Handled {

@@ -11,6 +11,7 @@ mod tally;
 mod series;
 mod retired;
 mod page;
+mod process;
 mod window;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::record::Record;
 use counts::{ByCloseReason, ByReason};
 pub(crate) use histogram::{BOUNDS, Times};
 pub(crate) use page::page;
+pub(crate) use process::resident_bytes;
 use retired::Retired;
 pub(crate) use series::{OTHERS, Series};
 pub(crate) use tally::{RouteTally, TenantTally};

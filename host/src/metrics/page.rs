@@ -14,6 +14,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 use super::histogram::Histogram;
+use super::process::Process;
 use super::{Metrics, OTHERS, RouteTally, TenantTally};
 use crate::Reason;
 use crate::catalog::Catalog;
@@ -22,8 +23,10 @@ use crate::words::Word;
 
 /// The page of this moment.
 pub(crate) fn page(service: &Arc<Service>) -> String {
-    let mut registry = Registry::with_prefix("picohttp");
-    registry.register_collector(Box::new(Page { service: Arc::clone(service) }));
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Process));
+    let page = Page { service: Arc::clone(service) };
+    registry.sub_registry_with_prefix("picohttp").register_collector(Box::new(page));
     let mut page = String::new();
     // Writing to a String cannot fail.
     let _ = encode(&mut page, &registry);
@@ -58,6 +61,10 @@ impl Page {
         counters(encoder, "unrouted_requests", text, by("reason", metrics.unrouted.by_word()))?;
         gauge(encoder, "connections", "Connections that are open", load.connections())?;
         gauge(encoder, "max_connections", "Connection limit", settings.max_connections)?;
+        if let (Some(most), _) = self.service.quota.bounds() {
+            let text = "Limit of requests that run, of all tenants together";
+            gauge(encoder, "max_concurrent_requests", text, most)?;
+        }
         let text = "Connections that were closed, by reason";
         counters(encoder, "closed_connections", text, by("reason", metrics.closed.by_word()))?;
         let text = "Bytes of large requests and responses held in memory";
@@ -285,7 +292,7 @@ fn gauges<L: EncodeLabelSet>(
     Ok(())
 }
 
-fn gauge(
+pub(super) fn gauge(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     text: &str,

@@ -53,7 +53,7 @@ fn a_handler_is_described_as_json() -> Result<()> {
     for cost in ["compile_seconds", "instantiate_seconds"] {
         assert!(said[cost].as_f64().is_some_and(|seconds| seconds > 0.0), "{said}");
     }
-    let given = json!({ "name": "wasi:io", "grant": "given to all" });
+    let given = json!({ "name": "wasi:io", "granted": "given to all" });
     assert!(said["imports"].as_array().context("no list")?.contains(&given), "{said}");
     Ok(())
 }

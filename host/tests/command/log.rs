@@ -93,7 +93,7 @@ fn a_fault_is_logged_once_with_its_reason_and_the_request_that_its_client_was_to
 fn no_guest_has_somebody_else_log_for_it() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let grant = format!("{}::/data", folder.path().display());
-    let host = Running::start(command().arg(guest("files")?).args(["-v", "--dir", &grant]))?;
+    let host = Running::start(command().arg(guest("files")?).args(["-vv", "--dir", &grant]))?;
     host.get("/look?path=/data/../&to=1")?;
     host.get("/read?path=/data/../x")?;
     host.get("/last")?;
@@ -106,7 +106,11 @@ fn no_guest_has_somebody_else_log_for_it() -> Result<()> {
 fn the_level_decides_what_is_logged() -> Result<()> {
     let verbose = Running::start(command().arg(plugin("hello")?).arg("-v"))?;
     verbose.get("/hello")?;
-    verbose.wait_for("reason=answered")?;
+    verbose.wait_for(r#"method="GET" target="/hello" status=200 reason=answered"#)?;
+    assert!(!verbose.log().contains("the engine is ready"), "{}", verbose.log());
+
+    let more = Running::start(command().arg(plugin("hello")?).arg("-vv"))?;
+    assert!(more.log().contains("the engine is ready"), "{}", more.log());
 
     let usual = Running::start(command().arg(guest("talk")?))?;
     usual.get("/lines")?;

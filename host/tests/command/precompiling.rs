@@ -37,6 +37,20 @@ fn a_compiled_handler_is_served_if_that_is_allowed() -> Result<()> {
 }
 
 #[test]
+fn a_compiled_handler_is_described_if_that_is_allowed() -> Result<()> {
+    let (_folder, file) = compiled()?;
+    let check = |allow: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
+        command.arg("check").args(allow).arg(&file).output()
+    };
+    let described = check(&["--allow-precompiled"])?;
+    let said = String::from_utf8(described.stdout)?;
+    assert!(described.status.success() && said.contains("  compiled     before\n"), "{said}");
+    assert_eq!(check(&[])?.status.code(), Some(1));
+    Ok(())
+}
+
+#[test]
 fn a_compiled_handler_is_refused_unless_that_is_allowed() -> Result<()> {
     let (_folder, file) = compiled()?;
     let (code, said) = fails(&[&file])?;

@@ -109,7 +109,7 @@ fn a_compiled_component_is_kept_for_the_next_start() -> Result<()> {
     let cache = folder.path().join("cache");
     let start = || {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
-        command.arg(plugin("hello")?).arg("-v").arg("--cache-dir").arg(&cache);
+        command.arg(plugin("hello")?).arg("-vv").arg("--cache-dir").arg(&cache);
         Running::start(&mut command)
     };
     let first = start()?;

@@ -1,9 +1,11 @@
 //! What is counted.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use anyhow::Result;
+use picohttp_host::config::{AccessLog, LogFormat, LogTarget};
 use picohttp_host::{
     Cache, Component, HttpServer, Quota, Request, Response, Route, Sandbox, Tenant, Timeouts,
 };
@@ -33,6 +35,30 @@ fn requests_are_counted_by_tenant_route_status_and_reason() -> Result<()> {
 }
 
 #[test]
+fn the_documentation_names_every_metric_and_no_other() -> Result<()> {
+    let cache = Cache::none();
+    let server = HttpServer::of_tenants(tenants()).cache(&cache);
+    let folder = tempfile::tempdir()?;
+    let target = LogTarget::File(folder.path().join("log"));
+    let server = server.access_log(AccessLog { target, format: LogFormat::Text });
+    let server = Server::start(server, None)?;
+    let page = server.page("/metrics")?;
+    let types = page.text().lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let served: BTreeMap<&str, &str> = types.filter_map(|line| line.split_once(' ')).collect();
+    let text = include_str!("../../../docs/observing.md");
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `p")?.split_once("` | "));
+    let documented = rows.filter_map(|(name, rest)| Some((name, rest.split_once(" | ")?.0)));
+    let documented: BTreeMap<String, &str> = documented
+        .map(|(name, kind)| (format!("p{}", name.trim_end_matches("_total")), kind))
+        .collect();
+    assert!(
+        documented.iter().map(|(name, kind)| (name.as_str(), *kind)).eq(served),
+        "{documented:?}"
+    );
+    Ok(())
+}
+
+#[test]
 fn the_page_is_one_that_is_scraped() -> Result<()> {
     let server = two_tenants()?;
     server.get("a.example", "/hello")?;
@@ -47,7 +73,8 @@ fn the_page_is_one_that_is_scraped() -> Result<()> {
         .filter_map(|line| Some(line.rsplit_once(' ')?.0))
         .collect();
     let count = series.len();
-    assert!(series.iter().all(|series| series.starts_with("picohttp_")));
+    let prefixes = ["picohttp_", "process_"];
+    assert!(series.iter().all(|series| prefixes.iter().any(|prefix| series.starts_with(prefix))));
     series.sort_unstable();
     series.dedup();
     assert_eq!(series.len(), count, "a series is there twice");

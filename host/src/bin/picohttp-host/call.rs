@@ -32,7 +32,18 @@ pub fn call(options: &Call, log: Log, announce: bool) -> Result<ExitCode> {
     match &answered.fault {
         Some(fault) => say(&format!("{}: {fault}", answered.reason)),
         None if answered.reason == Reason::Answered => {}
-        None => say(&format!("{}: the request did not come to the handler", answered.reason)),
+        // It did not come to the handler, and this is what the client is told.
+        None => {
+            let text = String::from_utf8_lossy(&answered.data);
+            let limit = match answered.reason {
+                Reason::BodyTooLarge => {
+                    let most = ByteSize(options.limits.max_body_size as u64);
+                    format!(" (`max_body_size`, --max-body-size: {most})")
+                }
+                _ => String::new(),
+            };
+            say(&format!("{}: {}{limit}", answered.reason, text.trim_end()));
+        }
     }
     if announce && answered.cost != Cost::default() {
         say(&cost(&answered.cost));

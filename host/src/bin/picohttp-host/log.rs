@@ -6,9 +6,9 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use tracing::{Level, warn};
+use tracing::warn;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
 /// How many lines wait to be logged, if standard error is slow, before more are dropped.
@@ -66,12 +66,9 @@ impl Missing {
     }
 }
 
-/// Logs to standard error: at the level that was asked for, or as `RUST_LOG` says. A
-/// thread of its own writes, so that a reader who stops reading stops no request.
-pub fn start(level: Level) -> Log {
-    // What that says of guests names none, and is on nobody's account.
-    let silent = LevelFilter::from(level).min(LevelFilter::INFO);
-    let asked = || Targets::new().with_default(level).with_target("wasmtime_wasi", silent);
+/// Logs to standard error what was asked for, or what `RUST_LOG` says. A thread of its own
+/// writes, so that a reader who stops reading stops no request.
+pub fn start(asked: Targets) -> Log {
     let filter = std::env::var("RUST_LOG").ok().and_then(|filter| filter.parse().ok());
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let (writer, guard) = NonBlockingBuilder::default()
@@ -87,7 +84,7 @@ pub fn start(level: Level) -> Log {
     let format = tracing_subscriber::fmt::layer()
         .with_writer(writer)
         .with_ansi(stderr().is_terminal() && !no_color);
-    tracing_subscriber::registry().with(format).with(filter.unwrap_or_else(asked)).init();
+    tracing_subscriber::registry().with(format).with(filter.unwrap_or(asked)).init();
     let watched = Arc::clone(&missing);
     let watch = move || loop {
         thread::sleep(LOOK);

@@ -69,11 +69,11 @@ fn main() -> ExitCode {
     let sockets = Sockets::take();
     let result = match &options.command {
         Some(Command::Check(check)) => {
-            let _log = log::start(options.level());
+            let _log = log::start(options.logged());
             check::check(check)
         }
         Some(Command::Call(call)) => {
-            let log = log::start(options.level());
+            let log = log::start(options.logged());
             call::call(call, log, options.quiet == 0)
         }
         Some(Command::Compile(compile)) => compile::compile(compile, options.quiet == 0),
@@ -95,7 +95,7 @@ fn main() -> ExitCode {
 fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
     events::outlive_full_files()?;
     let signals = events::keep()?;
-    let (announce, level) = (options.quiet == 0, options.level());
+    let (announce, logged) = (options.quiet == 0, options.logged());
     let options = &options.serve;
     let plan = plan::of(options, None)?;
     if !options.show_confinement {
@@ -111,7 +111,7 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     // Its thread is confined, too, as is every one from now on.
-    let _log = log::start(level);
+    let _log = log::start(logged);
     confinement.log();
     sockets.warn();
     limits.log();

@@ -10,16 +10,18 @@ use std::time::{Duration, Instant};
 
 use picohttp_host::Source;
 use picohttp_host::config::Plan;
+use tracing::info;
 
-/// How long nothing is said, and how often something is said then.
+/// How long nothing is said, and how often something is said then, on a terminal and in a log.
 const QUIET: Duration = Duration::from_secs(1);
 const OFTEN: Duration = Duration::from_millis(200);
+const SELDOM: Duration = Duration::from_secs(10);
 
 /// Goes to the begin of the line and erases it.
 const ERASE: &str = "\r\x1b[K";
 
-/// A line that is written over until this is dropped. Nothing is written where nobody looks,
-/// or where it is soon over.
+/// A line that is written over until this is dropped, or a few lines in the log where there is no
+/// terminal. Nothing is written where it is soon over.
 pub struct Line {
     ends: Option<Sender<()>>,
     writer: Option<JoinHandle<()>>,
@@ -29,16 +31,23 @@ impl Line {
     /// A line that says this, and for how many seconds already.
     pub fn begin(wanted: bool, text: impl Fn() -> String + Send + 'static) -> Line {
         let is_dumb = env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-        if !wanted || is_dumb || !stderr().is_terminal() {
+        if !wanted {
             return Line { ends: None, writer: None };
         }
+        let is_written_over = !is_dumb && stderr().is_terminal();
         let (ends, ended) = mpsc::channel();
         let write = move || {
             let began = Instant::now();
             let mut pause = QUIET;
             while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                let (text, seconds) = (text(), began.elapsed().as_secs());
+                if !is_written_over {
+                    pause = SELDOM;
+                    info!(seconds, "{text}");
+                    continue;
+                }
                 pause = OFTEN;
-                let _ = write!(stderr(), "{ERASE}{}, {} s", text(), began.elapsed().as_secs());
+                let _ = write!(stderr(), "{ERASE}{text}, {seconds} s");
             }
             if pause == OFTEN {
                 let _ = write!(stderr(), "{ERASE}");

@@ -32,6 +32,7 @@ struct Tenant {
 struct Route {
     path: String,
     handler: String,
+    source: Option<String>,
     imports: Vec<Import>,
 }
 
@@ -128,6 +129,7 @@ fn describe<'a>(plan: &TenantPlan, handlers: &mut impl Iterator<Item = &'a Compo
     let routes = plan.routes.iter().zip(handlers).map(|(route, handler)| Route {
         path: route.path.clone(),
         handler: handler.name().to_owned(),
+        source: route.source.path().map(|path| path.display().to_string()),
         imports: imports(handler)
             .into_iter()
             .map(|name| Import { granted: granted(&name, route), name })
@@ -167,7 +169,7 @@ impl fmt::Display for Configuration {
             let hosts = hosts.join(", ");
             let hosts = if hosts.is_empty() { "all other hosts" } else { &hosts };
             writeln!(f, "{name} ({hosts})")?;
-            for Route { path, handler, imports } in routes {
+            for Route { path, handler, imports, .. } in routes {
                 writeln!(f, "  {path} {handler}")?;
                 for Import { name, granted } in imports {
                     writeln!(f, "    {name}: {granted}")?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use bytesize::ByteSize;
-use picohttp_host::{Compiled, Component, Engine, Footprint, Sandbox, Source};
+use picohttp_host::{Cache, Compiled, Component, Engine, Footprint, LoadError, Sandbox, Source};
 use serde::Serialize;
 
 use super::imports::{ENVIRONMENT, FILESYSTEM, given, imports};
@@ -30,12 +30,13 @@ pub struct Handler {
     world: &'static str,
     imports: Vec<Import>,
     component_bytes: usize,
-    compiled_bytes: usize,
+    /// Nothing of these two is known of what was compiled before.
+    compiled_bytes: Option<usize>,
+    compile_seconds: Option<f64>,
     memories: u32,
     memory_bytes: usize,
     tables: u32,
     table_elements: usize,
-    compile_seconds: f64,
     /// The median of so many.
     instantiate_seconds: f64,
     instances: usize,
@@ -44,13 +45,13 @@ pub struct Handler {
 #[derive(Serialize)]
 struct Import {
     name: String,
-    grant: &'static str,
+    granted: &'static str,
 }
 
 /// Checks a handler as if it were served with these limits, and the defaults of others.
 pub fn check(path: &Path, options: &Check) -> Result<Findings<Handler>> {
     let plan = plan::of_compiling(&options.compile_limits);
-    let engine = engine(&plan)?;
+    let engine = engine(&plan)?.allow_precompiled(options.allow_precompiled);
     let source = Source::at(path);
     let sandbox = Sandbox { max_memory: options.max_memory, ..Sandbox::default() };
     Ok(measure(&engine, &source, sandbox).map_err(|message| {
@@ -64,31 +65,49 @@ fn measure(engine: &Engine, source: &Source, sandbox: Sandbox) -> Result<Handler
     let file = source.path().unwrap_or(Path::new("")).display().to_string();
     let in_file = |error: String| format!("{file}: {error}");
     let bytes = source.read().map_err(|error| error.to_string())?;
-    let began = Instant::now();
-    let line = Line::begin(true, || "compiling".to_owned());
-    let compiled = Compiled::new(engine, &bytes).map_err(|error| in_file(error.to_string()))?;
-    drop(line);
-    let compile = began.elapsed();
-    let handler = Component::from_compiled(engine, &source.name(), &compiled, sandbox)
+    let (handler, compiled) = load(engine, &source.name(), &bytes, sandbox)
         .map_err(|error| in_file(error.to_string()))?;
+    let (compiled_bytes, compile_seconds) = compiled.unzip();
     let (footprint, instances) = footprint(&handler).map_err(in_file)?;
     Ok(Handler {
         world: WORLD,
         imports: imports(&handler)
             .into_iter()
-            .map(|name| Import { grant: grant(&name), name })
+            .map(|name| Import { granted: granted(&name), name })
             .collect(),
         component_bytes: bytes.len(),
-        compiled_bytes: compiled.size(),
+        compiled_bytes,
+        compile_seconds,
         memories: footprint.memories,
         memory_bytes: footprint.memory,
         tables: footprint.tables,
         table_elements: footprint.table_elements,
-        compile_seconds: compile.as_secs_f64(),
         instantiate_seconds: footprint.instantiate.as_secs_f64(),
         instances,
         file,
     })
+}
+
+/// Loads a handler. Says how large it is when it is compiled, and how many seconds that took, if
+/// it was not compiled before.
+fn load(
+    engine: &Engine,
+    name: &str,
+    bytes: &[u8],
+    sandbox: Sandbox,
+) -> Result<(Component, Option<(usize, f64)>), LoadError> {
+    if let Some(handler) =
+        Component::from_cache(engine, name, bytes, sandbox.clone(), &Cache::none())?
+    {
+        return Ok((handler, None));
+    }
+    let began = Instant::now();
+    let line = Line::begin(true, || "compiling".to_owned());
+    let compiled = Compiled::new(engine, bytes)?;
+    drop(line);
+    let took = began.elapsed().as_secs_f64();
+    let handler = Component::from_compiled(engine, name, &compiled, sandbox)?;
+    Ok((handler, Some((compiled.size(), took))))
 }
 
 /// What instances begin with, of how long they take the median, and of how many that is.
@@ -107,7 +126,7 @@ fn footprint(handler: &Component) -> Result<(Footprint, usize), String> {
 }
 
 /// What lets a guest have something, if anything does.
-fn grant(import: &str) -> &'static str {
+fn granted(import: &str) -> &'static str {
     match import {
         FILESYSTEM => "none but those granted with --dir (`dirs`)",
         ENVIRONMENT => "none but those granted with --env (`environment`)",
@@ -122,8 +141,12 @@ impl fmt::Display for Handler {
         let time = Duration::from_secs_f64;
         writeln!(f, "{file}: a handler of the world {world}")?;
         writeln!(f, "  component    {}", size(self.component_bytes))?;
-        let (compiled, compile) = (size(self.compiled_bytes), time(self.compile_seconds));
-        writeln!(f, "  compiled     {compiled}, in {compile:.1?}")?;
+        match self.compiled_bytes.zip(self.compile_seconds) {
+            Some((bytes, took)) => {
+                writeln!(f, "  compiled     {}, in {:.1?}", size(bytes), time(took))?;
+            }
+            None => writeln!(f, "  compiled     before")?,
+        }
         let instantiate = time(self.instantiate_seconds);
         let instances = self.instances;
         writeln!(f, "  an instance  is there in {instantiate:.1?}, median of {instances}")?;
@@ -135,7 +158,7 @@ impl fmt::Display for Handler {
                 writeln!(f, "  imports")?;
                 imports
                     .iter()
-                    .try_for_each(|import| writeln!(f, "    {}: {}", import.name, import.grant))
+                    .try_for_each(|import| writeln!(f, "    {}: {}", import.name, import.granted))
             }
         }
     }

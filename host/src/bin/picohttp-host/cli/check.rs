@@ -22,7 +22,7 @@ Exit codes: 0 if nothing is wrong, 1 if something is, 2 for a wrong command line
 #[command(group(ArgGroup::new("checked").args(["handler", "config"]).required(true)))]
 pub struct Check {
     /// The handler: a .wasm file, or a folder with a Cargo.toml
-    #[arg(value_name = "FILE", value_hint = ValueHint::AnyPath, conflicts_with = "allow_precompiled")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::AnyPath)]
     pub handler: Option<PathBuf>,
 
     /// Check what this file says
@@ -30,8 +30,7 @@ pub struct Check {
           conflicts_with_all = ["compile_timeout", "compile_memory"])]
     pub config: Option<PathBuf>,
 
-    /// Take the handlers of the configuration that are compiled already; see the help of
-    /// serving
+    /// Take handlers that are compiled already; see the help of serving
     #[arg(long)]
     pub allow_precompiled: bool,
 

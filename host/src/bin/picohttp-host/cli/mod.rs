@@ -17,7 +17,8 @@ use std::path::Path;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
-use tracing::Level;
+use picohttp_host::REQUEST_LOG;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 pub use call::Call;
 pub use check::{Check, ReportFormat};
@@ -122,15 +123,20 @@ impl Options {
         Options::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 
-    /// The least important level that is logged.
-    pub fn level(&self) -> Level {
-        match (self.quiet, self.verbose) {
-            (0, 0) => Level::INFO,
-            (0, 1) => Level::DEBUG,
-            (0, _) => Level::TRACE,
-            (1, _) => Level::WARN,
-            (_, _) => Level::ERROR,
-        }
+    /// What is logged.
+    pub fn logged(&self) -> Targets {
+        let level = match (self.quiet, self.verbose) {
+            (0, 0 | 1) => LevelFilter::INFO,
+            (0, _) => LevelFilter::DEBUG,
+            (1, _) => LevelFilter::WARN,
+            (_, _) => LevelFilter::ERROR,
+        };
+        let requests = if self.verbose == 1 { LevelFilter::DEBUG } else { level };
+        Targets::new()
+            .with_default(level)
+            .with_target(REQUEST_LOG, requests)
+            // What that says of guests names none, and is on nobody's account.
+            .with_target("wasmtime_wasi", level.min(LevelFilter::INFO))
     }
 }
 
