@@ -4,7 +4,6 @@
 //! requests that have begun keep what they found in theirs.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 use std::sync::Arc;
 
 use crate::account::Account;
@@ -55,12 +54,14 @@ pub(crate) struct Endpoint {
 }
 
 /// Why tenants cannot be served together.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CatalogError {
     /// Two tenants have this name.
+    #[error("there are two tenants `{0}`")]
     Name(String),
     /// Two tenants have this host.
+    #[error("the host {host} is both {}'s and {}'s", .tenants[0], .tenants[1])]
     Host {
         /// The host.
         host: String,
@@ -68,8 +69,10 @@ pub enum CatalogError {
         tenants: [String; 2],
     },
     /// Two tenants name no hosts, and so have all that nobody else has.
+    #[error("{} and {} both have no hosts; one tenant may, and has all others", .0[0], .0[1])]
     OtherHosts([String; 2]),
     /// A route's path cannot be used.
+    #[error("{tenant} cannot have a route `{path}`: {error}")]
     Path {
         /// The tenant.
         tenant: String,
@@ -79,6 +82,7 @@ pub enum CatalogError {
         error: PathError,
     },
     /// Two routes of a tenant mean the same paths.
+    #[error("{tenant} has the routes `{}` and `{}`, which mean the same", .paths[0], .paths[1])]
     SamePath {
         /// The tenant.
         tenant: String,
@@ -86,31 +90,6 @@ pub enum CatalogError {
         paths: [String; 2],
     },
 }
-
-impl fmt::Display for CatalogError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            CatalogError::Name(name) => write!(f, "there are two tenants `{name}`"),
-            CatalogError::Host { host, tenants: [one, other] } => {
-                write!(f, "the host {host} is both {one}'s and {other}'s")
-            }
-            CatalogError::OtherHosts([one, other]) => {
-                write!(
-                    f,
-                    "{one} and {other} both have no hosts; one tenant may, and has all others"
-                )
-            }
-            CatalogError::Path { tenant, path, error } => {
-                write!(f, "{tenant} cannot have a route `{path}`: {error}")
-            }
-            CatalogError::SamePath { tenant, paths: [one, other] } => {
-                write!(f, "{tenant} has the routes `{one}` and `{other}`, which mean the same")
-            }
-        }
-    }
-}
-
-impl std::error::Error for CatalogError {}
 
 impl Catalog {
     /// A catalog of `tenants`, which goes on where `previous` ends: who runs or waits

@@ -1,6 +1,5 @@
 //! Builds a handler from a folder with a `Cargo.toml`.
 
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -14,65 +13,42 @@ use crate::regular_file;
 const TARGET: &str = "wasm32-wasip2";
 
 /// Why a folder gave no handler.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
     /// There is no `Cargo.toml` in this folder.
+    #[error(
+        "{0} has no Cargo.toml; a handler is a component (a .wasm file), or a folder with a \
+         Cargo.toml to build one from. To serve its files: --dir {0}::/"
+    )]
     NoManifest(PathBuf),
     /// The `Cargo.toml` in this folder is a workspace's, and no package's.
+    #[error("{0} is a workspace; serve the folder of one of its packages")]
     Workspace(PathBuf),
     /// `cargo` could not be run.
+    #[error("cannot run cargo: {0}; is Rust installed (https://rustup.rs)?")]
     Cargo(io::Error),
     /// The build failed; the compiler has said why on standard error.
+    #[error(
+        "{0} does not build for {TARGET} ({1}); the compiler's message is above. If it is about a \
+         missing target: `rustup target add {TARGET}`"
+    )]
     Failed(PathBuf, ExitStatus),
     /// The build succeeded but made no component.
+    #[error(
+        "{0} builds, but not a component; its Cargo.toml needs\n\n    [lib]\n    \
+         crate-type = [\"cdylib\"]\n"
+    )]
     NoComponent(PathBuf),
     /// The build made more than one component.
+    #[error("{0} builds more than one component; serve one of them:{files}", files = lines(.1))]
     ManyComponents(PathBuf, Vec<PathBuf>),
 }
 
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            BuildError::NoManifest(folder) => write!(
-                f,
-                "{0} has no Cargo.toml; a handler is a component (a .wasm file), or a folder with \
-                 a Cargo.toml to build one from. To serve its files: --dir {0}::/",
-                folder.display()
-            ),
-            BuildError::Workspace(folder) => write!(
-                f,
-                "{} is a workspace; serve the folder of one of its packages",
-                folder.display()
-            ),
-            BuildError::Cargo(error) => {
-                write!(f, "cannot run cargo: {error}; is Rust installed (https://rustup.rs)?")
-            }
-            BuildError::Failed(folder, status) => write!(
-                f,
-                "{} does not build for {TARGET} ({status}); the compiler's message is above. If \
-                 it is about a missing target: `rustup target add {TARGET}`",
-                folder.display()
-            ),
-            BuildError::NoComponent(folder) => write!(
-                f,
-                "{} builds, but not a component; its Cargo.toml needs\n\n    [lib]\n    \
-                 crate-type = [\"cdylib\"]\n",
-                folder.display()
-            ),
-            BuildError::ManyComponents(folder, files) => {
-                write!(
-                    f,
-                    "{} builds more than one component; serve one of them:",
-                    folder.display()
-                )?;
-                files.iter().try_for_each(|file| write!(f, "\n    {}", file.display()))
-            }
-        }
-    }
+/// Each on a line of its own, below a message.
+fn lines(files: &[PathBuf]) -> String {
+    files.iter().map(|file| format!("\n    {}", file.display())).collect()
 }
-
-impl std::error::Error for BuildError {}
 
 /// One of the messages that `cargo build --message-format=json` prints.
 #[derive(Deserialize)]

@@ -5,7 +5,6 @@
 //! route names, so they lead nowhere but into the route that takes all below it.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use crate::normal_form::decode;
 
@@ -23,47 +22,30 @@ pub(crate) struct RouteTree<T> {
 }
 
 /// Why a route's path cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
     /// It does not begin with `/`.
+    #[error("a path begins with `/`")]
     NoSlash,
     /// A segment is empty, or is `.` or `..`: no request gets there.
+    #[error("no request has a segment `{0}` that leads here")]
     NoSegment(String),
     /// `...` is not at its end.
+    #[error("`...` is possible as the last segment only")]
     NotLast,
     /// A name is empty.
+    #[error("a name must follow the `:`")]
     NoName,
     /// It has a query, a fragment or a control character.
+    #[error("a path cannot have {0:?} in it")]
     Character(char),
     /// Its segment is spelt with `%` where this would do.
+    #[error("segments are compared as they are meant; write `{0}`")]
     Spelling(String),
     /// It has more than 4096 bytes, or more than 128 segments.
+    #[error("a path has at most {MAX_BYTES} bytes and {MAX_SEGMENTS} segments")]
     TooLong,
 }
-
-impl fmt::Display for PathError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PathError::NoSlash => f.write_str("a path begins with `/`"),
-            PathError::NoSegment(segment) => {
-                write!(f, "no request has a segment `{segment}` that leads here")
-            }
-            PathError::NotLast => f.write_str("`...` is possible as the last segment only"),
-            PathError::NoName => f.write_str("a name must follow the `:`"),
-            PathError::Character(character) => {
-                write!(f, "a path cannot have {character:?} in it")
-            }
-            PathError::Spelling(plain) => {
-                write!(f, "segments are compared as they are meant; write `{plain}`")
-            }
-            PathError::TooLong => {
-                write!(f, "a path has at most {MAX_BYTES} bytes and {MAX_SEGMENTS} segments")
-            }
-        }
-    }
-}
-
-impl std::error::Error for PathError {}
 
 impl<T> Default for RouteTree<T> {
     fn default() -> Self {

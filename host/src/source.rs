@@ -1,7 +1,6 @@
 //! Where a handler comes from: a file, a folder that is built, or the host itself.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::project::{self, BuildError};
@@ -22,12 +21,14 @@ pub enum Source {
 }
 
 /// Why a source gives no handler.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
     /// The folder does not build.
+    #[error(transparent)]
     Build(BuildError),
     /// The component cannot be a handler, or not within its limits.
+    #[error(transparent)]
     Load(LoadError),
 }
 
@@ -88,14 +89,3 @@ impl Source {
         }
     }
 }
-
-impl fmt::Display for SourceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SourceError::Build(error) => error.fmt(f),
-            SourceError::Load(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for SourceError {}

@@ -146,10 +146,11 @@ fn damaged(name: &str, error: &pem::Error) -> TlsError {
 
 /// Why there is no TLS with a certificate and a key. Where it names a file, that is the
 /// path as it was given, or `the certificate` or `the key`.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
     /// A file cannot be read.
+    #[error("cannot read {file}: {error}")]
     Unreadable {
         /// The file.
         file: String,
@@ -157,6 +158,7 @@ pub enum TlsError {
         error: io::Error,
     },
     /// A file is not PEM throughout.
+    #[error("{file} is not a PEM file throughout ({problem}): write it anew")]
     Damaged {
         /// The file.
         file: String,
@@ -164,21 +166,25 @@ pub enum TlsError {
         problem: String,
     },
     /// There is no certificate in the file.
+    #[error("there is no certificate in {file}: one begins with -----BEGIN CERTIFICATE-----")]
     NoCertificate {
         /// The file.
         file: String,
     },
     /// There is no private key in the file.
+    #[error("there is no private key in {file}: one begins with -----BEGIN PRIVATE KEY-----")]
     NoKey {
         /// The file.
         file: String,
     },
     /// The private key can be read only with a password.
+    #[error("the private key in {file} has a password: `openssl pkey` writes it without one")]
     LockedKey {
         /// The file.
         file: String,
     },
     /// The certificate cannot be used.
+    #[error("the certificate in {file} cannot be used: {problem}")]
     Certificate {
         /// The file.
         file: String,
@@ -186,6 +192,9 @@ pub enum TlsError {
         problem: String,
     },
     /// The private key cannot be used.
+    #[error(
+        "the private key in {file} cannot be used ({problem}): make one with ECDSA, RSA or Ed25519"
+    )]
     Key {
         /// The file.
         file: String,
@@ -193,6 +202,10 @@ pub enum TlsError {
         problem: String,
     },
     /// The private key is another certificate's.
+    #[error(
+        "the private key in {key} does not fit the first certificate in {certificate}: give the \
+         key that it was issued for, and the server's own certificate first"
+    )]
     Mismatch {
         /// The file with the certificate.
         certificate: String,
@@ -200,44 +213,6 @@ pub enum TlsError {
         key: String,
     },
     /// The system does not have what TLS needs, such as random numbers.
+    #[error("TLS cannot be set up: {0}")]
     Setup(String),
 }
-
-impl fmt::Display for TlsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            TlsError::Unreadable { file, error } => write!(f, "cannot read {file}: {error}"),
-            TlsError::Damaged { file, problem } => {
-                write!(f, "{file} is not a PEM file throughout ({problem}): write it anew")
-            }
-            TlsError::NoCertificate { file } => write!(
-                f,
-                "there is no certificate in {file}: one begins with -----BEGIN CERTIFICATE-----"
-            ),
-            TlsError::NoKey { file } => write!(
-                f,
-                "there is no private key in {file}: one begins with -----BEGIN PRIVATE KEY-----"
-            ),
-            TlsError::LockedKey { file } => write!(
-                f,
-                "the private key in {file} has a password: `openssl pkey` writes it without one"
-            ),
-            TlsError::Certificate { file, problem } => {
-                write!(f, "the certificate in {file} cannot be used: {problem}")
-            }
-            TlsError::Key { file, problem } => write!(
-                f,
-                "the private key in {file} cannot be used ({problem}): make one with ECDSA, RSA \
-                 or Ed25519"
-            ),
-            TlsError::Mismatch { certificate, key } => write!(
-                f,
-                "the private key in {key} does not fit the first certificate in {certificate}: \
-                 give the key that it was issued for, and the server's own certificate first"
-            ),
-            TlsError::Setup(problem) => write!(f, "TLS cannot be set up: {problem}"),
-        }
-    }
-}
-
-impl std::error::Error for TlsError {}

@@ -6,11 +6,11 @@ use crate::config::Position;
 use crate::source::SourceError;
 
 /// What is wrong with the components of a plan, in its order.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub struct DeployErrors(pub(super) Vec<DeployError>);
 
 /// Why a route has no handler.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub struct DeployError {
     /// The tenant.
     pub tenant: String,
@@ -49,6 +49,3 @@ impl fmt::Display for DeployError {
         }
     }
 }
-
-impl std::error::Error for DeployErrors {}
-impl std::error::Error for DeployError {}

@@ -1,6 +1,5 @@
 //! A compiled handler: instantiate, handle, throw away.
 
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -294,13 +293,6 @@ fn at_tick(mut store: StoreContextMut<'_, State>) -> Result<UpdateDeadline> {
 }
 
 /// A processor was busy with the guest for as long as it may be.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("over its CPU time")]
 pub(super) struct OutOfTime;
-
-impl fmt::Display for OutOfTime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("over its CPU time")
-    }
-}
-
-impl std::error::Error for OutOfTime {}

@@ -3,7 +3,6 @@
 //! Framing headers are the host's. Whatever a handler set, each answer has exactly
 //! the `Content-Length` and `Connection` that are true.
 
-use std::fmt;
 use std::io::Write;
 
 use super::field::{is_token, resembles};
@@ -24,46 +23,29 @@ const MAX_HEADERS: usize = 1000;
 const FRAMING: [&str; 4] = ["connection", "content-length", "keep-alive", "transfer-encoding"];
 
 /// Why a response cannot be sent: it would break the message apart, or lie about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unsendable {
     /// The protocol is empty or has bytes in it that are not visible ASCII.
+    #[error("the response's protocol is not visible ASCII")]
     Protocol,
     /// The status is not from 200 to 999.
+    #[error("the response's status {0} is not from 200 to 999")]
     Status(u16),
     /// The name of this header, from 1, is empty or has a colon, white space or control bytes in it; or it is one
     /// of those that frame but for something that does not belong to it.
+    #[error("header {0} of the response: its name is malformed")]
     HeaderName(usize),
     /// The value of this header, from 1, has CR, LF or NUL in it.
+    #[error("header {0} of the response: its value has CR, LF or NUL")]
     HeaderValue(usize),
     /// The head would be over 64 KiB.
+    #[error("the response's headers are over 64 KiB")]
     HeadTooLarge,
     /// There are more than 1000 headers.
+    #[error("the response has more than {MAX_HEADERS} headers")]
     TooManyHeaders,
 }
-
-impl fmt::Display for Unsendable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Unsendable::Protocol => f.write_str("the response's protocol is not visible ASCII"),
-            Unsendable::Status(status) => {
-                write!(f, "the response's status {status} is not from 200 to 999")
-            }
-            Unsendable::HeaderName(number) => {
-                write!(f, "header {number} of the response: its name is malformed")
-            }
-            Unsendable::HeaderValue(number) => {
-                write!(f, "header {number} of the response: its value has CR, LF or NUL")
-            }
-            Unsendable::HeadTooLarge => f.write_str("the response's headers are over 64 KiB"),
-            Unsendable::TooManyHeaders => {
-                write!(f, "the response has more than {MAX_HEADERS} headers")
-            }
-        }
-    }
-}
-
-impl std::error::Error for Unsendable {}
 
 /// Appends a response's head to `output`, which is left as it was on an error.
 ///

@@ -55,6 +55,20 @@ fn an_access_log_that_cannot_be_opened() -> Result<()> {
     check(&args, 1, &["cannot open the access log: /no/such/log: No such file"])
 }
 
+#[test]
+fn a_cause_is_said_once() -> Result<()> {
+    for args in [
+        &["compile", "no/such.wasm", "--output", "/dev/null"][..],
+        &["--no-cache", "--port", "0", "--access-log", "no/such/log"],
+        &["--no-cache", "--port", "0", "--tls-cert", "no/such.pem", "--tls-key", "no/such.pem"],
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_picohttp-host")).args(args).output()?;
+        let said = String::from_utf8(output.stderr)?;
+        assert_eq!(said.matches("No such file").count(), 1, "{args:?}: {said}");
+    }
+    Ok(())
+}
+
 /// To open it would be to wait for as long as nobody writes to it.
 #[test]
 fn a_pipe_in_the_place_of_a_file() -> Result<()> {
