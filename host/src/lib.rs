@@ -154,5 +154,5 @@ pub use service::{KeepAlive, Timeouts};
 pub use socket::{BoundSocket, Socket};
 pub use source::{Source, SourceError};
 pub use start_error::StartError;
-pub use tenant::{Quota, Route, Tenant};
+pub use tenant::{Quota, Route, Tenant, Totals};
 pub use tls::{Tls, TlsError};

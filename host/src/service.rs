@@ -34,7 +34,7 @@ pub(crate) const DEFAULT_MAX_QUEUE: usize = 1024;
 /// The deadlines of a connection. Each counts from when its stage began: one byte now
 /// and then keeps nothing alive. Only bodies and responses get more time as they move, and
 /// no more than 16 KiB a second would take.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// For the head of a request: of the first from when its client was accepted, of others
     /// from their first byte.
@@ -65,7 +65,7 @@ impl Default for Timeouts {
 }
 
 /// Connections that persist over several requests.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeepAlive {
     /// How long a connection may be idle between two requests.
     pub idle: Duration,

@@ -32,11 +32,15 @@ pub struct Tenant {
 }
 
 /// What all routes of a tenant may have together.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Totals {
-    pub(crate) quota: Quota,
-    pub(crate) max_memory: Option<usize>,
-    pub(crate) log_rate: Option<usize>,
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// How much may go on at once.
+    pub quota: Quota,
+    /// How much memory all live instances may have, in bytes, if there is a bound.
+    pub max_memory: Option<usize>,
+    /// How much of what the handlers write reaches the log, in bytes a second; `None` for all
+    /// of it.
+    pub log_rate: Option<usize>,
 }
 
 /// A path, and the handler that answers the requests for it.

@@ -7,8 +7,8 @@ use super::problem::Problems;
 use super::table::{Setting, Table};
 use super::units::MEMORY;
 use super::value;
-use crate::Rate;
 use crate::service::MAX_CONCURRENT_REQUESTS;
+use crate::{Quota, Rate};
 
 /// The bounds on one request that a table sets, for itself and the tables below it.
 #[derive(Default)]
@@ -35,14 +35,15 @@ impl<'a> Limits<'a> {
 
     /// Sets those limits of `route` that this table sets.
     pub(super) fn apply(&self, route: &mut RoutePlan) {
-        set(&self.timeout, &mut route.timeout);
-        set_some(&self.cpu_time, &mut route.cpu_time);
-        set(&self.max_memory, &mut route.max_memory);
+        let sandbox = &mut route.sandbox;
+        set(&self.timeout, &mut sandbox.timeout);
+        set_some(&self.cpu_time, &mut sandbox.cpu_time);
+        set(&self.max_memory, &mut sandbox.max_memory);
         if let Some(size) = &self.max_body_size {
             route.max_body_size = size.value as u64;
         }
-        set(&self.max_response_size, &mut route.max_response_size);
-        set(&self.max_output, &mut route.max_output);
+        set(&self.max_response_size, &mut sandbox.max_response);
+        set(&self.max_output, &mut sandbox.max_output);
     }
 }
 
@@ -67,8 +68,8 @@ impl<'a> Totals<'a> {
 /// How many requests there may be, of a tenant or of a route.
 #[derive(Default)]
 pub(super) struct Share<'a> {
-    pub(super) max_concurrent_requests: Option<Setting<'a, usize>>,
-    pub(super) max_queue: Option<Setting<'a, usize>>,
+    max_concurrent_requests: Option<Setting<'a, usize>>,
+    max_queue: Option<Setting<'a, usize>>,
     requests_per_second: Option<Setting<'a, f64>>,
     burst: Option<Setting<'a, u32>>,
 }
@@ -87,8 +88,34 @@ impl<'a> Share<'a> {
         }
     }
 
+    /// Sets what this table, or else `defaults`, sets of `quota`. No count may be over that in
+    /// `most`, which is that of `owner`.
+    pub(super) fn apply(
+        &self,
+        quota: &mut Quota,
+        defaults: &Share<'_>,
+        (owner, most): (&str, Quota),
+        problems: &mut Problems,
+    ) {
+        let mut set = |own: &Option<Setting<'_, usize>>, default, most, count: &mut usize| {
+            let Some(Setting { value, place }) = own.as_ref().or(default) else { return };
+            if *value > most {
+                problems.add(place, format!("is more than the {owner}'s {most}"));
+            }
+            *count = *value;
+        };
+        set(
+            &self.max_concurrent_requests,
+            defaults.max_concurrent_requests.as_ref(),
+            most.max_concurrent_requests,
+            &mut quota.max_concurrent_requests,
+        );
+        set(&self.max_queue, defaults.max_queue.as_ref(), most.max_queue, &mut quota.max_queue);
+        quota.rate = self.rate(defaults, problems);
+    }
+
     /// The rate that this table sets, or else `defaults`.
-    pub(super) fn rate(&self, defaults: &Share<'_>, problems: &mut Problems) -> Option<Rate> {
+    fn rate(&self, defaults: &Share<'_>, problems: &mut Problems) -> Option<Rate> {
         let per_second = either(&self.requests_per_second, &defaults.requests_per_second);
         let burst = either(&self.burst, &defaults.burst);
         let Some(per_second) = per_second else {

@@ -11,12 +11,13 @@
 //! also be made by hand; nothing but reading checks its numbers.
 //!
 //! ```
-//! use picohttp_host::Source;
 //! use picohttp_host::config::{Plan, RoutePlan, ServerPlan, TenantPlan};
+//! use picohttp_host::{Sandbox, Source};
 //!
 //! let server = ServerPlan { max_concurrent_requests: 16, ..ServerPlan::default() };
 //! let source = Source::at("hello.wasm");
-//! let hello = RoutePlan { max_memory: 8 << 20, ..RoutePlan::new("/...", source) };
+//! let sandbox = Sandbox { max_memory: 8 << 20, ..Sandbox::default() };
+//! let hello = RoutePlan { sandbox, ..RoutePlan::new("/...", source) };
 //! let tenant = TenantPlan::new("hello", &server, vec![hello]);
 //! let plan = Plan { server, tenants: vec![tenant], ..Plan::default() };
 //! ```

@@ -11,7 +11,7 @@ use crate::service::{
     DEFAULT_MAX_BUFFERED, DEFAULT_MAX_CONCURRENT_REQUESTS, DEFAULT_MAX_CONNECTIONS,
     DEFAULT_MAX_QUEUE,
 };
-use crate::{CompileLimits, Directory, KeepAlive, Rate, Sandbox, Source, Timeouts};
+use crate::{CompileLimits, KeepAlive, Quota, Sandbox, Source, Timeouts, Totals};
 
 /// A server and its tenants. Every default has been filled in; an `Option` that is
 /// `None` means that there is no such bound.
@@ -40,7 +40,7 @@ impl Plan {
     /// No other is found later, wherever links lead then.
     pub fn resolved(mut self) -> Plan {
         let routes = self.tenants.iter_mut().flat_map(|tenant| &mut tenant.routes);
-        for folder in routes.flat_map(|route| &mut route.directories) {
+        for folder in routes.flat_map(|route| &mut route.sandbox.directories) {
             *folder = folder.resolved();
         }
         self
@@ -58,18 +58,11 @@ pub struct ServerPlan {
     pub admin_token_file: Option<PathBuf>,
     /// The log of requests, if one is kept.
     pub access_log: Option<AccessLog>,
-    /// Whether connections persist over several requests.
-    pub keep_alive: bool,
-    /// How long a persistent connection may be idle between two requests.
-    pub idle_timeout: Duration,
-    /// How many requests a persistent connection may have; at least 1.
-    pub max_requests_per_connection: u32,
-    /// How long a client may take to send the head of its request.
-    pub head_timeout: Duration,
-    /// How long a client may take to send a body; a second more for every 16 KiB.
-    pub body_timeout: Duration,
-    /// How long a client may take to receive a response; a second more for every 16 KiB.
-    pub write_timeout: Duration,
+    /// For how long connections persist over several requests, if they do; `max_requests` is at
+    /// least 1.
+    pub keep_alive: Option<KeepAlive>,
+    /// How long clients may take, and how long requests may wait.
+    pub timeouts: Timeouts,
     /// How many connections there may be; at least 1.
     pub max_connections: u32,
     /// How many bytes of requests and responses all connections may hold in sum.
@@ -82,10 +75,8 @@ pub struct ServerPlan {
     pub shutdown_timeout: Duration,
     /// Where compiled components are kept; `None` for the user's cache folder.
     pub cache_dir: Option<PathBuf>,
-    /// How long a component may take to compile; a second more for every 256 KiB.
-    pub compile_timeout: Duration,
-    /// How much address space its compiler may have, in bytes.
-    pub compile_memory: usize,
+    /// What it may take to compile a component.
+    pub compile: CompileLimits,
     /// The user, and perhaps the group (`NAME:GROUP`), that the process becomes once its
     /// sockets are bound.
     pub user: Option<String>,
@@ -99,27 +90,20 @@ impl Default for ServerPlan {
     /// What the command line does without flags: 127.0.0.1:8080, one request for each
     /// connection, 64 requests at once and 1024 in line.
     fn default() -> Self {
-        let (keep_alive, timeouts) = (KeepAlive::default(), Timeouts::default());
-        let compile = CompileLimits::default();
         ServerPlan {
             addresses: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
             admin_address: None,
             admin_token_file: None,
             access_log: None,
-            keep_alive: false,
-            idle_timeout: keep_alive.idle,
-            max_requests_per_connection: keep_alive.max_requests,
-            head_timeout: timeouts.head,
-            body_timeout: timeouts.body,
-            write_timeout: timeouts.write,
+            keep_alive: None,
+            timeouts: Timeouts::default(),
             max_connections: DEFAULT_MAX_CONNECTIONS,
             max_buffered: DEFAULT_MAX_BUFFERED,
             max_concurrent_requests: DEFAULT_MAX_CONCURRENT_REQUESTS,
             max_queue: DEFAULT_MAX_QUEUE,
             shutdown_timeout: Duration::from_secs(10),
             cache_dir: None,
-            compile_timeout: compile.time,
-            compile_memory: usize::try_from(compile.memory).unwrap_or(usize::MAX),
+            compile: CompileLimits::default(),
             user: None,
             confine: Confine::default(),
             tls: None,
@@ -185,16 +169,9 @@ pub struct TenantPlan {
     /// Host names in lower case, without port: exact, or `*.` and the end of the name.
     /// Empty for every host that no other tenant has.
     pub hosts: Vec<String>,
-    /// How many bytes of memory its live instances may have in sum.
-    pub max_memory_total: Option<usize>,
-    /// How many of its requests may run at once; 1 to the server's.
-    pub max_concurrent_requests: usize,
-    /// How many of its requests may wait for others of its to end.
-    pub max_queue: usize,
-    /// How many requests may come in a second; 0.001 to a million.
-    pub rate: Option<Rate>,
-    /// How many bytes a second its guests may log.
-    pub log_quota: Option<usize>,
+    /// What all its routes may have together: 1 to the server's requests at once, and 0.001 to a
+    /// million a second.
+    pub totals: Totals,
     /// Its handlers, by path; never empty, no two for the same paths.
     pub routes: Vec<RoutePlan>,
 }
@@ -208,16 +185,13 @@ impl TenantPlan {
 
     /// A tenant that may use a fair share of `server`.
     pub fn new(name: impl Into<String>, server: &ServerPlan, routes: Vec<RoutePlan>) -> TenantPlan {
-        TenantPlan {
-            name: name.into(),
-            hosts: Vec::new(),
-            max_memory_total: None,
+        let quota = Quota {
             max_concurrent_requests: server.fair_share(),
             max_queue: TenantPlan::DEFAULT_MAX_QUEUE,
             rate: None,
-            log_quota: Some(TenantPlan::LOG_QUOTA),
-            routes,
-        }
+        };
+        let totals = Totals { quota, max_memory: None, log_rate: Some(TenantPlan::LOG_QUOTA) };
+        TenantPlan { name: name.into(), hosts: Vec::new(), totals, routes }
     }
 }
 
@@ -233,60 +207,38 @@ pub struct RoutePlan {
     pub written: Option<Position>,
     /// The arguments of the handler, in order.
     pub args: Vec<String>,
-    /// The environment variables that the guest sees, in the order of the file.
-    pub environment: Vec<(String, String)>,
-    /// The folders that the guest may open.
-    pub directories: Vec<Directory>,
-    /// How long a request may take, in wall-clock time.
-    pub timeout: Duration,
-    /// How much time on a CPU a request may take.
-    pub cpu_time: Option<Duration>,
-    /// How many bytes of memory an instance may have; 64 KiB to 4 GiB.
-    pub max_memory: usize,
+    /// What the handler may use for a request; 64 KiB to 4 GiB of memory.
+    pub sandbox: Sandbox,
     /// How many bytes the body of a request may have.
     pub max_body_size: u64,
-    /// How many bytes a response may have, headers and data together.
-    pub max_response_size: usize,
-    /// How many bytes a request may log.
-    pub max_output: usize,
-    /// How many requests may run at once; 1 to the tenant's.
-    pub max_concurrent_requests: Option<usize>,
-    /// How many requests may wait for others of this route to end; at most the tenant's.
-    pub max_queue: Option<usize>,
-    /// How many requests may come in a second; 0.001 to a million.
-    pub rate: Option<Rate>,
+    /// What the route may have of what its tenant has: at least 1 request at once, and 0.001 to a
+    /// million a second.
+    pub quota: Quota,
 }
 
 impl RoutePlan {
-    /// A route with the limits of [`Sandbox::default`], and no grants.
+    /// A route with the limits of [`Sandbox::default`] and [`Quota::default`], and no grants.
     pub fn new(path: impl Into<String>, source: Source) -> RoutePlan {
-        let sandbox = Sandbox::default();
         RoutePlan {
             path: path.into(),
             source,
             written: None,
             args: Vec::new(),
-            environment: Vec::new(),
-            directories: Vec::new(),
-            timeout: sandbox.timeout,
-            cpu_time: sandbox.cpu_time,
-            max_memory: sandbox.max_memory,
+            sandbox: Sandbox::default(),
             max_body_size: Limits::default().body_bytes,
-            max_response_size: sandbox.max_response,
-            max_output: sandbox.max_output,
-            max_concurrent_requests: None,
-            max_queue: None,
-            rate: None,
+            quota: Quota::default(),
         }
     }
 
     /// The folders that the guest may write in.
     pub fn writable(&self) -> impl Iterator<Item = &Path> {
-        self.directories.iter().filter(|folder| folder.writable).map(|folder| &*folder.host)
+        let folders = self.sandbox.directories.iter();
+        folders.filter(|folder| folder.writable).map(|folder| &*folder.host)
     }
 
     /// Whether it is the embedded handler, without the folder that it serves the files of.
     pub fn has_nothing_to_serve(&self) -> bool {
-        self.source == Source::Static && !self.directories.iter().any(|folder| folder.guest == "/")
+        let mut folders = self.sandbox.directories.iter();
+        self.source == Source::Static && !folders.any(|folder| folder.guest == "/")
     }
 }

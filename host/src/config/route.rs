@@ -50,11 +50,8 @@ pub(super) fn read<'a>(
     let mut plan = plan(written, source, above, &mut table, problems);
     limits.apply(&mut plan);
     above.check_sizes(&plan, &limits, problems);
-    let tenant = above.tenant;
-    plan.max_concurrent_requests =
-        at_most(&share.max_concurrent_requests, tenant.max_concurrent_requests, problems);
-    plan.max_queue = at_most(&share.max_queue, tenant.max_queue, problems);
-    plan.rate = share.rate(&Share::default(), problems);
+    let most = ("tenant", above.tenant.totals.quota);
+    share.apply(&mut plan.quota, &Share::default(), most, problems);
     table.finish(problems);
     path.filter(|_| is_complete).map(|path| Route { plan, path: path.place })
 }
@@ -89,31 +86,18 @@ pub(super) fn plan(
     above.limits.apply(&mut plan);
     let args = table.take_list("args", problems, value::string);
     plan.args = args.into_iter().flat_map(|list| list.value).map(|arg| arg.value).collect();
-    plan.environment = grants::environment(table, problems);
-    plan.directories = grants::directories(table, above.folder(), problems);
+    plan.sandbox.environment = grants::environment(table, problems);
+    plan.sandbox.directories = grants::directories(table, above.folder(), problems);
     if let Some(Setting { value, place }) = source {
         plan.source = value;
         plan.written = Some(place.position());
         // Folders that are wrong are said to be, and this would only come of it.
-        let are_right = folders.is_none_or(|count| count == plan.directories.len());
+        let are_right = folders.is_none_or(|count| count == plan.sandbox.directories.len());
         if are_right && plan.has_nothing_to_serve() {
             problems.add(&place, "has no files to serve; say which: `dirs = [\"public::/\"]`");
         }
     }
     plan
-}
-
-/// The value of `setting`, which may not be over the tenant's.
-fn at_most(
-    setting: &Option<Setting<'_, usize>>,
-    tenant: usize,
-    problems: &mut Problems,
-) -> Option<usize> {
-    let setting = setting.as_ref()?;
-    if setting.value > tenant {
-        problems.add(&setting.place, format!("is more than the tenant's {tenant}"));
-    }
-    Some(setting.value)
 }
 
 impl<'t> Above<'t> {
@@ -126,11 +110,12 @@ impl<'t> Above<'t> {
     /// the route itself says.
     pub(super) fn check_sizes(&self, route: &RoutePlan, own: &Limits<'_>, problems: &mut Problems) {
         let (tenant, defaults) = (self.limits, &self.defaults.limits);
-        if let Some(total) = self.tenant.max_memory_total.filter(|&it| route.max_memory > it) {
+        let memory = route.sandbox.max_memory;
+        if let Some(total) = self.tenant.totals.max_memory.filter(|&total| memory > total) {
             let place = first([&own.max_memory, &tenant.max_memory])
                 .or(first([&self.totals.max_memory_total, &self.defaults.totals.max_memory_total]))
                 .unwrap_or(self.place);
-            let (memory, total) = (shown_size(route.max_memory), shown_size(total));
+            let (memory, total) = (shown_size(memory), shown_size(total));
             let message =
                 format!("`max_memory` of {memory} is more than `max_memory_total` of {total}");
             problems.add(place, message);
@@ -143,7 +128,7 @@ impl<'t> Above<'t> {
             [&own.max_response_size, &tenant.max_response_size, &defaults.max_response_size];
         for (key, size, settings) in [
             ("max_body_size", body, bodies),
-            ("max_response_size", route.max_response_size, responses),
+            ("max_response_size", route.sandbox.max_response, responses),
         ] {
             if size > most {
                 let place = first(settings).or(server.max_buffered.as_ref()).unwrap_or(self.place);

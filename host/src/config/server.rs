@@ -12,6 +12,7 @@ use super::problem::Problems;
 use super::table::Table;
 use super::text::{Place, quoted};
 use super::value;
+use crate::KeepAlive;
 use crate::service::MAX_CONCURRENT_REQUESTS;
 
 /// The keys of [`Plan::written`](super::Plan::written).
@@ -69,35 +70,29 @@ fn read_table(mut table: Table<'_>, problems: &mut Problems) -> ServerPlan {
     let format = format.map(|it| it.value).unwrap_or_default();
     plan.access_log = target.map(|target| AccessLog { target: target.value, format });
 
-    macro_rules! take {
-        ($($key:ident: $read:expr;)*) => { $(
-            if let Some(setting) = table.take(stringify!($key), problems, $read) {
-                plan.$key = setting.value;
-            }
-        )* };
-    }
-    take! {
-        keep_alive: value::boolean;
-        idle_timeout: value::duration;
-        max_requests_per_connection: value::count(1..=u32::MAX);
-        head_timeout: value::duration;
-        body_timeout: value::duration;
-        write_timeout: value::duration;
-        max_connections: value::count(1..=u32::MAX);
-        max_buffered: value::size;
-        max_concurrent_requests: value::count(1..=MAX_CONCURRENT_REQUESTS);
-        max_queue: value::count(0..=1_000_000);
-        shutdown_timeout: value::duration;
-        compile_timeout: value::duration;
-        compile_memory: value::size;
-    }
+    let persists = table.take("keep_alive", problems, value::boolean);
+    let mut keep_alive = KeepAlive::default();
+    table.set("idle_timeout", &mut keep_alive.idle, problems, value::duration);
+    let count = value::count(1..=u32::MAX);
+    table.set("max_requests_per_connection", &mut keep_alive.max_requests, problems, &count);
+    plan.keep_alive = persists.is_some_and(|it| it.value).then_some(keep_alive);
+
+    table.set("head_timeout", &mut plan.timeouts.head, problems, value::duration);
+    table.set("body_timeout", &mut plan.timeouts.body, problems, value::duration);
+    table.set("write_timeout", &mut plan.timeouts.write, problems, value::duration);
+    table.set("max_connections", &mut plan.max_connections, problems, count);
+    table.set("max_buffered", &mut plan.max_buffered, problems, value::size);
+    let count = value::count(1..=MAX_CONCURRENT_REQUESTS);
+    table.set("max_concurrent_requests", &mut plan.max_concurrent_requests, problems, count);
+    table.set("max_queue", &mut plan.max_queue, problems, value::count(0..=1_000_000));
+    table.set("shutdown_timeout", &mut plan.shutdown_timeout, problems, value::duration);
+    table.set("compile_timeout", &mut plan.compile.time, problems, value::duration);
+    let bytes = |value: &DeValue<'_>| value::size(value).map(|bytes| bytes as u64);
+    table.set("compile_memory", &mut plan.compile.memory, problems, bytes);
     plan.cache_dir =
         table.take("cache_dir", problems, |value| cache_folder(path(value)?)).map(|it| it.value);
-
     plan.user = table.take("user", problems, value::string).map(|it| it.value);
-    if let Some(confine) = table.take("confine", problems, confine) {
-        plan.confine = confine.value;
-    }
+    table.set("confine", &mut plan.confine, problems, confine);
 
     let has_certificate = table.has("tls_cert");
     if has_certificate != table.has("tls_key") {
@@ -115,36 +110,37 @@ fn read_table(mut table: Table<'_>, problems: &mut Problems) -> ServerPlan {
 impl ServerPlan {
     /// The keys in `[server]` whose values differ from those of another plan.
     pub fn changed_keys(&self, other: &ServerPlan) -> Vec<&'static str> {
-        macro_rules! changed {
-            ($($key:literal: $field:ident;)*) => {{
-                // Whoever adds a field is told to add it here.
-                let ServerPlan { $($field,)* } = self;
-                [$(($key, *$field != other.$field),)*]
-            }};
-        }
-        let changed = changed! {
-            "addr": addresses;
-            "admin_addr": admin_address;
-            "admin_token_file": admin_token_file;
-            "access_log, access_log_format": access_log;
-            "keep_alive": keep_alive;
-            "idle_timeout": idle_timeout;
-            "max_requests_per_connection": max_requests_per_connection;
-            "head_timeout": head_timeout;
-            "body_timeout": body_timeout;
-            "write_timeout": write_timeout;
-            "max_connections": max_connections;
-            "max_buffered": max_buffered;
-            "max_concurrent_requests": max_concurrent_requests;
-            "max_queue": max_queue;
-            "shutdown_timeout": shutdown_timeout;
-            "cache_dir": cache_dir;
-            "compile_timeout": compile_timeout;
-            "compile_memory": compile_memory;
-            "user": user;
-            "confine": confine;
-            "tls_cert, tls_key": tls;
-        };
+        let keep_alive = self.keep_alive.unwrap_or_default();
+        let other_keep_alive = other.keep_alive.unwrap_or_default();
+        let changed = [
+            ("addr", self.addresses != other.addresses),
+            ("admin_addr", self.admin_address != other.admin_address),
+            ("admin_token_file", self.admin_token_file != other.admin_token_file),
+            ("access_log, access_log_format", self.access_log != other.access_log),
+            ("keep_alive", self.keep_alive.is_some() != other.keep_alive.is_some()),
+            ("idle_timeout", keep_alive.idle != other_keep_alive.idle),
+            (
+                "max_requests_per_connection",
+                keep_alive.max_requests != other_keep_alive.max_requests,
+            ),
+            ("head_timeout", self.timeouts.head != other.timeouts.head),
+            ("body_timeout", self.timeouts.body != other.timeouts.body),
+            ("write_timeout", self.timeouts.write != other.timeouts.write),
+            ("max_connections", self.max_connections != other.max_connections),
+            ("max_buffered", self.max_buffered != other.max_buffered),
+            (
+                "max_concurrent_requests",
+                self.max_concurrent_requests != other.max_concurrent_requests,
+            ),
+            ("max_queue", self.max_queue != other.max_queue),
+            ("shutdown_timeout", self.shutdown_timeout != other.shutdown_timeout),
+            ("cache_dir", self.cache_dir != other.cache_dir),
+            ("compile_timeout", self.compile.time != other.compile.time),
+            ("compile_memory", self.compile.memory != other.compile.memory),
+            ("user", self.user != other.user),
+            ("confine", self.confine != other.confine),
+            ("tls_cert, tls_key", self.tls != other.tls),
+        ];
         changed.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key).collect()
     }
 }

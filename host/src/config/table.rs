@@ -101,6 +101,19 @@ impl<'a> Table<'a> {
         problems.keep(place, read(&value))
     }
 
+    /// Sets `field` to the value of `key`, if it is there and `read` can read it.
+    pub(super) fn set<T>(
+        &mut self,
+        key: &'static str,
+        field: &mut T,
+        problems: &mut Problems,
+        read: impl Fn(&DeValue<'_>) -> Result<T, String>,
+    ) {
+        if let Some(setting) = self.take(key, problems, read) {
+            *field = setting.value;
+        }
+    }
+
     /// The value of a `key` that must be there.
     pub(super) fn require<T>(
         &mut self,

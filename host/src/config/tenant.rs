@@ -12,6 +12,7 @@ use super::route::{self, Above, Route};
 use super::table::{Setting, Table};
 use super::text::{Place, quoted};
 use super::value;
+use crate::Quota;
 use crate::route_tree::RouteTree;
 
 /// A tenant, and where it says what no other tenant may say.
@@ -61,26 +62,17 @@ pub(super) fn read<'a>(
 fn plan(totals: &Totals<'_>, defaults: &Defaults<'_>, problems: &mut Problems) -> TenantPlan {
     let (server, default) = (&defaults.server.plan, &defaults.totals);
     let mut plan = TenantPlan::new(String::new(), server, Vec::new());
-    plan.max_memory_total = either(&totals.max_memory_total, &default.max_memory_total);
+    plan.totals.max_memory = either(&totals.max_memory_total, &default.max_memory_total);
     if let Some(quota) = either(&totals.log_quota, &default.log_quota) {
-        plan.log_quota = Some(quota).filter(|&quota| quota > 0);
+        plan.totals.log_rate = Some(quota).filter(|&quota| quota > 0);
     }
-    let (share, default) = (&totals.share, &default.share);
-    let mut set = |own: &Option<Setting<'_, usize>>, default, most, count: &mut usize| {
-        let Some(Setting { value, place }) = own.as_ref().or(default) else { return };
-        if *value > most {
-            problems.add(place, format!("is more than the server's {most}"));
-        }
-        *count = *value;
+    let most = Quota {
+        max_concurrent_requests: server.max_concurrent_requests,
+        max_queue: server.max_queue,
+        rate: None,
     };
-    set(
-        &share.max_concurrent_requests,
-        default.max_concurrent_requests.as_ref(),
-        server.max_concurrent_requests,
-        &mut plan.max_concurrent_requests,
-    );
-    set(&share.max_queue, default.max_queue.as_ref(), server.max_queue, &mut plan.max_queue);
-    plan.rate = share.rate(default, problems);
+    let quota = &mut plan.totals.quota;
+    totals.share.apply(quota, &default.share, ("server", most), problems);
     plan
 }
 

@@ -10,8 +10,7 @@ pub use error::{DeployError, DeployErrors};
 
 use crate::config::{Plan, RoutePlan, TenantPlan};
 use crate::source::{Source, SourceError};
-use crate::tenant::Totals;
-use crate::{Cache, Component, Engine, Quota, Route, Sandbox, Tenant};
+use crate::{Cache, Component, Engine, Route, Tenant};
 use sources::{Effort, Loaded};
 
 /// Loads components, and keeps those that are in use for the next time.
@@ -169,7 +168,7 @@ impl Deployer {
     ) -> Result<Option<Component>, SourceError> {
         match loaded {
             Some(Loaded::Ready(_, component)) => {
-                let handler = component.in_sandbox(sandbox(route), &self.cache);
+                let handler = component.in_sandbox(route.sandbox.clone(), &self.cache);
                 handler.map(Some).map_err(|error| route.source.wrong(error))
             }
             Some(Loaded::Failed(error)) => error.take().map_or(Ok(None), Err),
@@ -210,7 +209,7 @@ fn tenants(plan: &Plan, handlers: impl IntoIterator<Item = Option<Component>>) -
     let mut handlers = handlers.into_iter();
     let served = |tenant: &TenantPlan| {
         let mut served = Tenant::new(&tenant.name).hosts(&tenant.hosts);
-        served.totals = totals(tenant);
+        served.totals = tenant.totals;
         let routes = tenant.routes.iter().zip(&mut handlers);
         served.routes = routes.map(|(route, handler)| served_route(route, handler)).collect();
         served
@@ -218,44 +217,12 @@ fn tenants(plan: &Plan, handlers: impl IntoIterator<Item = Option<Component>>) -
     plan.tenants.iter().map(served).collect()
 }
 
-fn totals(tenant: &TenantPlan) -> Totals {
-    Totals {
-        quota: Quota {
-            max_concurrent_requests: tenant.max_concurrent_requests,
-            max_queue: tenant.max_queue,
-            rate: tenant.rate,
-        },
-        max_memory: tenant.max_memory_total,
-        log_rate: tenant.log_quota,
-    }
-}
-
 fn served_route(route: &RoutePlan, handler: Option<Component>) -> Route {
-    let all = Quota::default();
-    let quota = Quota {
-        max_concurrent_requests: route
-            .max_concurrent_requests
-            .unwrap_or(all.max_concurrent_requests),
-        max_queue: route.max_queue.unwrap_or(all.max_queue),
-        rate: route.rate,
-    };
     let served = match handler {
         Some(handler) => Route::new(&route.path, handler),
         None => Route::unavailable(&route.path),
     };
-    served.args(&route.args).max_body_size(route.max_body_size).quota(quota)
-}
-
-fn sandbox(route: &RoutePlan) -> Sandbox {
-    Sandbox {
-        timeout: route.timeout,
-        cpu_time: route.cpu_time,
-        max_memory: route.max_memory,
-        max_response: route.max_response_size,
-        max_output: route.max_output,
-        directories: route.directories.clone(),
-        environment: route.environment.clone(),
-    }
+    served.args(&route.args).max_body_size(route.max_body_size).quota(route.quota)
 }
 
 #[cfg(test)]

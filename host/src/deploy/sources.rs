@@ -87,7 +87,7 @@ impl Deployer {
     /// The cache, unless a handler of the plan may change what is kept there.
     fn cache_for(&self, plan: &Plan) -> Cache {
         let routes = plan.routes();
-        let mut folders = routes.flat_map(|route| &route.directories);
+        let mut folders = routes.flat_map(|route| &route.sandbox.directories);
         match folders.any(|folder| folder.writable && self.cache.is_within_reach(&folder.host)) {
             true => Cache::none(),
             false => self.cache.clone(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// The bounds and grants of one handler, for every request anew. What is not granted
 /// does not exist for the guest: no file, no variable, no socket, no input.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sandbox {
     /// How long a request may take, from instantiation to answer, by the clock on
     /// the wall.

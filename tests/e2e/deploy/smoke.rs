@@ -183,12 +183,12 @@ fn a_pod_has_the_ports_the_time_and_the_memory_that_its_configuration_needs() ->
     let plan = Plan::read(&machine.folder.path().join("picohttp.toml"))?;
     let instances = plan.server.max_concurrent_requests;
     let largest =
-        plan.tenants.iter().flat_map(|tenant| &tenant.routes).map(|route| route.max_memory);
+        plan.tenants.iter().flat_map(|tenant| &tenant.routes).map(|route| route.sandbox.max_memory);
     let limits = &container["resources"]["limits"];
     let compilers: usize = limits["cpu"].as_str().context("no processors")?.parse()?;
     let needed = instances * largest.max().unwrap_or_default()
         + plan.server.max_buffered
-        + compilers * plan.server.compile_memory;
+        + compilers * usize::try_from(plan.server.compile.memory)?;
     let limit = limits["memory"].as_str().context("no limit")?;
     let limit =
         picohttp_host::config::units::size(limit.trim_end_matches('i').trim_end_matches('G'));

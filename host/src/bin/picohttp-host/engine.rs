@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use anyhow::{Result, anyhow};
 use picohttp_host::config::Plan;
 use picohttp_host::config::units::MEMORY;
-use picohttp_host::{Cache, CompileLimits, Compiler, Engine, EngineOptions};
+use picohttp_host::{Cache, Compiler, Engine, EngineOptions};
 
 use crate::cli::Keeping;
 use crate::confine::User;
@@ -28,9 +28,7 @@ pub fn engine(plan: &Plan) -> Result<Engine> {
     };
     let engine = Engine::new(&options);
     let engine = engine.map_err(|error| anyhow!("cannot start the engine: {error:#}"))?;
-    let time = plan.server.compile_timeout;
-    let limits = CompileLimits { time, memory: plan.server.compile_memory as u64 };
-    Ok(engine.compiler(Compiler::command(PROGRAM, [COMPILE], limits)))
+    Ok(engine.compiler(Compiler::command(PROGRAM, [COMPILE], plan.server.compile)))
 }
 
 /// How many different handlers there are.

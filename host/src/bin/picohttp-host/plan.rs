@@ -10,9 +10,9 @@ use picohttp_host::config::{
     AccessLog, Confine, LogFormat, LogTarget, MAX_DIRECTORIES, Plan, Position, Problem, RoutePlan,
     ServerPlan, TenantPlan, units::shown_size,
 };
-use picohttp_host::{Directory, Source};
+use picohttp_host::{CompileLimits, Directory, KeepAlive, Sandbox, Source, Timeouts, Totals};
 
-use crate::cli::{self, Call, CompileLimits, Format, Grants, Limits, Serve};
+use crate::cli::{self, Call, Format, Grants, Limits, Serve};
 use crate::writable;
 
 /// What the command line asks for, or the file that it names; it may take the place of what is
@@ -69,22 +69,19 @@ fn single(options: &Serve) -> Result<Plan> {
             shown_size(most)
         );
     }
-    if route.source == Source::Static && route.directories.is_empty() {
+    let folders = &mut route.sandbox.directories;
+    if route.source == Source::Static && folders.is_empty() {
         let host = current_dir().context("cannot tell the current folder")?;
-        route.directories.push(Directory { host, guest: "/".to_owned(), writable: false });
+        folders.push(Directory { host, guest: "/".to_owned(), writable: false });
     }
     ensure!(
         !route.has_nothing_to_serve(),
         "without a handler, the files of the folder that is called `/` are served; write \
          --dir HOST::/"
     );
-    let tenant = TenantPlan {
-        // Nobody but the server has bounds.
-        max_concurrent_requests: usize::MAX,
-        max_queue: usize::MAX,
-        log_quota: None,
-        ..TenantPlan::new(name, &server, vec![route])
-    };
+    // Nobody but the server has bounds.
+    let totals = Totals::default();
+    let tenant = TenantPlan { totals, ..TenantPlan::new(name, &server, vec![route]) };
     Ok(Plan { server, tenants: vec![tenant], ..Plan::default() })
 }
 
@@ -100,49 +97,54 @@ fn route(source: Source, grants: &Grants, limits: &Limits) -> Result<RoutePlan> 
     }
     Ok(RoutePlan {
         args: grants.arg.clone(),
-        environment: grants.env.clone(),
-        directories: grants.dir.clone(),
-        timeout: limits.timeout,
-        cpu_time: limits.cpu_time,
-        max_memory: limits.max_memory,
+        sandbox: Sandbox {
+            timeout: limits.timeout,
+            cpu_time: limits.cpu_time,
+            max_memory: limits.max_memory,
+            max_response: limits.max_response_size,
+            directories: grants.dir.clone(),
+            environment: grants.env.clone(),
+            ..Sandbox::default()
+        },
         max_body_size: limits.max_body_size as u64,
-        max_response_size: limits.max_response_size,
         ..RoutePlan::new("/...", source)
     })
 }
 
 /// Handlers that are compiled, and asked one at a time at most.
-pub fn of_compiling(limits: &CompileLimits) -> Plan {
-    let server = ServerPlan {
-        compile_timeout: limits.compile_timeout,
-        compile_memory: limits.compile_memory,
-        max_concurrent_requests: 1,
-        ..ServerPlan::default()
-    };
+pub fn of_compiling(limits: &cli::CompileLimits) -> Plan {
+    let compile = compile(limits);
+    let server = ServerPlan { compile, max_concurrent_requests: 1, ..ServerPlan::default() };
     Plan { server, ..Plan::default() }
+}
+
+fn compile(limits: &cli::CompileLimits) -> CompileLimits {
+    CompileLimits { time: limits.compile_timeout, memory: limits.compile_memory as u64 }
 }
 
 fn server(options: &Serve) -> ServerPlan {
     let concurrent = if options.sequential { 1 } else { options.max_concurrent_requests };
+    let keep_alive =
+        KeepAlive { idle: options.idle_timeout, max_requests: options.max_requests_per_connection };
     ServerPlan {
         addresses: addresses(options),
         admin_address: options.admin_addr,
         admin_token_file: options.admin_token_file.clone(),
         access_log: access_log(options),
-        keep_alive: options.keep_alive,
-        idle_timeout: options.idle_timeout,
-        max_requests_per_connection: options.max_requests_per_connection,
-        head_timeout: options.head_timeout,
-        body_timeout: options.body_timeout,
-        write_timeout: options.write_timeout,
+        keep_alive: options.keep_alive.then_some(keep_alive),
+        timeouts: Timeouts {
+            head: options.head_timeout,
+            body: options.body_timeout,
+            write: options.write_timeout,
+            ..Timeouts::default()
+        },
         max_connections: options.max_connections,
         max_buffered: options.max_buffered,
         max_concurrent_requests: concurrent as usize,
         max_queue: options.max_queue,
         shutdown_timeout: options.shutdown_timeout,
         cache_dir: options.keeping.cache_dir.clone(),
-        compile_timeout: options.compile_limits.compile_timeout,
-        compile_memory: options.compile_limits.compile_memory,
+        compile: compile(&options.compile_limits),
         user: options.user.clone(),
         confine: confine(options),
         tls: options.tls_cert.clone().zip(options.tls_key.clone()),
@@ -206,6 +208,8 @@ mod tests {
         assert_eq!(server(&options), ServerPlan::default());
         let route = route(Source::Static, &options.grants, &options.limits).unwrap();
         assert_eq!(route, RoutePlan::new("/...", Source::Static));
+        let options = Options::parse_from(["picohttp-host", "--keep-alive"]).serve;
+        assert_eq!(server(&options).keep_alive, Some(KeepAlive::default()));
     }
 
     #[test]

@@ -5,8 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use picohttp_host::config::{Plan, ServerPlan};
 use picohttp_host::{
-    Cache, HttpServer, KeepAlive, RunningServer, Socket, StartError, Tenant, Timeouts, Tls,
-    TlsError, read_regular_file,
+    Cache, HttpServer, RunningServer, Socket, StartError, Tenant, Tls, TlsError, read_regular_file,
 };
 use tracing::warn;
 
@@ -28,20 +27,12 @@ pub fn start(
         .max_queue(plan.server.max_queue)
         .max_connections(plan.server.max_connections as usize)
         .max_buffered(plan.server.max_buffered)
-        .timeouts(Timeouts {
-            head: plan.server.head_timeout,
-            body: plan.server.body_timeout,
-            write: plan.server.write_timeout,
-            ..Timeouts::default()
-        })
+        .timeouts(plan.server.timeouts)
         .cache(cache)
         .request_ids(request_ids)
         .loading(loading);
-    if plan.server.keep_alive {
-        server = server.keep_alive(KeepAlive {
-            idle: plan.server.idle_timeout,
-            max_requests: plan.server.max_requests_per_connection,
-        });
+    if let Some(keep_alive) = plan.server.keep_alive {
+        server = server.keep_alive(keep_alive);
     }
     if let Some(log) = &plan.server.access_log {
         server = server.access_log(log.clone());

@@ -64,7 +64,7 @@ pub fn refuse(plan: &Plan, served: Option<&Plan>, components_count: bool) -> Res
             return refused(found, format!("change {path}, {harm}"));
         }
     }
-    let granted = plan.routes().flat_map(|route| &route.directories);
+    let granted = plan.routes().flat_map(|route| &route.sandbox.directories);
     let granted: BTreeSet<&Path> = granted.map(|folder| &*folder.host).collect();
     for path in granted {
         if let Some(found) = writable.on_the_way(path) {

@@ -4,30 +4,20 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::{ServerPlan, TenantPlan};
-use crate::{KeepAlive, Rate, Sandbox, Timeouts};
+use crate::{KeepAlive, Quota, Rate, Sandbox, Timeouts, Totals};
 
 #[test]
 fn without_a_word_limits_are_those_of_the_library() {
-    let (route, sandbox) = (route(""), Sandbox::default());
-    assert_eq!(route.timeout, sandbox.timeout);
-    assert_eq!(route.cpu_time, None);
-    assert_eq!(route.max_memory, sandbox.max_memory);
+    let route = route("");
+    assert_eq!(route.sandbox, Sandbox::default());
     assert_eq!(route.max_body_size, 10 << 20);
-    assert_eq!(route.max_response_size, sandbox.max_response);
-    assert_eq!(route.max_output, sandbox.max_output);
-    assert_eq!((route.max_concurrent_requests, route.max_queue, route.rate), (None, None, None));
+    assert_eq!(route.quota, Quota::default());
 
-    let (server, timeouts, keep_alive) =
-        (plan("").server, Timeouts::default(), KeepAlive::default());
+    let server = plan("").server;
     assert_eq!(server.addresses, ["127.0.0.1:8080".parse().unwrap()]);
-    assert_eq!(
-        (server.head_timeout, server.body_timeout, server.write_timeout),
-        (timeouts.head, timeouts.body, timeouts.write)
-    );
-    assert_eq!(
-        (server.idle_timeout, server.max_requests_per_connection),
-        (keep_alive.idle, keep_alive.max_requests)
-    );
+    assert_eq!((server.timeouts, server.keep_alive), (Timeouts::default(), None));
+    let persistent = plan("[server]\nkeep_alive = true").server;
+    assert_eq!(persistent.keep_alive, Some(KeepAlive::default()));
     assert_eq!((server.max_concurrent_requests, server.max_queue), (64, 1024));
 }
 
@@ -56,11 +46,17 @@ fn the_route_has_the_last_word_then_the_tenant() {
           source = 'api.wasm'",
     );
     let [one, other] = plan.tenants[0].routes.clone().try_into().unwrap();
-    assert_eq!((one.timeout, other.timeout), (Duration::from_secs(3), Duration::from_secs(2)));
-    assert_eq!(one.cpu_time, Some(Duration::from_secs(2)));
-    assert_eq!(one.max_memory, 2 << 20);
+    let sandbox = Sandbox {
+        timeout: Duration::from_secs(3),
+        cpu_time: Some(Duration::from_secs(2)),
+        max_memory: 2 << 20,
+        max_response: 1 << 20,
+        max_output: 1 << 20,
+        ..Sandbox::default()
+    };
+    assert_eq!(one.sandbox, sandbox);
+    assert_eq!(other.sandbox, Sandbox { timeout: Duration::from_secs(2), ..sandbox });
     assert_eq!((one.max_body_size, other.max_body_size), (3, 1 << 20));
-    assert_eq!((one.max_response_size, one.max_output), (1 << 20, 1 << 20));
 }
 
 #[test]
@@ -73,18 +69,22 @@ fn totals_in_defaults_are_those_of_each_tenant() {
     ));
     let [good, other] = plan.tenants.try_into().unwrap();
     let expected = TenantPlan {
-        max_memory_total: Some(1 << 30),
-        max_concurrent_requests: 2,
-        max_queue: 3,
-        rate: Some(Rate { per_second: 4.0, burst: 5 }),
-        log_quota: None,
+        totals: Totals {
+            quota: Quota {
+                max_concurrent_requests: 2,
+                max_queue: 3,
+                rate: Some(Rate { per_second: 4.0, burst: 5 }),
+            },
+            max_memory: Some(1 << 30),
+            log_rate: None,
+        },
         hosts: good.hosts.clone(),
         ..TenantPlan::new("good", &ServerPlan::default(), good.routes.clone())
     };
     assert_eq!(good, expected);
-    assert_eq!((other.max_concurrent_requests, other.log_quota), (6, Some(8)));
-    assert_eq!(other.rate, Some(Rate { per_second: 7.0, burst: 5 }));
-    assert_eq!(other.routes[0].max_concurrent_requests, None);
+    assert_eq!((other.totals.quota.max_concurrent_requests, other.totals.log_rate), (6, Some(8)));
+    assert_eq!(other.totals.quota.rate, Some(Rate { per_second: 7.0, burst: 5 }));
+    assert_eq!(other.routes[0].quota, Quota::default());
 }
 
 #[test]

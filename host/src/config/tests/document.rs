@@ -13,7 +13,7 @@ pub(super) fn example() -> &'static str {
 }
 
 /// The keys in the table under a heading of the page; only those marked with `*`, or all.
-fn documented(heading: &str, marked: bool) -> BTreeSet<String> {
+pub(super) fn documented(heading: &str, marked: bool) -> BTreeSet<String> {
     let (_, section) = PAGE.split_once(&format!("\n## {heading}\n")).unwrap();
     let section = section.split("\n## ").next().unwrap();
     let first_cells =

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::Position;
-use crate::{Directory, Rate, Source};
+use crate::{Directory, Quota, Rate, Sandbox, Source};
 
 #[test]
 fn every_key_is_read() {
@@ -45,20 +45,24 @@ fn every_key_is_read() {
                 key: Some("tenant.a.route[0].source".to_owned()),
             }),
             args: vec!["a".to_owned(), "b".to_owned()],
-            environment: vec![("MODE".to_owned(), "production".to_owned())],
-            directories: vec![
-                directory("data", "/data", false),
-                directory("tenants.d", "/cache", true)
-            ],
-            timeout: Duration::from_secs(1),
-            cpu_time: Some(Duration::from_millis(50)),
-            max_memory: 1 << 20,
+            sandbox: Sandbox {
+                timeout: Duration::from_secs(1),
+                cpu_time: Some(Duration::from_millis(50)),
+                max_memory: 1 << 20,
+                max_response: 2 << 20,
+                max_output: 3 << 10,
+                directories: vec![
+                    directory("data", "/data", false),
+                    directory("tenants.d", "/cache", true)
+                ],
+                environment: vec![("MODE".to_owned(), "production".to_owned())],
+            },
             max_body_size: 0,
-            max_response_size: 2 << 20,
-            max_output: 3 << 10,
-            max_concurrent_requests: Some(4),
-            max_queue: Some(5),
-            rate: Some(Rate { per_second: 6.0, burst: 7 }),
+            quota: Quota {
+                max_concurrent_requests: 4,
+                max_queue: 5,
+                rate: Some(Rate { per_second: 6.0, burst: 7 }),
+            },
         }]
     );
 }
@@ -175,7 +179,7 @@ fn grants_must_make_sense() {
          8:33: tenant.a.route[0].dirs[3]: after HOST::GUEST can only come ::ro or ::rw\n\
          8:57: tenant.a.route[0].dirs[5]: the handler has another folder as `data`"
     );
-    assert_eq!(route("dirs = ['data::::rw']").directories[0].guest, "data");
+    assert_eq!(route("dirs = ['data::::rw']").sandbox.directories[0].guest, "data");
     assert_eq!(
         route_errors("dirs = ['data:rw', 'data::rw', 'data::/x:ro', 'none:/x']"),
         "6:9: tenant.a.route[0].dirs[0]: write HOST::GUEST::rw, as in data::/data::rw\n\
@@ -199,7 +203,7 @@ fn limits_of_a_route_that_cannot_hold_are_errors() {
          10:13: tenant.a.route[0].max_queue: is more than the tenant's 128\n\
          11:9: tenant.a.route[0].burst: needs `requests_per_second`"
     );
-    assert_eq!(route("max_memory = '4GiB'").max_memory, 4 << 30);
+    assert_eq!(route("max_memory = '4GiB'").sandbox.max_memory, 4 << 30);
     assert_eq!(
         route_errors("max_memory = 65535"),
         "6:14: tenant.a.route[0].max_memory: it must be from 64 KiB to 4 GiB"
@@ -223,7 +227,7 @@ fn a_handler_has_so_many_folders_and_no_more() {
         let dirs: Vec<String> = (0..count).map(|number| format!("'data::/{number}'")).collect();
         format!("dirs = [{}]", dirs.join(", "))
     };
-    assert_eq!(route(&dirs(64)).directories.len(), 64);
+    assert_eq!(route(&dirs(64)).sandbox.directories.len(), 64);
     assert!(route_errors(&dirs(66)).ends_with(".dirs[64]: there are more than 64 folders"));
 }
 

@@ -1,10 +1,12 @@
 //! The table `[server]`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
 use crate::config::{AccessLog, Confine, LogFormat, LogTarget, ServerPlan};
+use crate::{CompileLimits, KeepAlive, Timeouts};
 
 fn server(lines: &str) -> ServerPlan {
     plan(&format!("[server]\n{lines}")).server
@@ -44,8 +46,12 @@ fn every_key_is_read() {
     );
     let folder = folder.with("token", "").with("certificate.pem", "").with("key.pem", "");
     let path = |name: &str| folder.path(name);
+    let plan = folder.plan().server;
+    let changed = plan.changed_keys(&ServerPlan::default()).join(", ");
+    let changed: BTreeSet<String> = changed.split(", ").map(str::to_owned).collect();
+    assert_eq!(changed, document::documented("server", false));
     assert_eq!(
-        folder.plan().server,
+        plan,
         ServerPlan {
             addresses: vec!["0.0.0.0:80".parse().unwrap(), "[::1]:80".parse().unwrap()],
             admin_address: Some("127.0.0.1:9090".parse().unwrap()),
@@ -54,20 +60,20 @@ fn every_key_is_read() {
                 target: LogTarget::File(path("access.log")),
                 format: LogFormat::Json
             }),
-            keep_alive: true,
-            idle_timeout: Duration::from_secs(1),
-            max_requests_per_connection: 2,
-            head_timeout: Duration::from_secs(3),
-            body_timeout: Duration::from_millis(4500),
-            write_timeout: Duration::from_secs(5),
+            keep_alive: Some(KeepAlive { idle: Duration::from_secs(1), max_requests: 2 }),
+            timeouts: Timeouts {
+                head: Duration::from_secs(3),
+                body: Duration::from_millis(4500),
+                write: Duration::from_secs(5),
+                ..Timeouts::default()
+            },
             max_connections: 6,
             max_buffered: 7 << 20,
             max_concurrent_requests: 8,
             max_queue: 0,
             shutdown_timeout: Duration::from_secs(60),
             cache_dir: Some(path("cache")),
-            compile_timeout: Duration::from_secs(9),
-            compile_memory: 10 << 20,
+            compile: CompileLimits { time: Duration::from_secs(9), memory: 10 << 20 },
             user: Some("www-data:www-data".to_owned()),
             confine: Confine::Files,
             tls: Some((path("certificate.pem"), path("key.pem"))),

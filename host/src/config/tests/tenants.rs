@@ -1,7 +1,7 @@
 //! The table `[[tenant]]`.
 
 use super::*;
-use crate::Rate;
+use crate::{Quota, Rate, Totals};
 
 fn tenant_errors(lines: &str) -> String {
     errors(&format!("[[tenant]]\nname = 'a'\nsource = 'api.wasm'\n{lines}"))
@@ -26,9 +26,9 @@ fn a_tenant_with_one_handler_has_one_route() {
     let [route] = tenant.routes.try_into().unwrap();
     assert_eq!(route.path, "/...");
     assert_eq!(route.args, ["x"]);
-    assert_eq!(route.environment, [("B".into(), "1".into()), ("A".into(), "2".into())]);
-    assert_eq!(route.directories[0].guest, "data");
-    assert_eq!(route.timeout.as_secs(), 1);
+    assert_eq!(route.sandbox.environment, [("B".into(), "1".into()), ("A".into(), "2".into())]);
+    assert_eq!(route.sandbox.directories[0].guest, "data");
+    assert_eq!(route.sandbox.timeout.as_secs(), 1);
 }
 
 #[test]
@@ -110,37 +110,39 @@ fn one_tenant_has_every_host_that_is_left() {
 
 #[test]
 fn totals_are_read_or_have_defaults() {
-    let tenant = |lines: &str| plan(&format!("{GOOD}{lines}")).tenants.remove(0);
-    let plain = tenant("");
+    let totals = |lines: &str| plan(&format!("{GOOD}{lines}")).tenants[0].totals;
     assert_eq!(
-        (
-            plain.max_memory_total,
-            plain.max_concurrent_requests,
-            plain.max_queue,
-            plain.rate,
-            plain.log_quota
-        ),
-        (None, 16, 128, None, Some(1 << 20))
+        totals(""),
+        Totals {
+            quota: Quota { max_concurrent_requests: 16, max_queue: 128, rate: None },
+            max_memory: None,
+            log_rate: Some(1 << 20),
+        }
     );
-    let full = tenant(
+    let full = totals(
         "max_memory_total = '512MiB'\nmax_concurrent_requests = 64\nmax_queue = 1024\n\
          requests_per_second = 0.5\nburst = 7\nlog_quota = 0",
     );
-    assert_eq!(full.max_memory_total, Some(512 << 20));
-    assert_eq!((full.max_concurrent_requests, full.max_queue), (64, 1024));
-    assert_eq!(full.rate, Some(Rate { per_second: 0.5, burst: 7 }));
-    assert_eq!(full.log_quota, None);
-    assert_eq!(tenant("log_quota = '2KiB'").log_quota, Some(2048));
     assert_eq!(
-        plan(&format!("[server]\nmax_concurrent_requests = 3\n{GOOD}")).tenants[0]
-            .max_concurrent_requests,
-        1
+        full,
+        Totals {
+            quota: Quota {
+                max_concurrent_requests: 64,
+                max_queue: 1024,
+                rate: Some(Rate { per_second: 0.5, burst: 7 }),
+            },
+            max_memory: Some(512 << 20),
+            log_rate: None,
+        }
     );
+    assert_eq!(totals("log_quota = '2KiB'").log_rate, Some(2048));
+    let small = plan(&format!("[server]\nmax_concurrent_requests = 3\n{GOOD}"));
+    assert_eq!(small.tenants[0].totals.quota.max_concurrent_requests, 1);
 }
 
 #[test]
 fn a_burst_is_the_rate_rounded_up_unless_given() {
-    let rate = |lines: &str| plan(&format!("{GOOD}{lines}")).tenants[0].rate;
+    let rate = |lines: &str| plan(&format!("{GOOD}{lines}")).tenants[0].totals.quota.rate;
     assert_eq!(rate("requests_per_second = 100"), Some(Rate { per_second: 100.0, burst: 100 }));
     assert_eq!(rate("requests_per_second = 1.1"), Some(Rate { per_second: 1.1, burst: 2 }));
     assert_eq!(rate("requests_per_second = 0.01"), Some(Rate { per_second: 0.01, burst: 1 }));

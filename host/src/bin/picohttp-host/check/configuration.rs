@@ -147,7 +147,7 @@ fn granted(import: &str, route: &RoutePlan) -> String {
     };
     match import {
         FILESYSTEM => {
-            let folders = route.directories.iter().map(|folder| {
+            let folders = route.sandbox.directories.iter().map(|folder| {
                 let mode = if folder.writable { "read and write" } else { "read only" };
                 let Directory { host, guest, .. } = folder.resolved();
                 format!("{} as {guest} ({mode})", host.display())
@@ -155,7 +155,7 @@ fn granted(import: &str, route: &RoutePlan) -> String {
             list(folders.collect(), "no folder (`dirs`)")
         }
         ENVIRONMENT => {
-            let names = route.environment.iter().map(|(name, _)| name.clone());
+            let names = route.sandbox.environment.iter().map(|(name, _)| name.clone());
             list(names.collect(), "no variable (`environment`)")
         }
         _ => given(import).to_owned(),

@@ -51,7 +51,7 @@ impl Files {
         for file in files.map(PathBuf::as_path).chain(sources) {
             read.extend(folders_of(file));
         }
-        let folders = || routes().flat_map(|route| &route.directories);
+        let folders = || routes().flat_map(|route| &route.sandbox.directories);
         read.extend(folders().map(|folder| folder.host.clone()));
         let writable = folders().filter(|folder| folder.writable);
         let mut write: BTreeSet<PathBuf> = writable.map(|folder| folder.host.clone()).collect();

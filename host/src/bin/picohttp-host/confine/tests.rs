@@ -20,7 +20,7 @@ fn plan(folder: &Path, confine: Confine) -> Plan {
     plan.server.confine = confine;
     let (host, guest) = (folder.to_owned(), "/".to_owned());
     let mut route = RoutePlan::new("/...", Source::Static);
-    route.directories.push(Directory { host, guest, writable: false });
+    route.sandbox.directories.push(Directory { host, guest, writable: false });
     plan.tenants.push(TenantPlan::new("files", &plan.server, vec![route]));
     plan
 }
