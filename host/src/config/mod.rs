@@ -34,6 +34,7 @@ mod limits;
 mod grants;
 mod host_name;
 mod unique;
+mod owners;
 mod table;
 mod value;
 mod text;

@@ -31,20 +31,23 @@ pub(super) struct Server<'a> {
 
 /// Reads the table, if there is one.
 pub(super) fn read<'a>(table: Option<Table<'a>>, problems: &mut Problems) -> Server<'a> {
-    let Some(table) = table else { return Server::default() };
+    let Some(mut table) = table else { return Server::default() };
     let written = |key| Some((key, table.place_of(key)?.position()));
     let written = JUDGED_LATER.into_iter().filter_map(written).collect();
     let max_buffered = table.place_of("max_buffered");
-    Server { plan: read_table(table, problems), written, max_buffered }
+    let plan = read_table(&mut table, problems);
+    table.finish(problems);
+    Server { plan, written, max_buffered }
 }
 
-fn read_table(mut table: Table<'_>, problems: &mut Problems) -> ServerPlan {
+/// Reads all of the table's keys.
+pub(super) fn read_table(table: &mut Table<'_>, problems: &mut Problems) -> ServerPlan {
     let mut plan = ServerPlan::default();
     let text = table.place.text;
     let path = |value: &DeValue<'_>| value::string(value).map(|path| text.folder().join(path));
     let file = |value: &DeValue<'_>| existing_file(path(value)?);
 
-    if let Some(addresses) = addresses(&mut table, problems) {
+    if let Some(addresses) = addresses(table, problems) {
         plan.addresses = addresses;
     }
     let has_operators = table.has("admin_addr");
@@ -103,7 +106,6 @@ fn read_table(mut table: Table<'_>, problems: &mut Problems) -> ServerPlan {
     let certificate = table.take("tls_cert", problems, file);
     let key = table.take("tls_key", problems, file);
     plan.tls = certificate.zip(key).map(|(certificate, key)| (certificate.value, key.value));
-    table.finish(problems);
     plan
 }
 

@@ -1,51 +1,17 @@
 //! A table that hands out its values one by one, and says at last what it had too much.
 
+use std::path::PathBuf;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
+use super::owners;
 use super::problem::Problems;
 use super::text::{Place, Text, quoted};
 use super::value::not_a;
 
 /// How large a file may be for more than its first syntax error to be told, in bytes.
 const MAX_RECOVERABLE: usize = 1 << 20;
-
-/// Where keys belong that are easily written elsewhere.
-pub(super) const PLACES: [(&str, &[&str]); 5] = [
-    (
-        "[server]",
-        &[
-            "addr",
-            "admin_addr",
-            "admin_token_file",
-            "access_log",
-            "access_log_format",
-            "keep_alive",
-            "idle_timeout",
-            "max_requests_per_connection",
-            "head_timeout",
-            "body_timeout",
-            "write_timeout",
-            "max_connections",
-            "max_buffered",
-            "shutdown_timeout",
-            "cache_dir",
-            "compile_timeout",
-            "compile_memory",
-            "user",
-            "confine",
-            "tls_cert",
-            "tls_key",
-        ],
-    ),
-    (
-        "[defaults], [[tenant]] or [[tenant.route]]",
-        &["timeout", "cpu_time", "max_memory", "max_body_size", "max_response_size", "max_output"],
-    ),
-    ("[defaults] or [[tenant]]", &["max_memory_total", "log_quota"]),
-    ("[[tenant]]", &["name", "hosts"]),
-    ("[[tenant]] or [[tenant.route]]", &["source", "args", "environment", "dirs"]),
-];
 
 /// A value, and where it is written.
 #[derive(Clone)]
@@ -88,6 +54,15 @@ impl<'a> Table<'a> {
 
     fn new(place: Place<'a>, entries: DeTable<'a>) -> Table<'a> {
         Table { place, entries, known: Vec::new() }
+    }
+
+    /// The keys that `read` asks a table for.
+    pub(super) fn keys_of(read: impl FnOnce(&mut Table<'_>, &mut Problems)) -> Vec<&'static str> {
+        let text = Text::new(PathBuf::new(), String::new());
+        let place = Place { text: &text, offset: 0, key: String::new() };
+        let mut table = Table::new(place, DeTable::new());
+        read(&mut table, &mut Problems::default());
+        table.known
     }
 
     /// The value of `key`, if it is there and `read` can read it.
@@ -243,9 +218,8 @@ impl<'a> Table<'a> {
             let name = dotted(&self.place.key, &shown(key.get_ref()));
             let place = at(&self.place, &key.span(), name);
             let key: &str = key.get_ref();
-            let elsewhere = PLACES.iter().find(|(_, keys)| keys.contains(&key));
-            let message = match (elsewhere, nearest(key, &self.known)) {
-                (Some((place, _)), _) => format!("belongs in {place}"),
+            let message = match (owners::of(key), nearest(key, &self.known)) {
+                (Some(owner), _) => format!("belongs in {owner}"),
                 (None, Some(known)) => format!("unknown key; did you mean `{known}`?"),
                 (None, None) => format!("unknown key; there are `{}`", self.known.join("`, `")),
             };

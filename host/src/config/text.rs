@@ -36,7 +36,7 @@ impl Text {
         Ok(Text::new(path.to_owned(), content))
     }
 
-    fn new(path: PathBuf, content: String) -> Text {
+    pub(super) fn new(path: PathBuf, content: String) -> Text {
         let breaks = content.bytes().enumerate().filter(|&(_, byte)| byte == b'\n');
         let lines = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect();
         Text { path, content, lines }

@@ -3,16 +3,14 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::CommandFactory;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use crate::cli::Options;
-use crate::print;
+use crate::{cli, print};
 
 /// Prints what a shell completes the command line with.
 pub fn completions(shell: Shell) -> Result<ExitCode> {
-    let mut command = Options::command();
+    let mut command = cli::command();
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, name, &mut script);
@@ -22,7 +20,7 @@ pub fn completions(shell: Shell) -> Result<ExitCode> {
 
 /// Prints the manual page of the program, or of one of its commands.
 pub fn manual(name: Option<&str>) -> Result<ExitCode> {
-    let mut program = Options::command();
+    let mut program = cli::command();
     // Only then the names of commands begin with that of the program.
     program.build();
     let command = match name {

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use super::{Errors, Plan, RoutePlan, table};
+use super::{Errors, Plan, RoutePlan, owners};
 
 /// A tenant that is as it should be.
 const GOOD: &str = "[[tenant]]\nname = 'good'\nhosts = ['good.example']\nsource = 'api.wasm'\n";

@@ -33,6 +33,10 @@ pub use serve::{Confine, Format, Serve};
 /// What may come before a command.
 const GLOBAL_FLAGS: [&str; 7] = ["-v", "-vv", "--verbose", "-q", "-qq", "--quiet", "--"];
 
+/// What can be said beside `--config`; all else is for the file to say.
+const BESIDE_CONFIG: [&str; 5] =
+    ["config", "watch", "show_confinement", "no_cache", "allow_precompiled"];
+
 /// Serves HTTP from sandboxed WebAssembly handlers, a fresh instance for each request.
 ///
 /// HANDLER is a component (a .wasm file), or a folder with a Cargo.toml that is built
@@ -108,10 +112,22 @@ pub enum Command {
     CompileStdin,
 }
 
+/// The definition of the command line: [`Options`], and what `--config` conflicts with.
+pub fn command() -> clap::Command {
+    let command = Options::command();
+    let arguments = command.get_arguments().filter(|argument| !argument.is_global_set());
+    let ids = arguments.map(|argument| argument.get_id().clone());
+    let in_file: Vec<_> = ids.filter(|id| !BESIDE_CONFIG.contains(&id.as_str())).collect();
+    command.mut_args(|argument| match argument.get_id() == "config" {
+        true => argument.conflicts_with_all(&in_file),
+        false => argument,
+    })
+}
+
 impl Options {
     /// Those of this process. A wrong command line ends it.
     pub fn of_process() -> Options {
-        let mut command = Options::command();
+        let mut command = command();
         if let Some(message) = mistyped_command(&command, env::args_os().skip(1)) {
             command.error(ErrorKind::InvalidSubcommand, message).exit();
         }
@@ -176,7 +192,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        Options::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]
@@ -194,7 +210,7 @@ mod tests {
             ("", None),
         ] {
             let args = line.split(' ').map(OsString::from);
-            let said = mistyped_command(&Options::command(), args);
+            let said = mistyped_command(&command(), args);
             let matches = match nearest {
                 Some(nearest) => said.as_ref().is_some_and(|said| said.ends_with(nearest)),
                 None => said.is_none(),
@@ -212,7 +228,7 @@ mod tests {
             ("picohttp-host --port 80 check a.wasm", Some("--port <PORT>")),
             ("picohttp-host a.wasm check b.wasm", Some("[HANDLER]")),
         ] {
-            let mut command = Options::command();
+            let mut command = command();
             let matches = command.try_get_matches_from_mut(line.split(' ')).unwrap();
             let stray = stray_argument(&command, &matches).map(|(_, stray)| stray);
             assert_eq!(stray.as_deref(), is_stray, "{line}");

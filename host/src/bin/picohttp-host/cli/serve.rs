@@ -17,15 +17,8 @@ pub struct Serve {
     pub handler: Option<PathBuf>,
 
     /// Serve what this file says instead (docs/configuration.md); SIGHUP reads it again
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = [
-        "handler", "port", "addr", "arg", "dir", "env", "sequential", "keep_alive", "timeout",
-        "cpu_time", "max_memory", "max_body_size", "max_response_size",
-        "max_concurrent_requests", "max_queue", "max_connections", "max_buffered",
-        "head_timeout", "body_timeout", "write_timeout", "idle_timeout",
-        "max_requests_per_connection", "shutdown_timeout", "cache_dir", "compile_timeout",
-        "compile_memory", "admin_addr", "admin_token_file", "access_log", "access_log_format",
-        "tls_cert", "tls_key", "user", "confine",
-    ])]
+    // What it conflicts with is added in `cli::command`.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
 
     /// Listen on this port of 127.0.0.1; repeat to use the first that is free, 0 for any
