@@ -61,7 +61,7 @@ pub(crate) struct Connection {
     pub(crate) slot: Option<Place>,
     /// How many requests have been answered on it.
     pub(crate) answered: u32,
-    /// When its client was last told to try again later.
+    /// When its client was last refused.
     pub(crate) refused: Option<Instant>,
     /// What the poller tells of the socket, if it knows it.
     pub(crate) armed: Option<Interest>,
@@ -156,6 +156,11 @@ impl Connection {
 
     pub(crate) fn socket(&self) -> &TcpStream {
         self.transport.socket()
+    }
+
+    /// Whether there is to be a TLS session that is not there yet.
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.transport.is_handshaking()
     }
 
     /// Gives a request that begins now so long to come.

@@ -62,9 +62,10 @@ impl From<Error> for Reason {
     fn from(error: Error) -> Self {
         match error {
             Error::BodyTooLarge => Reason::BodyTooLarge,
-            Error::TargetTooLong | Error::HeadTooLarge | Error::TooManyHeaders => {
-                Reason::HeadTooLarge
-            }
+            Error::TargetTooLong
+            | Error::TargetParts
+            | Error::HeadTooLarge
+            | Error::TooManyHeaders => Reason::HeadTooLarge,
             Error::RequestLine
             | Error::TargetHost
             | Error::ControlByte

@@ -239,7 +239,7 @@ impl Service {
         stopping.then_some("stopping").or(loading.then_some("loading"))
     }
 
-    /// Counts a client that is told to try again later. Says whether there are no more than may.
+    /// Counts a client that is refused. Says whether there are no more than may.
     pub(crate) fn may_refuse(&self, most: Fill, now: Instant) -> bool {
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         refusals.try_take(1.0, most, now)

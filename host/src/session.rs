@@ -125,6 +125,11 @@ impl Session {
         self.tls.send_close_notify();
     }
 
+    /// Whether the session is not there yet.
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.tls.is_handshaking()
+    }
+
     /// Whether the session is established and nothing waits to be sent.
     pub(crate) fn is_quiet(&self) -> bool {
         !self.tls.is_handshaking() && !self.tls.wants_write()

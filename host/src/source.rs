@@ -33,10 +33,13 @@ pub enum SourceError {
 }
 
 impl Source {
-    /// The source at a path: a folder if there is one, or else a file.
+    /// The source at a path: a folder if there is one, or else a file. What is called like a
+    /// component is never a folder, to build which is to run what is in it: whoever may replace
+    /// the one need not be trusted with the other.
     pub fn at(path: impl Into<PathBuf>) -> Source {
         let path = path.into();
-        if path.is_dir() { Source::Folder(path) } else { Source::File(path) }
+        let is_file = path.extension().is_some_and(|it| it == "wasm" || it == "cwasm");
+        if !is_file && path.is_dir() { Source::Folder(path) } else { Source::File(path) }
     }
 
     /// What the handler is called: the name of its file or folder.
@@ -86,6 +89,21 @@ impl Source {
         match self {
             Source::Static => None,
             Source::File(path) | Source::Folder(path) => Some(path),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_called_like_a_component_is_not_built() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, is_built) in [("handler", true), ("handler.wasm", false), ("a.cwasm", false)] {
+            let path = folder.path().join(name);
+            std::fs::create_dir(&path).unwrap();
+            assert_eq!(matches!(Source::at(path), Source::Folder(_)), is_built, "{name}");
         }
     }
 }

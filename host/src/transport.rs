@@ -58,6 +58,11 @@ impl Transport {
         self.session.is_none()
     }
 
+    /// Whether there is to be a session that is not there yet.
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.is_handshaking())
+    }
+
     /// Reads what has arrived to the end of `input`.
     pub(crate) fn read(&mut self, input: &mut Vec<u8>) -> io::Result<Moved> {
         let Transport { socket, session } = self;

@@ -242,7 +242,7 @@ fn a_request_behind_the_first_is_not_handled() -> Result<()> {
 
 #[test]
 fn limits_are_exact() -> Result<()> {
-    let limits = Limits { head_bytes: 256, headers: 4, body_bytes: 100 };
+    let limits = Limits { head_bytes: 256, headers: 4, target_parts: 9, body_bytes: 100 };
     let nothing = |_: &Request<'_>, _: &mut Response| {};
     let host = Host::serve(HttpServer::new(nothing).limits(limits))?;
     let status = |request: String| host.exchange(request).map(|answer| answer.status);

@@ -9,7 +9,7 @@ pub mod reference;
 use http1::{Error, Head, Limits, Message, Received, Receiver};
 
 /// So small that inputs of a few hundred bytes meet every limit.
-pub const LIMITS: Limits = Limits { head_bytes: 512, headers: 8, body_bytes: 256 };
+pub const LIMITS: Limits = Limits { head_bytes: 512, headers: 8, target_parts: 8, body_bytes: 256 };
 
 /// The limits of a request's body are those of its head.
 pub fn same_limits(_: &Head<'_>) -> Result<Limits, Error> {

@@ -106,13 +106,19 @@ pub(crate) fn without_cookies(headers: &[(&str, &str)]) -> Vec<(usize, String)> 
         name.eq_ignore_ascii_case("cookie") && value.contains(COOKIE)
     };
     let found = headers.iter().enumerate().filter(|(_, header)| has_one(header));
-    found
-        .map(|(place, (_, value))| {
-            let cookies = value.split(';').map(str::trim);
-            let others = cookies.filter(|cookie| !cookie.starts_with(COOKIE));
-            (place, others.collect::<Vec<_>>().join("; "))
-        })
-        .collect()
+    found.map(|(place, (_, value))| (place, without_own(value))).collect()
+}
+
+fn without_own(cookies: &str) -> String {
+    let mut others = String::with_capacity(cookies.len());
+    let cookies = cookies.split(';').map(str::trim_ascii);
+    for cookie in cookies.filter(|cookie| !cookie.is_empty() && !cookie.starts_with(COOKIE)) {
+        if !others.is_empty() {
+            others.push_str("; ");
+        }
+        others.push_str(cookie);
+    }
+    others
 }
 
 impl Cookie {

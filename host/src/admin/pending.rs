@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::visit::{Asked, Step, Visit};
 
 /// How many visitors may be silent at once.
-const MAX_SILENT: usize = 64;
+const MAX_SILENT: usize = 1024;
 
 /// Visitors who have not asked yet, in the order that they came.
 #[derive(Default)]

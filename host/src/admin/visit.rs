@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use crate::http1::{self, Head, Limits, Received, Receiver};
 
 /// What a request may be. None has a body.
-const LIMITS: Limits = Limits { head_bytes: 8 << 10, headers: 100, body_bytes: 0 };
+const LIMITS: Limits =
+    Limits { head_bytes: 8 << 10, headers: 100, target_parts: 100, body_bytes: 0 };
 
 /// How long a visitor may take to ask, and to take the answer.
 const TO_ASK: Duration = Duration::from_secs(5);

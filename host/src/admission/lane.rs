@@ -70,6 +70,11 @@ impl LaneState {
         }
     }
 
+    /// Whether it is a tenant's, within which its routes' are.
+    pub(super) fn is_tenant(&self) -> bool {
+        self.account.is_some()
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.running >= self.quota.max_concurrent_requests
     }

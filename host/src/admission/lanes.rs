@@ -25,6 +25,8 @@ pub(super) struct State {
     backlog: VecDeque<usize>,
     /// Those who have room and wait for a thread in front, with their lanes.
     pub(super) ready: VecDeque<(usize, Connection)>,
+    /// How many places all tenants together may have, by their own bounds.
+    pub(super) promised: u128,
     /// How many have room and are for the background, or run there, and how many may.
     pub(super) in_background: usize,
     pub(super) max_in_background: usize,
@@ -35,7 +37,7 @@ pub(super) struct State {
 
 impl State {
     /// A lane and those around it, outwards.
-    fn chain(&self, key: usize) -> impl Iterator<Item = &LaneState> {
+    pub(super) fn chain(&self, key: usize) -> impl Iterator<Item = &LaneState> {
         let lane = |key: usize| self.lanes.get(key);
         std::iter::successors(lane(key), move |inner| inner.parent.and_then(lane))
     }
@@ -46,44 +48,6 @@ impl State {
             change(lane);
             next = lane.parent;
         }
-    }
-
-    pub(super) fn has_room(&self, key: usize, now: Instant) -> bool {
-        (self.place(key, now) == Place::Front || self.may_go_to_background(key))
-            && !self.chain(key).any(LaneState::is_full)
-    }
-
-    /// Whether another request of the lane may be for the background. Who goes last must not
-    /// have all the room for as long as that takes; and no tenant has more of what there is
-    /// than it leaves to others, of whom each may have one, or those who only wait there would
-    /// keep out those who want to compute.
-    pub(super) fn may_go_to_background(&self, key: usize) -> bool {
-        let tenant = self.tenant(key).and_then(|key| self.lanes.get(key));
-        let own = tenant.map_or(self.in_background, |tenant| tenant.in_background);
-        if own == 0 {
-            let all = self.max_in_background.saturating_add(self.max_in_background / 2);
-            return self.in_background < all.max(1);
-        }
-        own < self.max_in_background.saturating_sub(self.in_background)
-    }
-
-    /// Counts that a request of the lane is for the background from now on, or no longer.
-    pub(super) fn set_in_background(&mut self, key: usize, in_background: bool) {
-        let count = |number: &mut usize| {
-            *number = if in_background { *number + 1 } else { number.saturating_sub(1) };
-        };
-        count(&mut self.in_background);
-        if let Some(tenant) = self.tenant(key).and_then(|key| self.lanes.get_mut(key)) {
-            count(&mut tenant.in_background);
-        }
-    }
-
-    /// Takes its slot from a request of the lane.
-    pub(super) fn give_back(&mut self, key: usize, connection: &mut Connection) {
-        if connection.slot.take() == Some(Place::Background) {
-            self.set_in_background(key, false);
-        }
-        self.each(key, |lane| lane.running = lane.running.saturating_sub(1));
     }
 
     /// The limit that lets no more requests of the lane wait, if there is one.
@@ -114,15 +78,16 @@ impl State {
         }
     }
 
-    /// Takes the next in line who has room by now, and gives it that. Of several it is one
-    /// of the tenant that has had least.
+    /// Takes the next in line who has room by now, and gives it that. Of several it is one of a
+    /// tenant that has no place, or else of the one that has had least.
     pub(super) fn take_waiting(&mut self, now: Instant) -> Option<(usize, Connection)> {
         let tenants = self.backlog.iter().copied().enumerate();
         let with_room = tenants.filter_map(|(place, tenant)| {
             let (place_within, key) = self.first_with_room(tenant, now)?;
             Some((place, place_within, key))
         });
-        let (place, place_within, key) = with_room.min_by_key(|&(_, _, key)| self.had(key))?;
+        let (place, place_within, key) =
+            with_room.min_by_key(|&(_, _, key)| (self.has_place(key), self.had(key)))?;
         let tenant = self.backlog.remove(place)?;
         let lane = self.lanes.get_mut(tenant)?;
         lane.backlog.remove(place_within);
@@ -171,17 +136,6 @@ impl State {
         taken
     }
 
-    /// Gives a request of the lane room to run.
-    pub(super) fn begin(&mut self, key: usize) {
-        self.each(key, |lane| lane.running += 1);
-        if let Some(tenant) = self.tenant(key)
-            && let Some(lane) = self.lanes.get_mut(tenant)
-            && !mem::replace(&mut lane.is_active, true)
-        {
-            self.active.push(tenant);
-        }
-    }
-
     /// Whether another request of the lane is within all rates.
     pub(super) fn check_rates(&self, key: usize, now: Instant) -> Result<(), Fault> {
         let waits = self.chain(key).zip(RATES).filter_map(|(lane, limit)| {
@@ -204,8 +158,14 @@ impl State {
     }
 
     /// The lane whose share counts: a tenant's.
-    fn tenant(&self, key: usize) -> Option<usize> {
+    pub(super) fn tenant(&self, key: usize) -> Option<usize> {
         self.lanes.get(key).and_then(|lane| lane.parent)
+    }
+
+    /// Whether a request of the lane's tenant has a place.
+    fn has_place(&self, key: usize) -> bool {
+        let tenant = self.tenant(key).and_then(|key| self.lanes.get(key));
+        tenant.is_some_and(|tenant| tenant.running > 0)
     }
 
     pub(super) fn had(&self, key: usize) -> Duration {
@@ -265,31 +225,6 @@ mod tests {
     use crate::account::Account;
     use crate::processors::processors;
     use crate::tenant::Quota;
-
-    #[test]
-    fn nobody_fills_the_background_for_others() {
-        let mut state = State { max_in_background: 32, ..State::default() };
-        let quota = Quota::default();
-        let root_lane = state.lanes.insert(LaneState::new(None, quota, None));
-        let mut lane = || {
-            let tenant = state.lanes.insert(LaneState::new(Some(root_lane), quota, None));
-            state.lanes.insert(LaneState::new(Some(tenant), quota, None))
-        };
-        let lanes = [lane(), lane(), lane()];
-        let had = lanes.map(|lane| {
-            let places = (0..100).take_while(|_| {
-                let may = state.may_go_to_background(lane);
-                if may {
-                    state.set_in_background(lane, true);
-                }
-                may
-            });
-            places.count()
-        });
-        assert_eq!(had, [16, 8, 4]);
-        (0..had[0]).for_each(|_| state.set_in_background(lanes[0], false));
-        assert!(lanes.iter().all(|&lane| state.may_go_to_background(lane)));
-    }
 
     /// Whether one of two tenants is due that has all there is in front, when the other has so
     /// many requests in the background, and owes for them or not.

@@ -15,6 +15,7 @@
 
 mod lane;
 mod lanes;
+mod room;
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -140,7 +141,7 @@ impl Admission {
         account: Option<Arc<Account>>,
     ) -> Lane {
         let lane = LaneState::new(parent, quota, account);
-        let key = self.state().lanes.insert(lane);
+        let key = self.state().insert(lane);
         Lane { admission: Arc::clone(self), key }
     }
 
@@ -338,9 +339,7 @@ impl Admission {
 impl Lane {
     /// Changes what the lane has room for. Those who run or wait stay.
     pub(crate) fn set_quota(&self, quota: Quota) {
-        if let Some(lane) = self.admission.state().lanes.get_mut(self.key) {
-            lane.quota = quota;
-        }
+        self.admission.state().set_quota(self.key, quota);
     }
 
     /// How many requests run in it, and how many wait.
@@ -352,10 +351,6 @@ impl Lane {
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        let mut state = self.admission.state();
-        if state.lanes.try_remove(self.key).is_some_and(|lane| lane.is_active) {
-            // Another lane may have its number soon.
-            state.active.retain(|&key| key != self.key);
-        }
+        self.admission.state().remove(self.key);
     }
 }

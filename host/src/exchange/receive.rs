@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::refuse::{record_gone, refuse, refuse_rest, refuse_slow};
 use super::{Step, Until};
@@ -15,8 +15,9 @@ use crate::service::Service;
 use crate::transport::Moved;
 use crate::{CloseReason, Fault, Limit};
 
-/// How many times a connection is read before others have their turn.
+/// How many times, and for how long, a connection is read before others have their turn.
 const READS_IN_A_ROW: u32 = 64;
+const TIME_IN_A_ROW: Duration = Duration::from_micros(100);
 
 /// Reads until the request is complete, or refuses it.
 pub(super) fn receive(
@@ -29,6 +30,7 @@ pub(super) fn receive(
         refuse(connection, answer, service);
         Step::Next
     };
+    let mut started = None;
     for reads in 0..=READS_IN_A_ROW {
         let was_in_body = receiver.in_body();
         let limits = service.limits(connection.endpoint.as_deref());
@@ -56,7 +58,9 @@ pub(super) fn receive(
             }
             Err(unserved) => return refuse(connection, unserved),
         }
-        if reads == READS_IN_A_ROW {
+        if reads == READS_IN_A_ROW
+            || reads > 0 && started.get_or_insert_with(Instant::now).elapsed() > TIME_IN_A_ROW
+        {
             // Not before all that was read has been looked at: nothing else may come.
             break;
         }

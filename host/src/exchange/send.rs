@@ -47,19 +47,18 @@ pub(super) fn begin_sending(
     };
 }
 
-/// How long a client waits for the same answer that comes too soon after it was told to try again
-/// later, as long as that was.
+/// How long a client waits for a refusal that comes too soon after another.
 pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
-/// How many can be told so in a second, and how many at once, before any waits. It is a small
-/// part of what a processor can.
+/// How many can be refused in a second, and how many at once, before any waits. It is a small part
+/// of what a processor can.
 const REFUSALS: Fill = Fill { per_second: 4000.0, most: 400.0 };
 
-/// Whether a client is told again to try again later that was just before, while many are. Those
-/// who ask again at once, however often, would take the time of those who can be answered. What
-/// they ask for that there is room for is not kept waiting.
+/// Whether a client is refused again that was just before, while many are. Those who ask again at
+/// once, however often, would take the time of those who can be answered. What they ask for that
+/// there is room for is not kept waiting.
 fn is_too_soon(connection: &mut Connection, reason: Reason, service: &Service) -> bool {
-    if !matches!(reason, Reason::Overloaded | Reason::Unavailable) {
+    if !matches!(reason, Reason::Overloaded | Reason::Unavailable | Reason::NoRoute) {
         connection.refused = None;
         return false;
     }

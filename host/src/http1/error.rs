@@ -17,6 +17,10 @@ pub enum Error {
     /// The target alone is over [`Limits::head_bytes`](super::Limits::head_bytes).
     #[error("the request target is too long")]
     TargetTooLong,
+    /// The target has more segments and query items than
+    /// [`Limits::target_parts`](super::Limits::target_parts).
+    #[error("the request target has too many segments or query items")]
+    TargetParts,
     /// The head is over [`Limits::head_bytes`](super::Limits::head_bytes).
     #[error("the request head is too large")]
     HeadTooLarge,
@@ -63,7 +67,7 @@ impl Error {
     /// The status of the answer.
     pub fn status(self) -> u16 {
         match self {
-            Error::TargetTooLong => 414,
+            Error::TargetTooLong | Error::TargetParts => 414,
             Error::HeadTooLarge | Error::TooManyHeaders => 431,
             Error::BodyTooLarge => 413,
             Error::UnknownCoding => 501,

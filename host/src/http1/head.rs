@@ -35,7 +35,9 @@ impl Head<'_> {
     /// word in it. The case of both is nothing.
     pub fn lists(&self, name: &str, word: &str) -> bool {
         self.headers.iter().filter(|(its, _)| its.eq_ignore_ascii_case(name)).any(|(_, value)| {
-            value.split(',').any(|its| its.trim_matches([' ', '\t']).eq_ignore_ascii_case(word))
+            // A head may be full of words, most of them shorter or longer than this.
+            let mut words = value.split(',').filter(|its| its.len() >= word.len());
+            words.any(|its| its.trim_matches([' ', '\t']).eq_ignore_ascii_case(word))
         })
     }
 }
@@ -118,15 +120,16 @@ pub fn decode(head: &[u8]) -> Cow<'_, str> {
 ///
 /// # Errors
 ///
-/// [`Error::RequestLine`], [`Error::TargetHost`], [`Error::ControlByte`],
-/// [`Error::FoldedHeader`], [`Error::HeaderName`] and [`Error::TooManyHeaders`].
+/// [`Error::RequestLine`], [`Error::TargetHost`], [`Error::TargetParts`],
+/// [`Error::ControlByte`], [`Error::FoldedHeader`], [`Error::HeaderName`] and
+/// [`Error::TooManyHeaders`].
 pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<Head<'a>, Error> {
     let mut lines = Lines { rest: text };
     let mut line = lines.next_line()?;
     while line.is_empty() && !lines.rest.is_empty() {
         line = lines.next_line()?;
     }
-    let (method, target, protocol) = request_line(line)?;
+    let (method, target, protocol) = request_line(line, limits)?;
     let mut headers = Vec::with_capacity(16);
     loop {
         let line = lines.next_line()?;
@@ -160,7 +163,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-fn request_line(line: &str) -> Result<(&str, &str, &str), Error> {
+fn request_line<'a>(line: &'a str, limits: &Limits) -> Result<(&'a str, &'a str, &'a str), Error> {
     if line.bytes().any(|byte| byte.is_ascii_control()) {
         return Err(Error::RequestLine);
     }
@@ -170,7 +173,7 @@ fn request_line(line: &str) -> Result<(&str, &str, &str), Error> {
     if words.next().is_some() {
         return Err(Error::RequestLine);
     }
-    target::check(target)?;
+    target::check(target, limits)?;
     Ok((method, target, protocol))
 }
 

@@ -59,13 +59,15 @@ pub struct Limits {
     pub head_bytes: usize,
     /// How many headers there may be.
     pub headers: usize,
+    /// How many segments and query items the target may have, together.
+    pub target_parts: usize,
     /// The body, in bytes, after any chunked coding is taken off.
     pub body_bytes: u64,
 }
 
 impl Default for Limits {
-    /// 64 KiB and 1000 headers of head, 10 MiB of body.
+    /// 64 KiB, 1000 headers and 1000 parts of the target of head, 10 MiB of body.
     fn default() -> Self {
-        Limits { head_bytes: 64 << 10, headers: 1000, body_bytes: 10 << 20 }
+        Limits { head_bytes: 64 << 10, headers: 1000, target_parts: 1000, body_bytes: 10 << 20 }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::net::Ipv6Addr;
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
-use super::Error;
+use super::{Error, Limits};
 
 fn split(target: &str) -> (&str, &str) {
     match memchr(b'?', target.as_bytes()) {
@@ -24,14 +24,25 @@ pub fn authority(target: &str) -> Option<&str> {
     is_scheme.then(|| rest.split(['/', '?']).next().unwrap_or_default())
 }
 
-/// Checks the host that a target names, if it does.
+/// Checks the host that a target names, if it does, and of how many parts it is.
 ///
 /// # Errors
 ///
-/// [`Error::TargetHost`].
-pub(super) fn check(target: &str) -> Result<(), Error> {
-    let is_right = target.starts_with('/') || authority(target).is_none_or(is_host);
-    if is_right { Ok(()) } else { Err(Error::TargetHost) }
+/// [`Error::TargetHost`] and [`Error::TargetParts`].
+pub(super) fn check(target: &str, limits: &Limits) -> Result<(), Error> {
+    if !target.starts_with('/') && !authority(target).is_none_or(is_host) {
+        return Err(Error::TargetHost);
+    }
+    // No part is shorter than the mark that begins it.
+    if target.len() <= limits.target_parts {
+        return Ok(());
+    }
+    let (path, query) = split(target);
+    let parts = |marked: &str, mark| memchr_iter(mark, marked.as_bytes()).count();
+    match parts(path, b'/').saturating_add(parts(query, b'&')) > limits.target_parts {
+        true => Err(Error::TargetParts),
+        false => Ok(()),
+    }
 }
 
 /// Whether this is `uri-host [ ":" port ]` (RFC 9110 section 7.2), and not an empty one.
@@ -95,7 +106,7 @@ mod tests {
             "http://[::1]",
             "http://a:",
         ] {
-            assert_eq!(check(target), Ok(()), "{target}");
+            assert_eq!(check(target, &Limits::default()), Ok(()), "{target}");
         }
         for target in [
             "http://",
@@ -110,7 +121,7 @@ mod tests {
             "http://a\\b/",
             "http://a:1:2/",
         ] {
-            assert_eq!(check(target), Err(Error::TargetHost), "{target}");
+            assert_eq!(check(target, &Limits::default()), Err(Error::TargetHost), "{target}");
         }
     }
 
@@ -121,5 +132,20 @@ mod tests {
         assert_eq!(query("/?a=1&b&a=2=3&=4"), [("a", "1"), ("b", ""), ("a", "2=3"), ("", "4")]);
         assert_eq!(query("/?a?b=%20+"), [("a?b", "%20+")]);
         assert_eq!(query("/?&"), [("", ""), ("", "")]);
+    }
+
+    #[test]
+    fn a_target_has_so_many_segments_and_items_together() {
+        let limits = Limits { target_parts: 3, ..Limits::default() };
+        for (target, is_within) in [
+            ("/a/b/c", true),
+            ("/a/b/c/d", false),
+            ("/a/b?c&d", true),
+            ("/a/b?c&d&e", false),
+            ("/a?b/c/d/e", true),
+            ("/a&b&c&d", true),
+        ] {
+            assert_eq!(check(target, &limits).is_ok(), is_within, "{target}");
+        }
     }
 }

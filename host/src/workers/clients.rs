@@ -26,7 +26,7 @@ impl Workers {
     pub(super) fn take_clients(&self, seat: Seat<'_>) {
         for _ in 0..BURST {
             match self.accept() {
-                Ok(Some(connection)) => self.advance(connection, seat),
+                Ok(Some(connection)) => self.advance_in_turn(connection, seat),
                 Ok(None) => {}
                 Err(AcceptError::Empty) => return,
                 Err(AcceptError::Stopped) => return self.turn_away(),

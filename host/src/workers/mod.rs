@@ -7,6 +7,7 @@
 //! connections that are past their deadlines.
 
 mod clients;
+mod handshakes;
 mod parking;
 mod supervisor;
 mod work;
@@ -33,6 +34,7 @@ use crate::rate::Seldom;
 use crate::service::Service;
 use crate::socket::BACKLOG;
 use crate::turns::{Seat, Turns};
+use handshakes::Handshakes;
 use parking::Parked;
 
 /// How much stack a request thread has: four times a guest's.
@@ -56,6 +58,8 @@ pub(crate) struct Workers {
     supervisor: usize,
     /// Connections that wait for their sockets.
     parked: Mutex<Parked>,
+    /// Connections whose TLS sessions are not there yet, and whose sockets are ready.
+    handshakes: Handshakes,
     /// Connections whose clients are to wait for their answers, and since when.
     paused: Mutex<VecDeque<(Instant, Connection)>>,
     /// Whether accepting failed, for want of a descriptor, say. The listener is not watched then,
@@ -100,6 +104,7 @@ impl Workers {
             turns: Arc::new(Turns::new(count.saturating_add(1))),
             supervisor: count,
             parked: Mutex::default(),
+            handshakes: Handshakes::default(),
             paused: Mutex::default(),
             exhausted: AtomicBool::new(false),
             told_exhausted: Seldom::default(),

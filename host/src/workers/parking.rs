@@ -40,7 +40,7 @@ impl Workers {
     }
 
     /// Closes what came here after the end: nobody will go on with it.
-    fn close_if_ended(&self) {
+    pub(super) fn close_if_ended(&self) {
         if self.ended.load(Ordering::SeqCst) {
             self.close_all();
         }
@@ -49,6 +49,7 @@ impl Workers {
     /// Closes all connections that wait; those that did not wait for their clients are told.
     pub(super) fn close_all(&self) {
         self.parked().clear();
+        self.handshakes.take_all().clear();
         let paused = mem::take(&mut *self.paused());
         paused.into_iter().for_each(|(_, connection)| self.dismiss(connection));
         self.handed_over.1.try_iter().for_each(|connection| self.dismiss(connection));

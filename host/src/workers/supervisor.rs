@@ -52,7 +52,10 @@ impl Workers {
             if runs || works_in_background {
                 self.turns.nap.put_off();
             }
-            if self.service.admission.ready() > 0 || !self.handed_over.1.is_empty() {
+            if self.service.admission.ready() > 0
+                || !self.handed_over.1.is_empty()
+                || self.handshakes.are_waiting()
+            {
                 // All who could go on with them may have begun to wait for sockets just before.
                 self.poller.nudge();
             }
@@ -75,6 +78,7 @@ impl Workers {
             && self.service.admission.ready() == 0
             && !self.service.admission.lacks_thread()
             && self.handed_over.1.is_empty()
+            && !self.handshakes.are_waiting()
             && self.paused().is_empty()
             && !self.ended.load(Ordering::SeqCst)
     }

@@ -41,6 +41,8 @@ enum Work {
     Clients,
     /// Go on with a connection whose socket is ready.
     Connection(Connection),
+    /// Go on with one whose handshake has its turn.
+    Handshake(Connection),
     /// Go on with one whose request is ready.
     Waited(Connection),
     /// Nothing, for now.
@@ -61,7 +63,8 @@ impl Workers {
             {
                 match self.next_work(&mut line) {
                     Ok(Work::Clients) => self.take_clients(seat),
-                    Ok(Work::Connection(connection)) => self.advance(connection, seat),
+                    Ok(Work::Connection(connection)) => self.advance_in_turn(connection, seat),
+                    Ok(Work::Handshake(connection)) => self.shake_hands(connection, seat),
                     Ok(Work::Waited(connection)) => {
                         self.advance(connection, seat);
                         line = Line { looked_at: Some(Instant::now()), waits_since: None };
@@ -109,6 +112,11 @@ impl Workers {
         if let Ok(connection) = self.handed_over.1.try_recv() {
             return Ok(Work::Connection(connection));
         }
+        if self.handshakes.are_waiting()
+            && let Some(connection) = self.handshakes.next(true)
+        {
+            return Ok(Work::Handshake(connection));
+        }
         if admission.ready() == 0 {
             line.waits_since = None;
         } else {
@@ -138,6 +146,14 @@ impl Workers {
             }
             if let Some(connection) = admission.next(Eligible::Any) {
                 return Ok(Work::Waited(connection));
+            }
+        }
+        if self.handshakes.are_waiting() {
+            if let Some(event) = self.poller.look()? {
+                return Ok(self.work_of(event));
+            }
+            if let Some(connection) = self.handshakes.next(false) {
+                return Ok(Work::Handshake(connection));
             }
         }
         Ok(self.work_of(self.poller.wait()?))
