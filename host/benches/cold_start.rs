@@ -7,14 +7,13 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use picohttp_host::project;
+use picohttp_tests::program::{self, Program};
 
 const ROUNDS: usize = 15;
 
@@ -32,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 struct Start {
     time: Duration,
     /// Resident memory after the first answer, in KiB.
-    memory: u64,
+    memory: usize,
 }
 
 fn main() -> Result<()> {
@@ -40,7 +39,7 @@ fn main() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let cache_option = format!("--cache-dir={}", folder.path().join("cache").display());
     let start = |cache: &str| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
+        let mut command = program::command(env!("CARGO_BIN_EXE_picohttp-host"));
         start(command.arg(&file).args([cache, "--port", "0"]), "localhost")
     };
     start(&cache_option)?;
@@ -75,7 +74,7 @@ fn many(file: &Path, folder: &Path) -> Result<Vec<Start>> {
     let config = folder.join("picohttp.toml");
     fs::write(&config, text)?;
     let command = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
+        let mut command = program::command(env!("CARGO_BIN_EXE_picohttp-host"));
         command.arg("--config").arg(&config);
         command
     };
@@ -84,61 +83,19 @@ fn many(file: &Path, folder: &Path) -> Result<Vec<Start>> {
     (0..ROUNDS_OF_MANY).map(|_| start(&mut command(), &format!("t{}", TENANTS - 1))).collect()
 }
 
-/// Starts a host and waits until it serves all of its handlers.
+/// Starts the program and waits until it serves all of its handlers.
 fn compile_all(command: &mut Command) -> Result<()> {
-    let began = Instant::now();
-    let mut host = Host(command.stderr(Stdio::piped()).spawn()?);
-    let lines = host.lines()?;
-    for line in lines {
-        if line?.contains("serving all that there are") {
-            return Ok(());
-        }
-        ensure!(began.elapsed() < PATIENCE, "it compiles for ever");
-    }
-    anyhow::bail!("it has ended")
+    Program::begin(command)?.wait_for_within("serving all that there are", PATIENCE)
 }
 
+/// Starts the program and asks the host of this name.
 fn start(command: &mut Command, name: &str) -> Result<Start> {
     let began = Instant::now();
-    let mut host = Host(command.stderr(Stdio::piped()).spawn()?);
-    host.answer(name)?;
+    let program = Program::start_on(command)?;
+    let answer = program.get_of(name, "/hello")?;
     let time = began.elapsed();
-    let status = fs::read_to_string(format!("/proc/{}/status", host.0.id()))?;
-    let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let memory = memory.context("no VmRSS")?.trim().trim_end_matches(" kB").parse()?;
-    Ok(Start { time, memory })
-}
-
-/// A host that is killed when it is dropped.
-struct Host(Child);
-
-impl Host {
-    fn lines(&mut self) -> Result<impl Iterator<Item = std::io::Result<String>>> {
-        Ok(BufReader::new(self.0.stderr.take().context("no standard error")?).lines())
-    }
-
-    /// Waits for an answer from the host of this name.
-    fn answer(&mut self, name: &str) -> Result<()> {
-        let mut lines = self.lines()?.map_while(|line| line.ok());
-        let address = lines.find_map(|line| {
-            let (_, address) = line.split_once("Serving HTTP on http://")?;
-            Some(address.trim_end_matches('/').to_owned())
-        });
-        let mut client = TcpStream::connect(address.context("it does not serve")?)?;
-        write!(client, "GET /hello HTTP/1.0\r\nHost: {name}\r\n\r\n")?;
-        let mut answer = String::new();
-        client.read_to_string(&mut answer)?;
-        ensure!(answer.ends_with("Hello world!"), "{answer}");
-        Ok(())
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+    ensure!(answer.text() == "Hello world!", "{answer:?}");
+    Ok(Start { time, memory: program.id().number("VmRSS")? })
 }
 
 fn print(name: &str, mut starts: Vec<Start>) {

@@ -9,8 +9,8 @@
 
 #[path = "steady/clients.rs"]
 mod clients;
-#[path = "steady/program.rs"]
-mod program;
+#[path = "steady/served.rs"]
+mod served;
 
 use std::env::args;
 use std::thread;
@@ -18,10 +18,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use picohttp_tests::guests::guest;
-use rustix::process::Signal;
 
 use clients::{Tally, ask};
-use program::Program;
+use served::Served;
 
 const RELOADS: usize = 1000;
 
@@ -46,11 +45,11 @@ fn main() -> Result<()> {
         (0..TENANTS).map(tenant).collect()
     };
     let contents = ["old", "new"].map(tenants);
-    let program = Program::start(&contents[0])?;
+    let served = Served::start(&contents[0])?;
     let request = "GET / HTTP/1.0\r\nHost: 7.test\r\n\r\n";
     let is_whole = |body: &str| matches!(body, "old old" | "new new");
     let ask = |meanwhile: &mut dyn FnMut() -> Result<()>| {
-        ask(program.address, request, is_whole, meanwhile)
+        ask(served.program.address, request, is_whole, meanwhile)
     };
     ask(&mut || sleep(Duration::from_secs(1)))?;
 
@@ -61,9 +60,9 @@ fn main() -> Result<()> {
         with.add(ask(&mut || {
             for _ in 0..IN_A_ROW {
                 done += 1;
-                program.configure(&contents[done % 2])?;
-                program.signal(Signal::HUP)?;
-                program.wait_for("serving what has changed")?;
+                served.configure(&contents[done % 2])?;
+                served.program.signal("HUP")?;
+                served.program.wait_for_times("serving what has changed", done)?;
             }
             Ok(())
         })?);

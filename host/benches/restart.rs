@@ -9,19 +9,19 @@
 
 #[path = "steady/clients.rs"]
 mod clients;
-#[path = "steady/program.rs"]
-mod program;
+#[path = "steady/served.rs"]
+mod served;
 
 use std::env::args;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use picohttp_tests::guests::guest;
-use rustix::process::{Pid, Signal};
+use picohttp_tests::successor::{Successor, restart};
 
 use clients::ask;
-use program::Program;
+use served::Served;
 
 const RESTARTS: usize = 100;
 
@@ -32,19 +32,24 @@ fn main() -> Result<()> {
     let tenant =
         |word: &str| format!("[[tenant]]\nname = 'a'\nsource = {source:?}\nargs = ['{word}']\n");
     let contents = ["old", "new"].map(tenant);
-    let mut program = Program::start(&contents[0])?;
-    let address = program.address;
+    let served = Served::start(&contents[0])?;
+    let program = &served.program;
     let ask = |meanwhile: &mut dyn FnMut() -> Result<()>| {
         let is_right = |body: &str| matches!(body, "old " | "new ");
-        ask(address, "GET / HTTP/1.0\r\n\r\n", is_right, meanwhile)
+        ask(program.address, "GET / HTTP/1.0\r\n\r\n", is_right, meanwhile)
     };
 
     let begun = Instant::now();
+    let mut serving: Option<Successor> = None;
     let mut with = ask(&mut || {
-        (1..=restarts).try_for_each(|number| {
-            program.configure(&contents[number % 2])?;
-            restart(&mut program)
-        })
+        for number in 1..=restarts {
+            served.configure(&contents[number % 2])?;
+            serving = Some(match serving.take() {
+                None => restart(program)?,
+                Some(old) => old.restart(program, number)?,
+            });
+        }
+        Ok(())
     })?;
     let took = begun.elapsed();
     let mut without = ask(&mut || sleep(took))?;
@@ -63,15 +68,5 @@ fn main() -> Result<()> {
 
 fn sleep(time: Duration) -> Result<()> {
     thread::sleep(time);
-    Ok(())
-}
-
-/// Has a new process take the place of the one that serves.
-fn restart(program: &mut Program) -> Result<()> {
-    program.signal(Signal::USR2)?;
-    let line = program.wait_for("a new process serves")?;
-    let (_, rest) = line.split_once("process=").context("no process")?;
-    let process = rest.split(' ').next().and_then(|id| Pid::from_raw(id.parse().ok()?));
-    program.process = process.context("no process")?;
     Ok(())
 }

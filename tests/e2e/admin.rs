@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use picohttp_host::{HttpServer, Quota, Request, Response, Route, RunningServer, Tenant};
-use picohttp_tests::client::{Answer, exchange};
+use picohttp_tests::client::{Answer, exchange, get_of};
 use serde_json::Value;
 
 const ANYWHERE: &str = "127.0.0.1:0";
@@ -46,7 +46,7 @@ impl Server {
 
     /// Has a tenant's handler asked.
     fn get(&self, host: &str, target: &str) -> Result<Answer> {
-        exchange(self.0.address(), format!("GET {target} HTTP/1.0\r\nHost: {host}\r\n\r\n"))
+        get_of(self.0.address(), host, target)
     }
 }
 

@@ -1,6 +1,5 @@
 //! Handlers that run for long, in the background once their tenant owes for them.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::thread;
@@ -11,13 +10,11 @@ use picohttp_host::{HttpServer, Quota, Request, Response, Route, Sandbox, Tenant
 use picohttp_tests::client::{Answer, Client};
 use picohttp_tests::guests::guest;
 use picohttp_tests::host::{Host, eventually};
+use picohttp_tests::process::ProcessId;
 use picohttp_tests::sandbox::load;
 use rustix::thread::{CapabilitySet, capabilities};
 
 use crate::hostile::program::Program;
-
-/// The threads of this process.
-const TASKS: &str = "/proc/self/task";
 
 fn hello(_: &Request<'_>, response: &mut Response) {
     response.data = Some(b"Hello".into());
@@ -38,16 +35,9 @@ fn send(address: SocketAddr, target: &str) -> Result<Client> {
     Ok(client)
 }
 
-/// How many threads of a process the kernel lets run only when no other would.
-fn retreated(tasks: &str) -> Result<usize> {
-    let mut count = 0;
-    for thread in fs::read_dir(tasks)? {
-        // A thread may end in between.
-        let stat = fs::read_to_string(thread?.path().join("stat")).unwrap_or_default();
-        let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
-        count += usize::from(fields.split(' ').nth(38) == Some("5"));
-    }
-    Ok(count)
+/// How many threads of a process are in the background.
+fn retreated(process: ProcessId) -> Result<usize> {
+    Ok(process.going_last()?.len())
 }
 
 #[test]
@@ -70,7 +60,7 @@ fn a_spinning_handler_retreats_and_its_thread_is_replaced() -> Result<()> {
     // As many as have a turn; those who wait for theirs may go like others meanwhile.
     let turns = thread::available_parallelism().map_or(1, NonZero::get);
     eventually("they have retreated", || {
-        retreated(TASKS).is_ok_and(|count| count >= turns.min(spinning.len()))
+        retreated(ProcessId::own()).is_ok_and(|count| count >= turns.min(spinning.len()))
     })?;
     for _ in 0..100 {
         assert_eq!(host.get("/")?.text(), "Hello");
@@ -83,7 +73,9 @@ fn a_spinning_handler_retreats_and_its_thread_is_replaced() -> Result<()> {
     // Others are there for what comes next.
     let mut next = send(host.address(), "/")?;
     assert_eq!(next.answer()?.status, 504);
-    eventually("nobody is in the background", || retreated(TASKS).is_ok_and(|count| count == 0))
+    eventually("nobody is in the background", || {
+        retreated(ProcessId::own()).is_ok_and(|count| count == 0)
+    })
 }
 
 #[test]
@@ -97,11 +89,10 @@ fn a_handler_that_waits_for_long_owes_nothing() -> Result<()> {
         ),
         tempfile::tempdir()?,
     )?;
-    let tasks = format!("/proc/{}/task", program.pid());
     for _ in 0..20 {
         let mut pausing = send(program.address, "/50")?;
         thread::sleep(Duration::from_millis(25));
-        assert_eq!(retreated(&tasks)?, 0);
+        assert_eq!(retreated(program.id())?, 0);
         assert_eq!(pausing.answer()?.status, 200);
     }
     Ok(())
@@ -126,29 +117,29 @@ fn a_thread_of_which_nothing_is_heard_is_helped() -> Result<()> {
         ),
         tempfile::tempdir()?,
     )?;
-    let tasks = format!("/proc/{}/task", program.pid());
     // It is known to take long.
     for _ in 0..2 {
         assert_eq!(send(program.address, "/200")?.answer()?.status, 200);
     }
     eventually("one is in the background and is helped there", || {
-        is_helped(program.address, &tasks).is_ok_and(|is_helped| is_helped)
+        is_helped(&program).is_ok_and(|is_helped| is_helped)
     })
 }
 
 /// Whether a handler that pauses for a second, and whose tenant owes, is seen in the background
 /// and then like others.
-fn is_helped(address: SocketAddr, tasks: &str) -> Result<bool> {
-    let spinning: Vec<Client> = (0..4).map(|_| send(address, "/spin")).collect::<Result<_>>()?;
+fn is_helped(program: &Program) -> Result<bool> {
+    let spinning: Vec<Client> =
+        (0..4).map(|_| send(program.address, "/spin")).collect::<Result<_>>()?;
     for mut client in spinning {
         assert_eq!(client.answer()?.status, 504);
     }
-    eventually("they are done", || retreated(tasks).is_ok_and(|count| count == 0))?;
+    eventually("they are done", || retreated(program.id()).is_ok_and(|count| count == 0))?;
     let began = Instant::now();
-    let mut pausing = send(address, "/1000")?;
+    let mut pausing = send(program.address, "/1000")?;
     let (mut retreats, mut is_helped) = (false, false);
     while !is_helped && began.elapsed() < Duration::from_millis(900) {
-        let count = retreated(tasks)?;
+        let count = retreated(program.id())?;
         retreats |= count > 0;
         is_helped = retreats && count == 0;
         thread::sleep(Duration::from_millis(2));

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use picohttp_host::{HttpServer, Request, Response, Route, RunningServer, Sandbox, Tenant};
-use picohttp_tests::client::exchange;
+use picohttp_tests::client::get_of;
 use picohttp_tests::sandbox::load;
 use serde_json::json;
 
@@ -38,8 +38,7 @@ impl Server {
     }
 
     fn get(&self, host: &str, target: &str) -> Result<()> {
-        let request = format!("GET {target} HTTP/1.0\r\nHost: {host}\r\n\r\n");
-        exchange(self.0.address(), request).map(drop)
+        get_of(self.0.address(), host, target).map(drop)
     }
 }
 

@@ -12,9 +12,8 @@ use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
 use picohttp_tests::guests::root;
+use picohttp_tests::program::file;
 use serde_json::{Value, json};
-
-use crate::hostile::program::file;
 
 /// How exposed the service may be, of 100.
 const EXPOSURE: &str = "20";

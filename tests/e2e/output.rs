@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use picohttp_host::{Fault, HttpServer, Response, Route, Sandbox, Tenant};
-use picohttp_tests::client::{self, exchange};
+use picohttp_tests::client;
 use picohttp_tests::sandbox::{get, load};
 
 /// The log of one call of the guest `talk`, in lines without their times.
@@ -136,8 +136,7 @@ fn what_is_dropped_is_counted_for_its_tenant() -> Result<()> {
     ]);
     let server = server.port(0).admin("127.0.0.1:0".parse()?, None).start()?;
     for (host, target) in [("loud", "/flood"), ("loud", "/flood"), ("calm", "/lines")] {
-        let request = format!("GET {target} HTTP/1.0\r\nHost: {host}\r\n\r\n");
-        assert_eq!(exchange(server.address(), request)?.status, 200);
+        assert_eq!(client::get_of(server.address(), host, target)?.status, 200);
     }
     let metrics = client::get(server.admin_address().context("no admin")?, "/metrics")?;
     server.stop(Duration::from_secs(1));

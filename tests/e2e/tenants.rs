@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use picohttp_host::{
     CatalogError, HttpServer, KeepAlive, Request, Response, Route, Sandbox, StartError, Tenant,
 };
-use picohttp_tests::client::{Answer, Client, exchange};
+use picohttp_tests::client::{Answer, Client, get_of};
 use picohttp_tests::host::Host;
 use picohttp_tests::sandbox::load;
 use serde_json::{Value, json};
@@ -237,8 +237,7 @@ fn a_body_for_nobody_is_not_waited_for() -> Result<()> {
 
 #[test]
 fn a_404_tells_nothing_of_who_is_here() -> Result<()> {
-    let get =
-        |host: &str| exchange(TWO.address(), format!("GET /no HTTP/1.0\r\nHost: {host}\r\n\r\n"));
+    let get = |host: &str| get_of(TWO.address(), host, "/no");
     let [known, unknown] = [get("a.test")?, get("c.test")?];
     assert_eq!((known.headers, known.body), (unknown.headers, unknown.body));
     Ok(())

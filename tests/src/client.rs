@@ -124,6 +124,11 @@ pub fn exchange(address: SocketAddr, request: impl AsRef<[u8]>) -> Result<Answer
     client.answer()
 }
 
+/// Sends `GET target` to one of the hosts at an address.
+pub fn get_of(address: SocketAddr, host: &str, target: &str) -> Result<Answer> {
+    exchange(address, format!("GET {target} HTTP/1.0\r\nHost: {host}\r\n\r\n"))
+}
+
 /// Sends `GET target` without headers.
 pub fn get(address: SocketAddr, target: &str) -> Result<Answer> {
     exchange(address, format!("GET {target} HTTP/1.0\r\n\r\n"))

@@ -2,11 +2,12 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result, ensure};
 use picohttp_host::project;
+use serde_json::Value;
 
 use crate::text;
 
@@ -43,19 +44,24 @@ pub fn guest(name: &str) -> Result<PathBuf> {
 
 /// Builds all guests and returns the folder that they are in.
 fn build_guests() -> Result<PathBuf> {
-    let output = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--target", "wasm32-wasip2", "--examples", "--quiet"])
-        .args(["--package", "picohttp-guests", "--message-format=json-render-diagnostics"])
-        .current_dir(root())
-        .stderr(std::process::Stdio::inherit())
-        .output()?;
-    ensure!(output.status.success(), "the guests do not build");
-    output
-        .stdout
-        .split(|&byte| byte == b'\n')
-        .filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok())
+    let package = ["--package", "picohttp-guests", "--examples"];
+    build(&[&["--release", "--target", "wasm32-wasip2"], &package[..]].concat())?
+        .into_iter()
         .filter_map(|message| Some(PathBuf::from(message["filenames"][0].as_str()?)))
         .filter(|file| file.extension().is_some_and(|extension| extension == "wasm"))
         .find_map(|file| file.parent().map(Path::to_owned))
         .context("the build names no component")
+}
+
+/// Has cargo build something of the project; returns what it says of it.
+pub(crate) fn build(args: &[&str]) -> Result<Vec<Value>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--message-format=json-render-diagnostics"])
+        .args(args)
+        .current_dir(root())
+        .stderr(Stdio::inherit())
+        .output()?;
+    ensure!(output.status.success(), "it does not build: {args:?}");
+    let lines = output.stdout.split(|&byte| byte == b'\n');
+    Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, ensure};
 use picohttp_host::{
-    Cache, CatalogError, Component, Engine, EngineOptions, HttpServer, RunningServer, Sandbox,
-    Tenant,
+    Cache, CatalogError, Component, EngineOptions, HttpServer, RunningServer, Sandbox, Tenant,
 };
 
 use crate::client::{self, Answer, PATIENCE};
+use crate::sandbox::new_engine;
 
 /// A running server.
 pub struct Host {
@@ -83,7 +83,7 @@ impl Drop for Host {
 
 /// Loads a component as the tests do: small pool, no cache.
 pub fn load(file: impl AsRef<Path>, sandbox: Sandbox) -> Result<Component> {
-    let engine = Engine::new(&EngineOptions::default()).map_err(|error| anyhow!("{error:#}"))?;
+    let engine = new_engine(EngineOptions::default())?;
     Ok(Component::from_file(&engine, file, sandbox, &Cache::none())?)
 }
 

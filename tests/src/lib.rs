@@ -1,5 +1,6 @@
-//! What the end-to-end tests share: guests that are built when they are first asked
-//! for, a host around one of them, and a client that speaks in bytes.
+//! What the tests and the benches share: guests and the program, built when they are first
+//! asked for, a host around a guest, the program as a child process, and a client that speaks
+//! in bytes.
 
 pub mod alone;
 pub mod answers;
@@ -11,7 +12,11 @@ pub mod gate;
 pub mod guests;
 pub mod host;
 pub mod old_kernel;
+pub mod process;
+pub mod program;
 pub mod sandbox;
 pub mod service_manager;
 pub mod shared;
+pub mod successor;
 pub mod text;
+pub mod wrk;

@@ -30,6 +30,7 @@ mod interrupt;
 
 use anyhow::{Result, bail};
 use clap::Parser;
+use picohttp_tests::wrk;
 
 use files::Files;
 use interrupt::Interrupt;
@@ -55,7 +56,7 @@ fn main() -> Result<()> {
         table::list(&workloads, &servers, &notes);
         return Ok(());
     }
-    let Some(wrk) = load::version() else { bail!(load::INSTALL) };
+    let Some(wrk) = wrk::version() else { bail!(wrk::INSTALL) };
 
     let interrupt = Interrupt::catch()?;
     let files = Files::build()?;

@@ -5,11 +5,12 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use picohttp_tests::wrk::Counted;
 use tempfile::TempDir;
 
 use crate::files::Files;
 use crate::interrupt::Interrupt;
-use crate::load::{self, CONNECTIONS, Load};
+use crate::load::{self, CONNECTIONS};
 use crate::pace::{Latency, Pace};
 use crate::probe::probe;
 use crate::process::Process;
@@ -26,7 +27,9 @@ pub struct Plan {
 
 #[derive(Clone, Debug)]
 pub struct Measurement {
-    pub load: Load,
+    pub load: Counted,
+    /// How much of a core wrk itself used.
+    pub busy: f64,
     pub requests_per_second: f64,
     /// Microseconds of the server's user and system time per request.
     pub cpu: f64,
@@ -56,7 +59,7 @@ pub fn measure(
         settle(&server, interrupt)?;
     }
     let before = usage::of_group(server.group())?;
-    let load = drive(duration)?;
+    let (load, busy) = drive(duration)?;
     let after = usage::of_group(server.group())?;
     server.check_alive().context("under load")?;
 
@@ -65,6 +68,7 @@ pub fn measure(
         cpu: (after.cpu - before.cpu).as_secs_f64() * 1e6 / load.requests,
         peak_mib: after.peak_kib as f64 / 1024.0,
         load,
+        busy,
     })
 }
 

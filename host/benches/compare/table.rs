@@ -56,7 +56,7 @@ impl Row {
     }
 
     fn load_was_the_limit(&self) -> bool {
-        self.median(|one| one.load.busy) > BUSY
+        self.median(|one| one.busy) > BUSY
     }
 
     /// Requests per second of ours by those of this one, of each round that has both.

@@ -6,13 +6,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use picohttp_tests::wrk::Counted;
 use tempfile::TempDir;
 
 use crate::pace::{Latency, Pace};
 use crate::process::Process;
 use crate::stage::Stage;
-
-pub const INSTALL: &str = "wrk, which makes the healthy load, is not here; apt install wrk";
 
 /// How many connections healthy clients have, unless that is what is measured.
 const CONNECTIONS: usize = 32;
@@ -106,30 +105,7 @@ impl Load {
     pub fn finish(mut self, stage: &Stage) -> Result<Measured> {
         self.wrk.check_alive().context("wrk")?;
         self.wrk.stop(&stage.interrupt).context("wrk")?;
-        let output = self.wrk.output()?;
-        parse(&output).with_context(|| format!("wrk printed {output}"))
+        let Counted { requests, seconds, p99, errors, .. } = Counted::parse(&self.wrk.output()?)?;
+        Ok(Measured { per_second: requests / seconds.max(1e-6), p99, errors, requests })
     }
-}
-
-pub fn version() -> Option<String> {
-    // It exits with 1 after its version.
-    let output = Command::new("wrk").arg("-v").output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    Some(text.split(" Copyright").next().unwrap_or_default().trim().to_owned())
-}
-
-/// Reads what the script prints last.
-fn parse(output: &str) -> Result<Measured> {
-    let line = output.lines().find_map(|line| line.strip_prefix("compare: "));
-    let numbers: Vec<f64> =
-        line.context("no figures")?.split(' ').map(str::parse).collect::<Result<_, _>>()?;
-    let [requests, microseconds, _, p99, _, errors] = numbers[..] else {
-        anyhow::bail!("not six numbers")
-    };
-    Ok(Measured {
-        per_second: requests / microseconds.max(1.0) * 1e6,
-        p99: p99 / 1e3,
-        errors,
-        requests,
-    })
 }

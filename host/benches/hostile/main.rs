@@ -38,6 +38,7 @@ mod usage;
 
 use anyhow::{Result, bail};
 use clap::Parser;
+use picohttp_tests::wrk;
 
 use options::Options;
 use scenarios::SCENARIOS;
@@ -50,7 +51,7 @@ fn main() -> Result<()> {
         SCENARIOS.iter().for_each(|scenario| println!("{:<14} {}", scenario.name, scenario.about));
         return Ok(());
     }
-    let Some(wrk) = load::version() else { bail!(load::INSTALL) };
+    let Some(wrk) = wrk::version() else { bail!(wrk::INSTALL) };
     let stage = Stage::new(&options)?;
     stage.print(&wrk);
     let mut missed = 0;

@@ -1,9 +1,10 @@
 //! What is printed: each figure of a scenario with its goal, and whether that was met.
 
 use anyhow::Result;
+use picohttp_tests::process::Gauge;
 
 use crate::scenarios::Scenario;
-use crate::server::{Gauge, SLACK};
+use crate::server::SLACK;
 
 /// What a scenario found out.
 #[derive(Default)]
@@ -32,7 +33,12 @@ impl Report {
     /// What the server has after all is over.
     pub fn aftermath(&mut self, before: &Gauge, after: &Gauge) {
         let goal = format!("as before, memory within {} MiB", SLACK >> 20);
-        self.judge("afterwards", format!("{before} -> {after}"), &goal, after.is_back(before));
+        self.judge(
+            "afterwards",
+            format!("{before} -> {after}"),
+            &goal,
+            after.is_back(before, SLACK),
+        );
     }
 
     fn add(&mut self, what: &str, figure: impl Into<String>, goal: &str, met: Option<bool>) {

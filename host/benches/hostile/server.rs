@@ -1,18 +1,19 @@
 //! The server: the program as it is built for use, on a free port, and what it has.
 
-use std::fmt;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
-use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+use picohttp_tests::process::{Gauge, ProcessId};
+use picohttp_tests::program;
+use rustix::process::Resource;
 use tempfile::TempDir;
 
 use crate::process::Process;
-use crate::stage::{Stage, field};
+use crate::stage::Stage;
 use crate::usage::{self, Usage};
 
 pub struct Server {
@@ -20,15 +21,6 @@ pub struct Server {
     pub address: SocketAddr,
     /// Where its output is.
     files: TempDir,
-}
-
-/// What the server has at one moment.
-#[derive(Clone, Copy, Debug)]
-pub struct Gauge {
-    pub threads: usize,
-    pub descriptors: usize,
-    /// Resident bytes.
-    pub memory: usize,
 }
 
 /// How long it may take to start.
@@ -45,7 +37,7 @@ impl Server {
         if stage.must_compile(handler) {
             Server::start(stage, handler, args)?;
         }
-        let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
+        let mut command = program::command(env!("CARGO_BIN_EXE_picohttp-host"));
         command.arg(handler).args(["--port", "0"]).args(args);
         command.arg("--cache-dir").arg(stage.cache());
         Server::run(stage, command)
@@ -53,24 +45,21 @@ impl Server {
 
     /// With what a file says; its port must be 0.
     pub fn configured(stage: &Stage, config: &Path) -> Result<Server> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
+        let mut command = program::command(env!("CARGO_BIN_EXE_picohttp-host"));
         command.arg("--config").arg(config);
         Server::run(stage, command)
     }
 
-    fn run(stage: &Stage, mut command: Command) -> Result<Server> {
+    fn run(stage: &Stage, command: Command) -> Result<Server> {
         let folder = stage.new_folder()?;
-        command.env_remove("RUST_LOG");
         let mut process = Process::start(command, folder.path())?;
-        let mut port = None;
+        let mut address = None;
         stage.wait("the server serves", PATIENCE, || {
             process.check_alive()?;
-            let output = process.output()?;
-            let (_, rest) = output.split_once("Serving HTTP on http://127.0.0.1:").unzip();
-            port = rest.and_then(|rest| rest.split_once('/')?.0.parse::<u16>().ok());
-            Ok(port.is_some())
+            address = program::address_in(&process.output()?).ok();
+            Ok(address.is_some())
         })?;
-        let address = (Ipv4Addr::LOCALHOST, port.context("no port")?).into();
+        let address = address.context("no address")?;
         Ok(Server { process, address, files: folder })
     }
 
@@ -86,28 +75,23 @@ impl Server {
     }
 
     pub fn gauge(&self) -> Result<Gauge> {
-        let status = self.folder().join("status");
-        Ok(Gauge {
-            threads: field(&status, "Threads:")?,
-            descriptors: self.descriptors()?,
-            memory: field(&status, "VmRSS:")? << 10,
-        })
+        self.id().gauge()
     }
 
     /// Forgets how much memory it had at the most until now; returns how much it has.
     pub fn reset_peak(&self) -> Result<usize> {
-        fs::write(self.folder().join("clear_refs"), "5")?;
+        fs::write(format!("/proc/{}/clear_refs", self.id()), "5")?;
         Ok(self.gauge()?.memory)
     }
 
     /// How much memory it had at the most since then.
     pub fn peak(&self) -> Result<usize> {
-        Ok(field(&self.folder().join("status"), "VmHWM:")? << 10)
+        Ok(self.id().number("VmHWM")? << 10)
     }
 
     /// Has it read its configuration again.
     pub fn reload(&self) -> Result<()> {
-        Ok(kill_process(self.pid(), Signal::HUP)?)
+        self.id().signal("HUP")
     }
 
     /// What it has printed so far.
@@ -121,7 +105,7 @@ impl Server {
     }
 
     pub fn descriptors(&self) -> Result<usize> {
-        Ok(fs::read_dir(self.folder().join("fd"))?.count())
+        Ok(self.id().descriptors()?)
     }
 
     pub fn usage(&self) -> Result<Usage> {
@@ -130,19 +114,15 @@ impl Server {
 
     /// Takes descriptors away from it.
     pub fn limit_descriptors(&self, count: u64) -> Result<()> {
-        let limit = Rlimit { current: Some(count), maximum: Some(count) };
-        prlimit(Some(self.pid()), Resource::Nofile, limit)?;
-        Ok(())
+        self.id().limit(Resource::Nofile, count)
     }
 
     /// Waits until it has no more threads and descriptors than before, and has had time to
     /// give memory back. Fails if it has ended.
     pub fn settle(&mut self, stage: &Stage, before: &Gauge) -> Result<Gauge> {
-        let is_back =
-            |now: &Gauge| now.threads <= before.threads && now.descriptors <= before.descriptors;
-        let all_back = |now: &Gauge| is_back(now) && now.memory <= before.memory + SLACK;
+        let is_back = || Ok(self.gauge()?.is_back(before, SLACK));
         // What is not back by then is in the report.
-        let _ = stage.wait("all is back", Duration::from_secs(5), || Ok(all_back(&self.gauge()?)));
+        let _ = stage.wait("all is back", Duration::from_secs(5), is_back);
         stage.interrupt.check()?;
         self.process.check_alive()?;
         self.gauge()
@@ -162,28 +142,8 @@ impl Server {
         Ok(())
     }
 
-    pub fn pid(&self) -> Pid {
+    pub fn id(&self) -> ProcessId {
         // The first of its group.
-        self.process.group()
-    }
-
-    fn folder(&self) -> PathBuf {
-        PathBuf::from(format!("/proc/{}", self.pid().as_raw_nonzero()))
-    }
-}
-
-impl Gauge {
-    /// Whether it is what it was before.
-    pub fn is_back(&self, before: &Gauge) -> bool {
-        self.threads <= before.threads
-            && self.descriptors <= before.descriptors
-            && self.memory <= before.memory + SLACK
-    }
-}
-
-impl fmt::Display for Gauge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Gauge { threads, descriptors, memory } = self;
-        write!(f, "{threads} threads, {descriptors} descriptors, {:.1} MB", *memory as f64 / 1e6)
+        ProcessId(self.process.group().as_raw_nonzero().get().unsigned_abs())
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use picohttp_tests::guests::{guest, plugin};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tempfile::TempDir;
@@ -159,12 +159,4 @@ pub fn processors() -> Result<(u64, u64)> {
     let idle: u64 = times.iter().skip(3).take(2).sum();
     let all = times.iter().take(8).sum();
     Ok((all - idle, all))
-}
-
-/// The number behind a name in a file of `/proc`.
-pub fn field(file: &Path, name: &str) -> Result<usize> {
-    let text = fs::read_to_string(file)?;
-    let value = text.lines().find_map(|line| line.strip_prefix(name));
-    let value = value.with_context(|| format!("no {name} in {}", file.display()))?;
-    Ok(value.trim().trim_end_matches(" kB").parse()?)
 }

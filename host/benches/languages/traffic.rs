@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use picohttp_host::{HttpServer, Sandbox};
 use picohttp_tests::host::{Host, load};
+use picohttp_tests::wrk::{Counted, INSTALL};
 
 /// How long each load lasts, in seconds, and how many connections the larger one has.
 const SECONDS: u32 = 1;
@@ -47,28 +48,20 @@ pub fn serve(file: &Path) -> Result<Host> {
 }
 
 pub fn measure(host: &Host) -> Result<Traffic> {
-    let [_, _, p50, p99] = drive(host, 1, SECONDS)?;
-    let [requests, microseconds, _, busy_p99] = drive(host, CONNECTIONS, SECONDS)?;
-    let rate = requests / microseconds * 1e6;
-    Ok(Traffic { p50: p50 / 1e3, p99: p99 / 1e3, rate, busy_p99: busy_p99 / 1e3 })
+    let Counted { p50, p99, .. } = drive(host, 1, SECONDS)?;
+    let busy = drive(host, CONNECTIONS, SECONDS)?;
+    Ok(Traffic { p50, p99, rate: busy.requests / busy.seconds, busy_p99: busy.p99 })
 }
 
-/// The requests, the time, and the median and 99th percentile of an answer's, in microseconds.
-fn drive(host: &Host, connections: u32, seconds: u32) -> Result<[f64; 4]> {
+fn drive(host: &Host, connections: u32, seconds: u32) -> Result<Counted> {
     let output = Command::new("wrk")
         .args(["-t1", &format!("-c{connections}"), &format!("-d{seconds}s"), "--timeout=10s"])
         .args(["-s", concat!(env!("CARGO_MANIFEST_DIR"), "/benches/compare/peers/wrk.lua")])
         .arg(format!("http://{}/hello", host.address()))
         .args(["--", "GET", "0", "keep-alive"])
         .output()
-        .context("wrk, which makes the load, is not here; apt install wrk")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let line = text.lines().find_map(|line| line.strip_prefix("compare: "));
-    let numbers = line.with_context(|| format!("wrk printed {text}"))?;
-    let numbers = numbers.split(' ').map(str::parse).collect::<Result<Vec<f64>, _>>()?;
-    let [requests, microseconds, p50, p99, _, errors] = numbers[..] else {
-        anyhow::bail!("not six numbers: {text}")
-    };
-    ensure!(requests > 0.0 && errors == 0.0, "{errors} of {requests} requests failed");
-    Ok([requests, microseconds, p50, p99])
+        .context(INSTALL)?;
+    let counted = Counted::parse(&String::from_utf8_lossy(&output.stdout))?;
+    ensure!(counted.requests > 0.0 && counted.errors == 0.0, "requests failed: {counted:?}");
+    Ok(counted)
 }

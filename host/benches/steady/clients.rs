@@ -1,13 +1,13 @@
 //! Clients that ask one thing after another, each on a connection of its own, while
 //! something happens to the server.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use picohttp_tests::client::Client;
 
 /// How many ask at once, and how long each waits after an answer: the server is busy, but
 /// not all the time.
@@ -59,13 +59,11 @@ pub fn ask(
 }
 
 fn exchange(server: SocketAddr, request: &str, is_right: impl Fn(&str) -> bool) -> Result<()> {
-    let mut client = TcpStream::connect(server).context("connect")?;
-    client.set_read_timeout(Some(PATIENCE))?;
-    client.write_all(request.as_bytes()).context("send")?;
-    let mut answer = String::new();
-    client.read_to_string(&mut answer).context("receive")?;
-    let (head, body) = answer.split_once("\r\n\r\n").context("cut off")?;
-    ensure!(head.split(' ').nth(1) == Some("200") && is_right(body), "{answer:?}");
+    let mut client = Client::connect(server).context("connect")?;
+    client.0.set_read_timeout(Some(PATIENCE))?;
+    client.send(request).context("send")?;
+    let answer = client.answer().context("receive")?;
+    ensure!(answer.status == 200 && is_right(answer.text()), "{answer:?}");
     Ok(())
 }
 

@@ -7,15 +7,13 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use picohttp_tests::guests::root;
+use picohttp_tests::program::Program;
 
-use crate::running::{Running, command};
+use crate::running::{FILE, command, run};
 
 /// Runs `new` in a folder; returns its exit code and what it says on both streams.
 fn new(folder: &Path, args: &[&str]) -> Result<(i32, String, String)> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
-    let output = command.arg("new").args(args).current_dir(folder).output()?;
-    let code = output.status.code().context("killed")?;
-    Ok((code, String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?))
+    run(Command::new(FILE).arg("new").args(args).current_dir(folder))
 }
 
 /// The files in a folder, by their paths within it.
@@ -50,7 +48,7 @@ fn a_handler_in_rust_is_tested_built_and_served() -> Result<()> {
     ensure!(tested.status.success(), "{}", String::from_utf8_lossy(&tested.stderr));
     let said = String::from_utf8_lossy(&tested.stdout).into_owned();
     assert!(said.contains("2 passed"), "{said}");
-    let host = Running::start(command().arg("--watch").arg(&project))?;
+    let host = Program::start(command().arg("--watch").arg(&project))?;
     assert_eq!(host.get("/hello")?.text(), "Hello world!");
     Ok(())
 }
@@ -106,7 +104,7 @@ fn build_and_test(lang: &str, tools: &[&str], passed: &str) -> Result<()> {
     let said = [&built.stdout[..], &built.stderr].concat();
     let said = String::from_utf8_lossy(&said);
     ensure!(built.status.success() && said.contains(passed), "{lang}: {said}");
-    let host = Running::start(command().arg(folder.path().join("begun/handler.wasm")))?;
+    let host = Program::start(command().arg(folder.path().join("begun/handler.wasm")))?;
     assert_eq!(host.get("/hello")?.text(), "Hello world!", "{lang}");
     Ok(())
 }
@@ -160,7 +158,7 @@ fn a_handler_in_go_is_built_tested_and_served() -> Result<()> {
 #[test]
 fn tools_that_are_missing_are_named_with_the_line_that_installs_them() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
+    let mut command = Command::new(FILE);
     command.args(["new", "x", "--lang", "zig"]).current_dir(&folder).env("PATH", folder.path());
     let said = String::from_utf8(command.output()?.stdout)?;
     for install in ["pip install ziglang", "cargo install --locked wasm-tools"] {

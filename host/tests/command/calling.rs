@@ -1,11 +1,13 @@
 //! `call`: one request to a handler, without a server.
 
 use std::fs;
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 use picohttp_tests::guests::{guest, plugin, root};
+use picohttp_tests::program;
 use serde_json::{Value, json};
+
+use crate::running::{FILE, run};
 
 /// What a call came to.
 struct Called {
@@ -20,17 +22,10 @@ struct Called {
 
 /// Calls a handler with these arguments.
 fn call(handler: &str, args: &[&str]) -> Result<Called> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
-    command.args(["call", "--no-cache", handler]).args(args);
-    let output = command.env_remove("RUST_LOG").stdin(Stdio::null()).output()?;
-    let answer = String::from_utf8(output.stdout)?;
+    let mut command = program::command(FILE);
+    let (code, answer, said) = run(command.args(["call", "--no-cache", handler]).args(args))?;
     let (head, data) = answer.split_once("\r\n\r\n").unwrap_or_default();
-    Ok(Called {
-        code: output.status.code().context("killed")?,
-        head: head.to_owned(),
-        data: data.to_owned(),
-        said: String::from_utf8(output.stderr)?,
-    })
+    Ok(Called { code, head: head.to_owned(), data: data.to_owned(), said })
 }
 
 /// Calls a guest with these arguments.

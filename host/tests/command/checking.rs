@@ -2,20 +2,18 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use picohttp_tests::guests::{guest, plugin};
 use serde_json::{Value, json};
 
 use crate::configuration::{Folder, granted};
+use crate::running::{FILE, run};
 
 /// Runs `check`; returns its exit code and what it says on both streams.
 fn check<T: AsRef<OsStr>>(args: &[T]) -> Result<(i32, String, String)> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
-    let output = command.arg("check").args(args).stdin(Stdio::null()).output()?;
-    let code = output.status.code().context("killed")?;
-    Ok((code, String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?))
+    run(Command::new(FILE).arg("check").args(args))
 }
 
 /// What `check` says as JSON, and its exit code.

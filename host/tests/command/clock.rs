@@ -15,15 +15,16 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use picohttp_tests::guests::{guest, plugin};
 use picohttp_tests::host::eventually;
+use picohttp_tests::process::ProcessId;
+use picohttp_tests::program::Program;
 
-use crate::running::{Running, command};
+use crate::running::command;
 
 /// The thread of a process that has this name.
-fn thread_named(process: u32, name: &str) -> Result<Pid> {
-    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
-        let thread = thread?;
-        if fs::read_to_string(thread.path().join("comm"))?.trim_end() == name {
-            let id = thread.file_name().into_string().ok().context("no number")?;
+fn thread_named(process: ProcessId, name: &str) -> Result<Pid> {
+    for thread in process.threads()? {
+        if fs::read_to_string(thread.join("comm"))?.trim_end() == name {
+            let id = thread.file_name().and_then(|id| id.to_str()).context("no number")?;
             return Ok(Pid::from_raw(id.parse()?));
         }
     }
@@ -32,7 +33,7 @@ fn thread_named(process: u32, name: &str) -> Result<Pid> {
 
 #[test]
 fn a_host_whose_clock_stands_still_says_so_and_ends() -> Result<()> {
-    let mut host = Running::start(command().arg(guest("spin")?).args(["--timeout", "1h"]))?;
+    let mut host = Program::start(command().arg(guest("spin")?).args(["--timeout", "1h"]))?;
     let mut client = TcpStream::connect(host.address)?;
     client.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
     let clock = thread_named(host.id(), "epoch")?;
@@ -50,7 +51,7 @@ fn a_host_whose_clock_stands_still_says_so_and_ends() -> Result<()> {
 
 #[test]
 fn a_host_that_was_stopped_goes_on_and_so_do_deadlines() -> Result<()> {
-    let host = Running::start(command().arg(guest("spin")?).args(["--timeout", "100ms"]))?;
+    let host = Program::start(command().arg(guest("spin")?).args(["--timeout", "100ms"]))?;
     host.signal("STOP")?;
     // Longer than the clock may stand still while the host runs.
     thread::sleep(Duration::from_secs(6));
@@ -60,19 +61,14 @@ fn a_host_that_was_stopped_goes_on_and_so_do_deadlines() -> Result<()> {
 }
 
 /// How often all threads of a process have gone to sleep so far.
-fn sleeps(process: u32) -> Result<u64> {
-    let mut sleeps = 0;
-    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
-        let status = fs::read_to_string(thread?.path().join("status"))?;
-        let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        sleeps += count.context("no count")?.trim().parse::<u64>()?;
-    }
-    Ok(sleeps)
+fn sleeps(process: ProcessId) -> Result<u64> {
+    let sleeps = process.of_threads("voluntary_ctxt_switches")?;
+    Ok(sleeps.iter().map(|count| count.parse::<u64>()).sum::<Result<_, _>>()?)
 }
 
 #[test]
 fn an_idle_host_is_not_woken_often() -> Result<()> {
-    let host = Running::start(command().arg(plugin("hello")?).arg("--keep-alive"))?;
+    let host = Program::start(command().arg(plugin("hello")?).arg("--keep-alive"))?;
     let _idle = TcpStream::connect(host.address)?;
     assert_eq!(host.get("/hello")?.status, 200);
     let mut before = sleeps(host.id())?;

@@ -6,7 +6,7 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use picohttp_host::{
     Cache, CompileLimits, Compiler, Component, Engine, EngineOptions, LoadError, Sandbox,
 };
@@ -14,11 +14,13 @@ use picohttp_tests::bombs::{BOMBS, deep};
 use picohttp_tests::client;
 use picohttp_tests::guests::{guest, plugin};
 use picohttp_tests::host::eventually;
-use picohttp_tests::sandbox::{bytes, get};
+use picohttp_tests::process::ProcessId;
+use picohttp_tests::program::{self, Program};
+use picohttp_tests::sandbox::{bytes, get, new_engine};
 use picohttp_tests::text::answer_with;
 
 use crate::configuration::{Folder, granted};
-use crate::running::{Running, command, fails};
+use crate::running::{FILE, command, fails};
 
 /// How much more memory than before is next to none, in kilobytes.
 const NEXT_TO_NONE: usize = 10_000;
@@ -28,10 +30,8 @@ const CONFINED: &str = "Max open files            0 ";
 
 /// An engine whose compiler is the program.
 fn engine(limits: CompileLimits) -> Result<Engine> {
-    let compiler =
-        Compiler::command(env!("CARGO_BIN_EXE_picohttp-host"), ["compile-stdin"], limits);
-    let engine = Engine::new(&EngineOptions::default()).map_err(|error| anyhow!("{error:#}"))?;
-    Ok(engine.compiler(compiler))
+    let compiler = Compiler::command(FILE, ["compile-stdin"], limits);
+    Ok(new_engine(EngineOptions::default())?.compiler(compiler))
 }
 
 /// Loads a component whose compiler may take what is usual.
@@ -40,50 +40,16 @@ fn load(bytes: &[u8], cache: &Cache) -> Result<Component> {
     Ok(Component::from_bytes(&engine, "guest", bytes, Sandbox::default(), cache)?)
 }
 
-/// The number behind a name in a process's `status`.
-fn status(process: u32, name: &str) -> Result<usize> {
-    let text = fs::read_to_string(format!("/proc/{process}/status"))?;
-    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    let value = value.and_then(|value| value.split_ascii_whitespace().next());
-    Ok(value.with_context(|| format!("no {name} in {text}"))?.parse()?)
-}
-
-/// The processes that a process has started and that are still there.
-fn children(process: u32) -> Result<Vec<u32>> {
-    let mut children = Vec::new();
-    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
-        // A thread may have ended by now.
-        let text = fs::read_to_string(thread?.path().join("children")).unwrap_or_default();
-        children.extend(text.split_ascii_whitespace().filter_map(|id| id.parse::<u32>().ok()));
-    }
-    Ok(children)
-}
-
-/// The threads of a process that the kernel lets run only when no other would.
-fn going_last(process: u32) -> Result<Vec<String>> {
-    let mut threads = Vec::new();
-    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
-        let thread = thread?;
-        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
-        // The fields behind the name, see proc_pid_stat(5).
-        let policy = stat.rsplit(')').next().and_then(|rest| rest.split_ascii_whitespace().nth(38));
-        if policy == Some("5") {
-            threads.push(thread.file_name().to_string_lossy().into_owned());
-        }
-    }
-    Ok(threads)
-}
-
 /// The first compiler that a host has now.
-fn compiler(host: &Running) -> Option<u32> {
-    children(host.id()).ok()?.first().copied()
+fn compiler(host: &Program) -> Option<ProcessId> {
+    host.id().children().first().copied()
 }
 
 /// Has a host deploy a bomb until what is waited for is seen. Where other programs fill the
 /// machine, a compiler that goes last may be over before that.
 fn eventually_compiling(
     folder: &Folder,
-    host: &Running,
+    host: &Program,
     what: &str,
     mut is_seen: impl FnMut() -> bool,
 ) -> Result<()> {
@@ -125,7 +91,7 @@ impl Drop for Busy {
 }
 
 /// Has a host read that a tenant is to have a bomb.
-fn deploy(folder: &Folder, host: &Running, bomb: &[u8]) -> Result<()> {
+fn deploy(folder: &Folder, host: &Program, bomb: &[u8]) -> Result<()> {
     folder.write("tenants.d/bomb.wasm", bomb)?;
     let tenant = "[[tenant]]\nname = 'b'\nhosts = ['b']\nsource = 'bomb.wasm'\n";
     folder.write("tenants.d/bomb.toml", tenant)?;
@@ -159,7 +125,7 @@ fn a_small_component_that_is_large_when_compiled_is_refused() -> Result<()> {
 fn a_bomb_is_refused_and_others_are_served_as_before() -> Result<()> {
     let folder = Folder::new(&granted("a", "old")?)?;
     let host = folder.serve(&[])?;
-    let before = status(host.id(), "VmHWM")?;
+    let before = host.id().number("VmHWM")?;
     for (number, bomb) in BOMBS.iter().enumerate() {
         folder.configure(&granted("a", "new")?)?;
         deploy(&folder, &host, &(bomb.component)()?)?;
@@ -172,9 +138,9 @@ fn a_bomb_is_refused_and_others_are_served_as_before() -> Result<()> {
         ensure!(line.contains("tenant.b.source: "), "{line}");
         ensure!(limit.iter().any(|flag| line.contains(flag)), "{line}");
     }
-    let most = status(host.id(), "VmHWM")?;
+    let most = host.id().number("VmHWM")?;
     ensure!(most < before + NEXT_TO_NONE, "{before} kB before, and then {most}");
-    ensure!(children(host.id())?.is_empty(), "a compiler is still there");
+    ensure!(host.id().children().is_empty(), "a compiler is still there");
     Ok(())
 }
 
@@ -199,11 +165,11 @@ fn what_compiles_steps_aside_at_each_beat() -> Result<()> {
     let host = folder.serve(&[])?;
     eventually_compiling(&folder, &host, "all its threads have beats", || {
         let Some(child) = compiler(&host) else { return false };
-        let timers = fs::read_to_string(format!("/proc/{child}/timers")).unwrap_or_default();
+        let timers = child.read("timers").unwrap_or_default();
         let has_beat = |thread: &String| {
             timers.lines().any(|line| line == format!("notify: signal/tid.{thread}"))
         };
-        going_last(child).is_ok_and(|threads| !threads.is_empty() && threads.iter().all(has_beat))
+        child.going_last().is_ok_and(|threads| !threads.is_empty() && threads.iter().all(has_beat))
     })
 }
 
@@ -214,11 +180,10 @@ fn the_compiler_can_do_nothing_but_compile() -> Result<()> {
     let (mut limits, mut environment, mut status) = Default::default();
     eventually_compiling(&folder, &host, "it has given up what it does not need", || {
         let Some(child) = compiler(&host) else { return false };
-        let read = |name: &str| fs::read_to_string(format!("/proc/{child}/{name}"));
-        limits = read("limits").unwrap_or_default();
-        environment = read("environ").unwrap_or_default();
-        status = read("status").unwrap_or_default();
-        limits.contains(CONFINED) && going_last(child).is_ok_and(|threads| !threads.is_empty())
+        limits = child.read("limits").unwrap_or_default();
+        environment = child.read("environ").unwrap_or_default();
+        status = child.read("status").unwrap_or_default();
+        limits.contains(CONFINED) && child.going_last().is_ok_and(|threads| !threads.is_empty())
     })?;
     for limit in ["Max core file size        0 ", "Max address space         1073741824 "] {
         ensure!(limits.contains(limit), "{limits}");
@@ -236,19 +201,16 @@ fn a_compiler_ends_with_the_host() -> Result<()> {
     let folder = Folder::new(&granted("a", "old")?)?;
     let mut host = folder.serve(&[])?;
     deploy(&folder, &host, &deep()?)?;
-    let mut compiler = None;
+    let mut child = None;
     eventually("it compiles", || {
-        compiler = children(host.id()).unwrap_or_default().first().copied();
-        compiler.is_some_and(|id| {
-            let limits = fs::read_to_string(format!("/proc/{id}/limits")).unwrap_or_default();
-            limits.contains(CONFINED)
-        })
+        child = compiler(&host);
+        child.is_some_and(|it| it.read("limits").is_ok_and(|limits| limits.contains(CONFINED)))
     })?;
     host.signal("KILL")?;
     host.end()?;
-    let compiler = compiler.context("no compiler")?;
+    let child = child.context("no compiler")?;
     eventually("it has ended", || {
-        let status = fs::read_to_string(format!("/proc/{compiler}/status")).unwrap_or_default();
+        let status = child.read("status").unwrap_or_default();
         status.is_empty() || status.contains("State:\tZ")
     })
 }
@@ -264,7 +226,7 @@ fn the_limits_can_be_set() -> Result<()> {
     folder.put(Path::new(hello), "a")?;
     let (code, said) = fails(&["--config", &folder.path("picohttp.toml").to_string_lossy()])?;
     ensure!(code == 1 && said.contains("more than 33554432 bytes of memory"), "{said}");
-    let host = Running::start(command().args(["--compile-timeout", "1m", hello]))?;
+    let host = Program::start(command().args(["--compile-timeout", "1m", hello]))?;
     assert_eq!(client::get(host.address, "/hello")?.status, 200);
     Ok(())
 }
@@ -273,12 +235,11 @@ fn the_limits_can_be_set() -> Result<()> {
 fn hosts_share_what_is_kept() -> Result<()> {
     let cache = tempfile::tempdir()?;
     let start = || {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
-        command.arg("--cache-dir").arg(cache.path()).arg(plugin("hello")?);
-        Running::start(command.env_remove("RUST_LOG"))
+        let mut command = program::command(FILE);
+        Program::start(command.arg("--cache-dir").arg(cache.path()).arg(plugin("hello")?))
     };
     for damage in [&b""[..], b"damaged", &[0; 100_000]] {
-        let together: Vec<Running> = thread::scope(|scope| {
+        let together: Vec<Program> = thread::scope(|scope| {
             let hosts: Vec<_> = (0..4).map(|_| scope.spawn(start)).collect();
             hosts.into_iter().map(|host| host.join().expect("a panic")).collect::<Result<_>>()
         })?;
@@ -288,9 +249,11 @@ fn hosts_share_what_is_kept() -> Result<()> {
         }
         let entries = fs::read_dir(cache.path())?.collect::<Result<Vec<_>, _>>()?;
         ensure!(entries.len() == 1, "{entries:?}");
-        ensure!(!start()?.log().contains("compiling anew"), "it is not right in the end");
+        let last = start()?;
+        last.signal("TERM")?;
+        ensure!(!last.whole_log()?.contains("compiling anew"), "it is not right in the end");
         fs::write(entries[0].path(), damage)?;
-        ensure!(start()?.log().contains("compiling anew"), "{damage:?} was believed");
+        start()?.wait_for("compiling anew").with_context(|| format!("{damage:?} was believed"))?;
     }
     Ok(())
 }
@@ -310,8 +273,7 @@ fn what_is_wrong_with_a_component_is_told() -> Result<()> {
     let wrong = b"\0asm\x0d\0\x01\0\xffwrong";
     let loaded =
         |engine| Component::from_bytes(engine, "x", wrong, Sandbox::default(), &Cache::none());
-    let in_process =
-        Engine::new(&EngineOptions::default()).map_err(|error| anyhow!("{error:#}"))?;
+    let in_process = new_engine(EngineOptions::default())?;
     let told = loaded(&engine).err().map(|error| error.to_string());
     assert_eq!(told, loaded(&in_process).err().map(|error| error.to_string()));
     ensure!(matches!(loaded(&engine), Err(LoadError::Invalid(_))), "{told:?}");
@@ -330,7 +292,7 @@ fn what_either_compiler_keeps_the_other_loads() -> Result<()> {
         Ok(fs::read(entries[0].path())?)
     };
     let kept = entry(())?;
-    let engine = Engine::new(&EngineOptions::default()).map_err(|error| anyhow!("{error:#}"))?;
+    let engine = new_engine(EngineOptions::default())?;
     Component::from_bytes(&engine, "x", &answer, Sandbox::default(), &cache)?;
     ensure!(entry(())? == kept, "it was compiled again");
     Ok(())

@@ -3,13 +3,15 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use picohttp_tests::guests::{guest, plugin};
+use picohttp_tests::program::Program;
 use tempfile::TempDir;
 
-use crate::running::{Running, command, fails};
+use crate::running::{FILE, command, fails, run};
 
 /// A folder with a configuration, and files beside it.
 pub struct Folder(TempDir);
@@ -44,23 +46,19 @@ impl Folder {
         self.write(name, fs::read(component)?)
     }
 
-    pub fn serve(&self, args: &[&str]) -> Result<Running> {
+    pub fn serve(&self, args: &[&str]) -> Result<Program> {
         let mut command = command();
         command.arg("--config").arg(self.path("picohttp.toml")).args(args);
-        Running::start_on(&mut command)
+        Program::start_on(&mut command)
     }
 
     /// Runs `check`; returns its exit code and what it says on both streams.
     pub fn check(&self) -> Result<(i32, String, String)> {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
-        let output = command
+        run(Command::new(FILE)
             .args(["check", "--config", "picohttp.toml"])
             .env("HOME", self.0.path())
             .env_remove("XDG_CACHE_HOME")
-            .current_dir(self.0.path())
-            .output()?;
-        let code = output.status.code().context("killed")?;
-        Ok((code, String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?))
+            .current_dir(self.0.path()))
     }
 }
 

@@ -8,29 +8,25 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use picohttp_tests::guests::{guest, plugin};
 use picohttp_tests::host::eventually;
+use picohttp_tests::process::ProcessId;
+use picohttp_tests::program::Program;
+use picohttp_tests::successor::restart;
 
 use crate::configuration::Folder;
-use crate::restarting::restart;
-use crate::running::{Running, command, fails};
+use crate::running::{FILE, command, fails, run};
 
 /// Whom to become: nobody, by number, as not all systems call it the same.
 const NOBODY: &str = "65534:65534";
 
 /// What the kernel says of every thread of a process, under a name.
-fn of_threads(process: &str, name: &str) -> Result<Vec<String>> {
-    let mut found = Vec::new();
-    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
-        // A thread may end in between.
-        let Ok(status) = fs::read_to_string(thread?.path().join("status")) else { continue };
-        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"));
-        found.push(line.with_context(|| format!("no {name}"))?.trim_end().to_owned());
-    }
+fn of_threads(process: ProcessId, name: &str) -> Result<Vec<String>> {
+    let found = process.of_threads(name)?;
     ensure!(found.len() > 5, "too few threads: {found:?}");
     Ok(found)
 }
 
 /// Whether something is so of all threads of a process.
-fn ensure_all(process: &str, name: &str, expected: &str) -> Result<()> {
+fn ensure_all(process: ProcessId, name: &str, expected: &str) -> Result<()> {
     let found = of_threads(process, name)?;
     ensure!(found.iter().all(|found| found == expected), "{name}: {found:?}");
     Ok(())
@@ -65,14 +61,22 @@ fn folder(server: &str) -> Result<Folder> {
     Ok(folder)
 }
 
+/// What `check` says of such a folder, and its exit code.
+fn check(folder: &Folder) -> Result<(i32, String)> {
+    let mut command = Command::new(FILE);
+    let file = folder.path("picohttp.toml");
+    let (code, _, said) = run(command.args(["check", "--config"]).arg(file))?;
+    Ok((code, said))
+}
+
 #[test]
 fn all_threads_are_confined() -> Result<()> {
-    let host = Running::start(command().arg(plugin("hello")?))?;
+    let host = Program::start(command().arg(plugin("hello")?))?;
     host.get("/hello")?;
-    let id = host.id().to_string();
-    ensure_all(&id, "NoNewPrivs", "1")?;
-    ensure_all(&id, "Seccomp", "2")?;
-    let limits = fs::read_to_string(format!("/proc/{id}/limits"))?;
+    let id = host.id();
+    ensure_all(id, "NoNewPrivs", "1")?;
+    ensure_all(id, "Seccomp", "2")?;
+    let limits = id.read("limits")?;
     let core = limits.lines().find(|line| line.starts_with("Max core file size"));
     let core: Vec<&str> = core.context("no limit")?.split_whitespace().collect();
     assert_eq!(core[4..6], ["0", "0"]);
@@ -82,7 +86,8 @@ fn all_threads_are_confined() -> Result<()> {
 #[test]
 fn instances_are_pooled_as_without_confinement() -> Result<()> {
     let pooled = |args: &[&str]| -> Result<String> {
-        let host = Running::start(command().arg(plugin("hello")?).arg("-vv").args(args))?;
+        let host = Program::start(command().arg(plugin("hello")?).arg("-vv").args(args))?;
+        host.wait_for("the engine is ready")?;
         let log = host.log();
         let line = log.lines().find(|line| line.contains("the engine is ready"));
         Ok(line.context("no engine")?.split_once("allocation").context("no word")?.1.to_owned())
@@ -97,8 +102,8 @@ fn instances_are_pooled_as_without_confinement() -> Result<()> {
         fs::write(folder.path("hello.wasm"), file)?;
         let mut command = command();
         command.arg(folder.path("hello.wasm")).args(["-vv", "--user", NOBODY]);
-        let host = Running::start(&mut command)?;
-        ensure!(host.log().contains(&usual), "{}", host.log());
+        let host = Program::start(&mut command)?;
+        host.wait_for(&usual)?;
     }
     Ok(())
 }
@@ -113,8 +118,8 @@ fn somebody_else_may_help_threads_or_says_that_it_may_not() -> Result<()> {
     fs::write(folder.path("hello.wasm"), fs::read(plugin("hello")?)?)?;
     let mut command = command();
     command.arg(folder.path("hello.wasm")).args(["--user", NOBODY]);
-    let host = Running::start(&mut command)?;
-    let limits = fs::read_to_string(format!("/proc/{}/limits", host.id()))?;
+    let host = Program::start(&mut command)?;
+    let limits = host.id().read("limits")?;
     let nice = limits.lines().find_map(|line| line.strip_prefix("Max nice priority"));
     let nice = nice.and_then(|line| line.split_whitespace().next()).context("no limit")?;
     if nice.parse::<u32>()? < 20 {
@@ -127,22 +132,22 @@ fn somebody_else_may_help_threads_or_says_that_it_may_not() -> Result<()> {
 
 #[test]
 fn who_asks_for_it_is_not_confined() -> Result<()> {
-    let host = Running::start(command().arg(plugin("hello")?).args(["--confine", "off"]))?;
-    let id = host.id().to_string();
-    ensure_all(&id, "NoNewPrivs", "0")?;
-    ensure_all(&id, "Seccomp", "0")
+    let host = Program::start(command().arg(plugin("hello")?).args(["--confine", "off"]))?;
+    let id = host.id();
+    ensure_all(id, "NoNewPrivs", "0")?;
+    ensure_all(id, "Seccomp", "0")
 }
 
 #[test]
 fn one_process_after_another_is_confined_once() -> Result<()> {
-    let filters = |process: &str| -> Result<String> {
+    let filters = |process: ProcessId| -> Result<String> {
         Ok(of_threads(process, "Seccomp_filters")?.swap_remove(0))
     };
-    let mut host = Running::start(command().arg(plugin("hello")?))?;
-    let before = filters(&host.id().to_string())?;
-    let new = restart(&host, 1)?;
-    ensure_all(&new.0, "NoNewPrivs", "1")?;
-    assert_eq!(filters(&new.0)?, before);
+    let mut host = Program::start(command().arg(plugin("hello")?))?;
+    let before = filters(host.id())?;
+    let new = restart(&host)?;
+    ensure_all(new.0, "NoNewPrivs", "1")?;
+    assert_eq!(filters(new.0)?, before);
     assert_eq!(host.end()?.code(), Some(0));
     Ok(())
 }
@@ -150,9 +155,9 @@ fn one_process_after_another_is_confined_once() -> Result<()> {
 #[test]
 fn what_is_given_up_is_said() -> Result<()> {
     let said = |args: &[&str]| -> Result<String> {
-        let output = command().arg("--show-confinement").args(args).output()?;
-        ensure!(output.status.success(), "{output:?}");
-        Ok(String::from_utf8(output.stdout)?)
+        let (code, printed, said) = run(command().arg("--show-confinement").args(args))?;
+        ensure!(code == 0, "{said}");
+        Ok(printed)
     };
     let usual = said(&[])?;
     for text in ["privileges: none can be gained", "are refused (seccomp)", "no core file"] {
@@ -172,13 +177,13 @@ fn roots_rights_go_with_the_sockets_bound() -> Result<()> {
     let folder = folder(&user)?;
     // Where nobody can execute it.
     let program = folder.path("picohttp-host");
-    fs::copy(env!("CARGO_BIN_EXE_picohttp-host"), &program)?;
+    fs::copy(FILE, &program)?;
     let mut command = Command::new(&program);
     command.args(["--no-cache", "--config"]).arg(folder.path("picohttp.toml"));
-    let mut host = Running::start_on(&mut command)?;
+    let mut host = Program::start_on(&mut command)?;
     ensure!(!host.log().contains("serving as root"), "{}", host.log());
     let ids = ["65534"; 4].join("\t");
-    let is_nobody = |process: &str| -> Result<()> {
+    let is_nobody = |process: ProcessId| -> Result<()> {
         ensure_all(process, "Uid", &ids)?;
         ensure_all(process, "Gid", &ids)?;
         ensure_all(process, "Groups", "65534")?;
@@ -187,15 +192,15 @@ fn roots_rights_go_with_the_sockets_bound() -> Result<()> {
         }
         Ok(())
     };
-    is_nobody(&host.id().to_string())?;
+    is_nobody(host.id())?;
     assert_eq!(host.get_of("a.test", "/")?.text(), "old old");
 
     folder.configure(&saying("new", &user))?;
     host.signal("HUP")?;
     host.wait_for("serving what has changed")?;
     assert_eq!(host.get_of("a.test", "/")?.text(), "new new");
-    let new = restart(&host, 1)?;
-    is_nobody(&new.0)?;
+    let new = restart(&host)?;
+    is_nobody(new.0)?;
     assert_eq!(host.end()?.code(), Some(0));
     assert_eq!(host.get_of("a.test", "/")?.text(), "new new");
     Ok(())
@@ -228,25 +233,22 @@ fn a_check_by_root_leaves_the_users_cache_to_the_user() -> Result<()> {
     if !is_root()? {
         return Ok(());
     }
-    let check = |dirs: &str| -> Result<(bool, bool)> {
+    let checked = |dirs: &str| -> Result<(bool, bool)> {
         let server = format!("cache_dir = 'data/cache'\nuser = '{NOBODY}'");
         let folder = folder(&server)?;
         fs::create_dir(folder.path("data"))?;
         folder.configure(&format!("{}{dirs}\n", saying("old", &server)))?;
-        let file = folder.path("picohttp.toml");
-        let mut check = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
-        let checked = check.args(["check", "--config"]).arg(file).output()?;
-        Ok((checked.status.success(), folder.path("data/cache").exists()))
+        Ok((check(&folder)?.0 == 0, folder.path("data/cache").exists()))
     };
-    assert_eq!(check("")?, (true, false));
-    assert_eq!(check("dirs = ['data::/data::rw']")?, (false, false));
+    assert_eq!(checked("")?, (true, false));
+    assert_eq!(checked("dirs = ['data::/data::rw']")?, (false, false));
     Ok(())
 }
 
 #[test]
 fn root_is_told_that_it_is() -> Result<()> {
     if is_root()? {
-        let host = Running::start(command().arg(plugin("hello")?))?;
+        let host = Program::start(command().arg(plugin("hello")?))?;
         host.wait_for("serving as root")?;
     }
     Ok(())
@@ -261,7 +263,7 @@ fn who_serves_without_other_files_reloads_and_restarts() -> Result<()> {
     host.signal("HUP")?;
     host.wait_for("serving what has changed")?;
     assert_eq!(host.get_of("a.test", "/")?.text(), "new new");
-    let _new = restart(&host, 1)?;
+    let _new = restart(&host)?;
     assert_eq!(host.end()?.code(), Some(0));
     eventually("the new one serves alone", || {
         host.get_of("a.test", "/").is_ok_and(|answer| answer.text() == "new new")
@@ -280,7 +282,7 @@ fn request_threads_are_refused_a_folder_that_takes_the_place_of_a_granted_one() 
         put("granted")?;
         let mut command = command();
         command.arg(guest("files")?).args(["--confine", confine, "--dir"]);
-        let host = Running::start(command.arg(format!("{}::/", granted.display())))?;
+        let host = Program::start(command.arg(format!("{}::/", granted.display())))?;
         assert_eq!(host.get("/read?path=file")?.text(), "granted");
         fs::rename(&granted, folder.path("elsewhere"))?;
         put("secret")?;
@@ -296,9 +298,9 @@ fn request_threads_are_refused_a_folder_that_takes_the_place_of_a_granted_one() 
 #[test]
 fn where_handlers_are_built_that_is_said() -> Result<()> {
     let project = picohttp_tests::guests::root().join("plugins/hello");
-    let host = Running::start(command().arg(project))?;
+    let host = Program::start(command().arg(project))?;
     host.wait_for("this process may connect to others")?;
-    ensure_all(&host.id().to_string(), "Seccomp", "2")
+    ensure_all(host.id(), "Seccomp", "2")
 }
 
 #[test]
@@ -306,9 +308,10 @@ fn operators_without_a_token_are_worth_a_word_where_others_can_connect() -> Resu
     let warned = |address: &str| -> Result<bool> {
         let mut command = command();
         command.arg(guest("spin")?).args(["--admin-addr", address]);
-        let host = Running::start(&mut command)?;
+        let host = Program::start(&mut command)?;
         host.wait_for("Operators look at")?;
-        Ok(host.log().contains("whoever can connect sees what operators see"))
+        host.signal("TERM")?;
+        Ok(host.whole_log()?.contains("whoever can connect sees what operators see"))
     };
     ensure!(warned("0.0.0.0:0")?);
     ensure!(!warned("127.0.0.1:0")?);
@@ -322,10 +325,8 @@ fn a_check_reads_the_certificate_and_the_token() -> Result<()> {
     for name in ["token", "certificate.pem", "key.pem"] {
         fs::write(folder.path(name), "")?;
     }
-    let mut check = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
-    let output = check.args(["check", "--config"]).arg(folder.path("picohttp.toml")).output()?;
-    let said = String::from_utf8(output.stderr)?;
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let (code, said) = check(&folder)?;
+    assert_eq!(code, 1, "{said}");
     let certificate = ": server.tls_cert: there is no certificate in ";
     ensure!(said.contains(certificate), "{said}");
     let token = folder.path("token");
@@ -338,9 +339,7 @@ fn a_check_reads_the_certificate_and_the_token() -> Result<()> {
 fn of_one_file_with_all_it_is_the_certificate_that_is_missing_first() -> Result<()> {
     let folder = folder("tls_cert = 'all.pem'\ntls_key = 'all.pem'")?;
     fs::write(folder.path("all.pem"), "")?;
-    let mut check = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
-    let output = check.args(["check", "--config"]).arg(folder.path("picohttp.toml")).output()?;
-    let said = String::from_utf8(output.stderr)?;
+    let (_, said) = check(&folder)?;
     ensure!(said.contains(": server.tls_cert: there is no certificate in "), "{said}");
     Ok(())
 }

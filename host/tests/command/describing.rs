@@ -4,11 +4,13 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 
+use crate::running::{FILE, run};
+
 /// What the command prints.
 fn print(args: &[&str]) -> Result<String> {
-    let output = Command::new(env!("CARGO_BIN_EXE_picohttp-host")).args(args).output()?;
-    ensure!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8(output.stdout)?)
+    let (code, printed, said) = run(Command::new(FILE).args(args))?;
+    ensure!(code == 0, "{args:?}: {said}");
+    Ok(printed)
 }
 
 #[test]

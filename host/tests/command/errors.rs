@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 use picohttp_tests::guests::plugin;
 
-use crate::running::fails;
+use crate::running::{FILE, fails, run};
 
 /// Checks that the command fails with this exit code and says all of these.
 fn check(args: &[&str], code: i32, says: &[&str]) -> Result<()> {
@@ -62,8 +62,7 @@ fn a_cause_is_said_once() -> Result<()> {
         &["--no-cache", "--port", "0", "--access-log", "no/such/log"],
         &["--no-cache", "--port", "0", "--tls-cert", "no/such.pem", "--tls-key", "no/such.pem"],
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_picohttp-host")).args(args).output()?;
-        let said = String::from_utf8(output.stderr)?;
+        let (_, _, said) = run(Command::new(FILE).args(args))?;
         assert_eq!(said.matches("No such file").count(), 1, "{args:?}: {said}");
     }
     Ok(())
@@ -87,10 +86,9 @@ fn a_pipe_in_the_place_of_a_file() -> Result<()> {
         &["check", "--config", pipe],
         &["check", "--config", config],
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_picohttp-host")).args(args).output()?;
-        let said = String::from_utf8(output.stderr)?;
+        let (code, _, said) = run(Command::new(FILE).args(args))?;
         let text = format!("{pipe}: not a regular file; save what it gives as one");
-        ensure!(output.status.code() == Some(1) && said.contains(&text), "{args:?}: {said}");
+        ensure!(code == 1 && said.contains(&text), "{args:?}: {said}");
     }
     Ok(())
 }

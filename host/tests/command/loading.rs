@@ -8,10 +8,11 @@ use anyhow::{Result, ensure};
 use picohttp_tests::bombs::deep;
 use picohttp_tests::client;
 use picohttp_tests::host::eventually;
+use picohttp_tests::program::Program;
 use picohttp_tests::sandbox::bytes;
 
 use crate::configuration::{Folder, granted};
-use crate::running::{Running, command, fails};
+use crate::running::{FILE, command, fails};
 
 /// A tenant whose component is of the test's making.
 fn tenant(folder: &Folder, name: &str, component: &[u8]) -> Result<()> {
@@ -106,7 +107,7 @@ fn a_tenant_does_not_wait_for_all_that_another_has() -> Result<()> {
     eventually("the good one is served", || {
         host.get_of("a.test", "/").is_ok_and(|answer| answer.status == 200)
     })?;
-    ensure!(host.log().contains("the rest follows"), "{}", host.log());
+    host.wait_for("the rest follows")?;
     ensure!(!host.log().contains("serving all that there are"), "{}", host.log());
     Ok(())
 }
@@ -115,11 +116,11 @@ fn a_tenant_does_not_wait_for_all_that_another_has() -> Result<()> {
 fn a_cache_that_some_handler_may_change_is_believed_for_none() -> Result<()> {
     let folder = Folder::new("")?;
     fs::create_dir(folder.path("data"))?;
-    let serve = |more: &str| -> Result<Running> {
+    let serve = |more: &str| -> Result<Program> {
         folder.configure(&format!("cache_dir = 'data/cache'\n{more}{}", granted("b", "good")?))?;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
+        let mut command = Command::new(FILE);
         command.arg("--config").arg(folder.path("picohttp.toml")).env("RUST_LOG", "debug");
-        let host = Running::start_on(&mut command)?;
+        let host = Program::start_on(&mut command)?;
         assert_eq!(host.get_of("b.test", "/")?.text(), "good good");
         Ok(host)
     };
@@ -151,7 +152,7 @@ fn a_reload_that_is_asked_for_before_it_serves_is_done_then() -> Result<()> {
     tenant(&folder, "a", &slow(0)?)?;
     let mut command = command();
     command.arg("--config").arg(folder.path("picohttp.toml")).env("RUST_LOG", "info");
-    let mut host = Running::begin(&mut command)?;
+    let mut host = Program::begin(&mut command)?;
     // By then signals are kept, and the slow one takes seconds.
     host.wait_for("picohttp_host::")?;
     folder.configure(&granted("b", "new")?)?;

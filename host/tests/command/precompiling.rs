@@ -5,18 +5,19 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use picohttp_tests::guests::{guest, plugin};
+use picohttp_tests::program::Program;
 use tempfile::TempDir;
 
 use crate::configuration::Folder;
-use crate::running::{Running, command, fails};
+use crate::running::{FILE, command, fails, run};
 
 /// Runs `compile`; returns its exit code and what it says.
 fn compile(component: &Path, output: &Path) -> Result<(i32, String)> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
-    let output = command.arg("compile").arg(component).arg("-o").arg(output).output()?;
-    Ok((output.status.code().context("killed")?, String::from_utf8(output.stderr)?))
+    let mut command = Command::new(FILE);
+    let (code, _, said) = run(command.arg("compile").arg(component).arg("-o").arg(output))?;
+    Ok((code, said))
 }
 
 /// A folder with a compiled handler in it.
@@ -31,7 +32,7 @@ fn compiled() -> Result<(TempDir, std::path::PathBuf)> {
 #[test]
 fn a_compiled_handler_is_served_if_that_is_allowed() -> Result<()> {
     let (_folder, file) = compiled()?;
-    let host = Running::start(command().arg("--allow-precompiled").arg(&file))?;
+    let host = Program::start(command().arg("--allow-precompiled").arg(&file))?;
     assert_eq!(host.get("/hello")?.text(), "Hello world!");
     Ok(())
 }
@@ -39,14 +40,10 @@ fn a_compiled_handler_is_served_if_that_is_allowed() -> Result<()> {
 #[test]
 fn a_compiled_handler_is_described_if_that_is_allowed() -> Result<()> {
     let (_folder, file) = compiled()?;
-    let check = |allow: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
-        command.arg("check").args(allow).arg(&file).output()
-    };
-    let described = check(&["--allow-precompiled"])?;
-    let said = String::from_utf8(described.stdout)?;
-    assert!(described.status.success() && said.contains("  compiled     before\n"), "{said}");
-    assert_eq!(check(&[])?.status.code(), Some(1));
+    let check = |allow: &[&str]| run(Command::new(FILE).arg("check").args(allow).arg(&file));
+    let (code, printed, _) = check(&["--allow-precompiled"])?;
+    assert!(code == 0 && printed.contains("  compiled     before\n"), "{printed}");
+    assert_eq!(check(&[])?.0, 1);
     Ok(())
 }
 

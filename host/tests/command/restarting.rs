@@ -6,55 +6,25 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use picohttp_tests::client::{Client, get};
 use picohttp_tests::guests::{guest, plugin};
 use picohttp_tests::host::eventually;
+use picohttp_tests::process::ProcessId;
+use picohttp_tests::program::Program;
 use picohttp_tests::service_manager::ServiceManager;
+use picohttp_tests::successor::{Successor, restart};
 
 use crate::configuration::{Folder, granted};
-use crate::running::{Running, command};
-
-pub const SERVES: &str = "a new process serves";
-
-/// Has the process that serves replaced; returns the new one.
-pub fn restart(host: &Running, times: usize) -> Result<Successor> {
-    host.signal("USR2")?;
-    host.wait_for_times(SERVES, times)?;
-    Successor::of(&host.log())
-}
-
-/// A process that was started by the one before it.
-pub struct Successor(pub String);
-
-impl Successor {
-    /// The last one that a log tells of.
-    pub fn of(log: &str) -> Result<Successor> {
-        let (_, rest) = log.rsplit_once(SERVES).context("there is none")?;
-        let (_, rest) = rest.split_once("process=").context("it has no id")?;
-        Ok(Successor(rest.split(' ').next().unwrap_or_default().to_owned()))
-    }
-
-    pub fn signal(&self, name: &str) -> Result<()> {
-        Command::new("kill").args(["-s", name, &self.0]).status()?;
-        Ok(())
-    }
-}
-
-impl Drop for Successor {
-    fn drop(&mut self) {
-        // It may have ended.
-        let _ = self.signal("KILL");
-    }
-}
+use crate::running::{FILE, command};
 
 #[test]
 fn a_restart_finishes_requests_and_refuses_none() -> Result<()> {
-    let mut host = Running::start(command().arg(plugin("echo")?))?;
+    let mut host = Program::start(command().arg(plugin("echo")?))?;
     let mut client = Client::connect(host.address)?;
     client.send("POST / HTTP/1.0\r\nContent-Length: 2\r\n\r\n1")?;
     eventually("the request has begun", || host.get("/").is_ok())?;
-    let new = restart(&host, 1)?;
+    let new = restart(&host)?;
     for _ in 0..20 {
         assert_eq!(host.get("/")?.status, 200);
     }
@@ -68,8 +38,8 @@ fn a_restart_finishes_requests_and_refuses_none() -> Result<()> {
 
 #[test]
 fn who_has_taken_over_refuses_new_clients_when_it_stops() -> Result<()> {
-    let mut host = Running::start(command().arg(plugin("echo")?))?;
-    let new = restart(&host, 1)?;
+    let mut host = Program::start(command().arg(plugin("echo")?))?;
+    let new = restart(&host)?;
     assert_eq!(host.end()?.code(), Some(0));
     let mut client = Client::connect(host.address)?;
     client.send("POST / HTTP/1.0\r\nContent-Length: 2\r\n\r\n1")?;
@@ -85,10 +55,10 @@ fn who_has_taken_over_refuses_new_clients_when_it_stops() -> Result<()> {
 fn a_restart_takes_the_operators_socket_along() -> Result<()> {
     let mut command = command();
     command.arg(plugin("hello")?).args(["--admin-addr", "127.0.0.1:0"]);
-    let mut host = Running::start(&mut command)?;
+    let mut host = Program::start(&mut command)?;
     let operators = host.operators()?;
     assert_eq!(get(operators, "/healthz")?.status, 200);
-    let _new = restart(&host, 1)?;
+    let _new = restart(&host)?;
     assert_eq!(host.end()?.code(), Some(0));
     assert_eq!(get(operators, "/readyz")?.status, 200);
     Ok(())
@@ -104,7 +74,7 @@ fn an_address_that_only_a_start_can_change_is_told() -> Result<()> {
     listen_on("127.0.0.1")?;
     let mut host = folder.serve(&[])?;
     listen_on("127.0.0.2")?;
-    let _new = restart(&host, 1)?;
+    let _new = restart(&host)?;
     for key in ["addr", "admin_addr"] {
         host.wait_for(&format!("and not as `{key}` says"))?;
     }
@@ -116,10 +86,10 @@ fn an_address_that_only_a_start_can_change_is_told() -> Result<()> {
 #[test]
 fn a_process_that_was_replaced_ends_at_its_second_signal() -> Result<()> {
     let args = ["--timeout", "60s", "--shutdown-timeout", "60s"];
-    let mut host = Running::start(command().arg(guest("spin")?).args(args))?;
+    let mut host = Program::start(command().arg(guest("spin")?).args(args))?;
     let mut client = Client::connect(host.address)?;
     client.send("GET /spin HTTP/1.0\r\n\r\n")?;
-    let _new = restart(&host, 1)?;
+    let _new = restart(&host)?;
     host.signal("TERM")?;
     host.wait_for("a second signal ends it at once")?;
     host.signal("TERM")?;
@@ -131,20 +101,17 @@ fn a_process_that_was_replaced_ends_at_its_second_signal() -> Result<()> {
 fn the_program_that_is_started_is_the_one_at_its_path_now() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let program = folder.path().join("picohttp-host");
-    fs::copy(env!("CARGO_BIN_EXE_picohttp-host"), &program)?;
+    fs::copy(FILE, &program)?;
     let mut command = Command::new(&program);
     command.arg("--no-cache").arg(plugin("hello")?);
-    let mut host = Running::start(&mut command)?;
+    let mut host = Program::start(&mut command)?;
     // As an update does: the file of the program that runs is gone.
     let new = folder.path().join("new");
-    let script = format!(
-        "#!/bin/sh\necho the new version >&2\nexec {} \"$@\"\n",
-        env!("CARGO_BIN_EXE_picohttp-host")
-    );
+    let script = format!("#!/bin/sh\necho the new version >&2\nexec {FILE} \"$@\"\n");
     fs::write(&new, script)?;
     fs::set_permissions(&new, fs::Permissions::from_mode(0o755))?;
     fs::rename(&new, &program)?;
-    let _new = restart(&host, 1)?;
+    let _new = restart(&host)?;
     host.wait_for("the new version")?;
     assert_eq!(host.end()?.code(), Some(0));
     assert_eq!(host.get("/hello")?.text(), "Hello world!");
@@ -162,7 +129,7 @@ fn a_new_process_that_fails_changes_nothing_and_the_log_says_why() -> Result<()>
     assert_eq!(host.get_of("a.test", "/")?.text(), "old old");
 
     folder.configure(&granted("a", "new")?)?;
-    let _new = restart(&host, 1)?;
+    let _new = restart(&host)?;
     eventually("the new one serves alone", || {
         host.get_of("a.test", "/").is_ok_and(|answer| answer.text() == "new new")
     })
@@ -194,7 +161,7 @@ fn a_handler_that_was_broken_before_keeps_no_new_process_from_serving() -> Resul
     let mut host = folder.serve(&[])?;
     assert_eq!(host.get_of("b.test", "/")?.status, 503);
     folder.configure(&granted("a", "new")?)?;
-    let _new = restart(&host, 1)?;
+    let _new = restart(&host)?;
     assert_eq!(host.end()?.code(), Some(0));
     assert_eq!(host.get_of("a.test", "/")?.text(), "new new");
     assert_eq!(host.get_of("b.test", "/")?.status, 503);
@@ -205,9 +172,9 @@ fn a_handler_that_was_broken_before_keeps_no_new_process_from_serving() -> Resul
 fn a_program_that_is_gone_changes_nothing() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let program = folder.path().join("picohttp-host");
-    fs::copy(env!("CARGO_BIN_EXE_picohttp-host"), &program)?;
+    fs::copy(FILE, &program)?;
     let mut command = Command::new(&program);
-    let host = Running::start(command.arg("--no-cache").arg(plugin("hello")?))?;
+    let host = Program::start(command.arg("--no-cache").arg(plugin("hello")?))?;
     fs::remove_file(&program)?;
     host.signal("USR2")?;
     host.wait_for("still serving, as no new process does: cannot start")?;
@@ -222,7 +189,7 @@ fn a_service_manager_is_told() -> Result<()> {
     let manager = ServiceManager::at(&path)?;
     let mut command = command();
     command.arg("--config").arg(folder.path("picohttp.toml")).env("NOTIFY_SOCKET", &path);
-    let mut host = Running::start_on(&mut command)?;
+    let mut host = Program::start_on(&mut command)?;
     assert_eq!(manager.told()?, "READY=1\n");
     host.signal("HUP")?;
     assert!(manager.told()?.starts_with("RELOADING=1\nMONOTONIC_USEC="));
@@ -231,7 +198,7 @@ fn a_service_manager_is_told() -> Result<()> {
     host.signal("USR2")?;
     let new = loop {
         match manager.told()?.trim().split_once('=') {
-            Some(("MAINPID", id)) => break Successor(id.to_owned()),
+            Some(("MAINPID", id)) => break Successor(ProcessId(id.parse()?)),
             // The new process may be faster.
             Some(("READY", "1")) => {}
             other => bail!("{other:?}"),
@@ -246,7 +213,7 @@ fn a_service_manager_is_told() -> Result<()> {
 #[test]
 fn no_request_is_lost_by_restarts_in_a_row() -> Result<()> {
     let source = guest("granted")?;
-    let mut host = Running::start(command().arg(source).args(["--arg", "word"]))?;
+    let mut host = Program::start(command().arg(source).args(["--arg", "word"]))?;
     let stop = AtomicBool::new(false);
     let address = host.address;
     let client = || -> Result<usize> {
@@ -260,16 +227,9 @@ fn no_request_is_lost_by_restarts_in_a_row() -> Result<()> {
     };
     thread::scope(|scope| {
         let clients = [(); 4].map(|()| scope.spawn(client));
-        let mut serving = restart(&host, 1);
+        let mut serving = restart(&host);
         for times in 2..=20 {
-            serving = serving.and_then(|old| {
-                old.signal("USR2")?;
-                host.wait_for_times(SERVES, times)?;
-                let new = Successor::of(&host.log());
-                // It ends by itself.
-                std::mem::forget(old);
-                new
-            });
+            serving = serving.and_then(|old| old.restart(&host, times));
         }
         stop.store(true, Ordering::Relaxed);
         for client in clients {

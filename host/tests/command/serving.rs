@@ -2,17 +2,19 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::process::Command;
 
 use anyhow::Result;
 use picohttp_tests::client::exchange;
 use picohttp_tests::guests::{plugin, root};
 use picohttp_tests::host::eventually;
+use picohttp_tests::program::Program;
 
-use crate::running::{Running, command};
+use crate::running::{FILE, command};
 
 #[test]
 fn a_folder_is_built_with_progress_and_served() -> Result<()> {
-    let host = Running::start(command().arg(root().join("plugins/hello")))?;
+    let host = Program::start(command().arg(root().join("plugins/hello")))?;
     assert!(host.log().contains("Finished `release` profile"), "{}", host.log());
     assert_eq!(host.get("/hello")?.text(), "Hello world!");
     assert_eq!(host.get("/goodbye")?.text(), "Goodbye cruel world");
@@ -24,7 +26,7 @@ fn a_folder_is_built_with_progress_and_served() -> Result<()> {
 fn the_access_log_is_opened_again_when_it_was_moved() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let [file, moved] = ["access.log", "access.log.1"].map(|name| folder.path().join(name));
-    let host = Running::start(command().arg(plugin("hello")?).arg("--access-log").arg(&file))?;
+    let host = Program::start(command().arg(plugin("hello")?).arg("--access-log").arg(&file))?;
     for signal in ["USR1", "HUP"] {
         fs::rename(&file, &moved)?;
         host.signal(signal)?;
@@ -38,7 +40,7 @@ fn the_access_log_is_opened_again_when_it_was_moved() -> Result<()> {
 
 #[test]
 fn a_component_file_is_served() -> Result<()> {
-    let host = Running::start(command().arg(plugin("hello")?))?;
+    let host = Program::start(command().arg(plugin("hello")?))?;
     assert_eq!(host.get("/hello")?.text(), "Hello world!");
     Ok(())
 }
@@ -50,7 +52,7 @@ fn without_a_handler_the_current_folder_is_served_and_nothing_else() -> Result<(
     fs::create_dir(&served)?;
     fs::write(served.join("index.html"), "<p>here</p>")?;
     fs::write(folder.path().join("secret"), "not here")?;
-    let host = Running::start(command().current_dir(&served))?;
+    let host = Program::start(command().current_dir(&served))?;
 
     let index = host.get("/")?;
     assert_eq!((index.status, index.text()), (200, "<p>here</p>"));
@@ -69,7 +71,7 @@ fn the_first_free_port_is_used() -> Result<()> {
     let taken_port = taken.local_addr()?.port().to_string();
     let mut command = command();
     command.arg(plugin("hello")?).args(["-p", &taken_port, "-p", "0"]);
-    let host = Running::start_on(&mut command)?;
+    let host = Program::start_on(&mut command)?;
     assert_ne!(host.address.port().to_string(), taken_port);
     assert_eq!(host.get("/hello")?.status, 200);
     Ok(())
@@ -79,7 +81,7 @@ fn the_first_free_port_is_used() -> Result<()> {
 fn any_address_can_be_listened_on() -> Result<()> {
     let mut command = command();
     command.arg(plugin("hello")?).args(["--addr", "[::1]:0"]);
-    let host = Running::start_on(&mut command)?;
+    let host = Program::start_on(&mut command)?;
     assert!(host.address.is_ipv6());
     assert_eq!(host.get("/hello")?.status, 200);
     Ok(())
@@ -88,7 +90,7 @@ fn any_address_can_be_listened_on() -> Result<()> {
 #[test]
 fn arguments_reach_the_handler_in_order() -> Result<()> {
     let args = ["--arg", "one", "--arg", "--two", "--arg", ""];
-    let host = Running::start(command().arg(plugin("echo")?).args(args))?;
+    let host = Program::start(command().arg(plugin("echo")?).args(args))?;
     assert!(host.get("/")?.text().contains(r#""args":["one","--two",""]"#));
     Ok(())
 }
@@ -98,7 +100,7 @@ fn a_folder_can_be_granted_to_any_handler() -> Result<()> {
     let folder = tempfile::tempdir()?;
     fs::write(folder.path().join("page.txt"), "granted")?;
     let grant = format!("{}::/", folder.path().display());
-    let host = Running::start(command().arg(plugin("static")?).args(["--dir", &grant]))?;
+    let host = Program::start(command().arg(plugin("static")?).args(["--dir", &grant]))?;
     assert_eq!(host.get("/page.txt")?.text(), "granted");
     Ok(())
 }
@@ -108,14 +110,14 @@ fn a_compiled_component_is_kept_for_the_next_start() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let cache = folder.path().join("cache");
     let start = || {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_picohttp-host"));
+        let mut command = Command::new(FILE);
         command.arg(plugin("hello")?).arg("-vv").arg("--cache-dir").arg(&cache);
-        Running::start(&mut command)
+        Program::start(&mut command)
     };
     let first = start()?;
-    assert!(first.log().contains("kept the compiled component"), "{}", first.log());
+    first.wait_for("kept the compiled component")?;
     let second = start()?;
-    assert!(second.log().contains("compiled before"), "{}", second.log());
+    second.wait_for("compiled before")?;
     assert_eq!(second.get("/hello")?.text(), "Hello world!");
     Ok(())
 }

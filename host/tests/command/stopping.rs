@@ -10,24 +10,19 @@ use picohttp_tests::bombs::deep;
 use picohttp_tests::client::Client;
 use picohttp_tests::guests::{guest, plugin};
 use picohttp_tests::host::eventually;
+use picohttp_tests::process::ProcessId;
+use picohttp_tests::program::Program;
 
-use crate::running::{Running, command};
+use crate::running::{FILE, command};
 
 #[test]
 fn sigterm_and_sigint_end_an_idle_host_with_exit_code_0() -> Result<()> {
     for signal in ["TERM", "INT"] {
-        let mut host = Running::start(command().arg(plugin("hello")?))?;
+        let mut host = Program::start(command().arg(plugin("hello")?))?;
         host.signal(signal)?;
         assert_eq!(host.end()?.code(), Some(0), "{signal}");
     }
     Ok(())
-}
-
-/// The children of a process, by their numbers.
-pub fn children(process: &str) -> Vec<String> {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
-    let children = threads.filter_map(|it| fs::read_to_string(it.path().join("children")).ok());
-    children.collect::<Vec<_>>().join(" ").split_whitespace().map(str::to_owned).collect()
 }
 
 #[test]
@@ -41,21 +36,21 @@ fn process_1_of_a_container_can_be_ended_before_it_serves() -> Result<()> {
     let handler = folder.path().join("slow.wasm");
     fs::write(&handler, deep()?)?;
     let mut command = Command::new("unshare");
-    command.args(own).arg(env!("CARGO_BIN_EXE_picohttp-host")).args(["--no-cache", "--port=0"]);
-    let mut outer = Running::begin(command.arg(handler))?;
+    command.args(own).arg(FILE).args(["--no-cache", "--port=0"]);
+    let mut outer = Program::begin(command.arg(handler))?;
     let mut first = Vec::new();
     eventually("it compiles", || {
-        first = children(&outer.id().to_string());
-        first.iter().any(|process| !children(process).is_empty())
+        first = outer.id().children();
+        first.iter().any(|process| !process.children().is_empty())
     })?;
-    Command::new("kill").args(&first).status()?;
+    first.iter().try_for_each(|process| process.signal("TERM"))?;
     assert_eq!(outer.end()?.code(), Some(143), "{}", outer.log());
     Ok(())
 }
 
 #[test]
 fn a_request_that_runs_is_finished_and_new_clients_are_refused() -> Result<()> {
-    let mut host = Running::start(command().arg(plugin("echo")?))?;
+    let mut host = Program::start(command().arg(plugin("echo")?))?;
     let mut client = Client::connect(host.address)?;
     client.send("POST / HTTP/1.0\r\nContent-Length: 2\r\n\r\n1")?;
     host.signal("TERM")?;
@@ -70,7 +65,7 @@ fn a_request_that_runs_is_finished_and_new_clients_are_refused() -> Result<()> {
 #[test]
 fn requests_are_waited_for_no_longer_than_the_shutdown_timeout() -> Result<()> {
     let args = ["--timeout", "60s", "--shutdown-timeout", "100ms"];
-    let mut host = Running::start(command().arg(guest("spin")?).args(args))?;
+    let mut host = Program::start(command().arg(guest("spin")?).args(args))?;
     let mut client = Client::connect(host.address)?;
     client.send("GET /spin HTTP/1.0\r\n\r\n")?;
     host.signal("TERM")?;
@@ -84,7 +79,7 @@ fn requests_are_waited_for_no_longer_than_the_shutdown_timeout() -> Result<()> {
 #[test]
 fn a_second_signal_ends_at_once() -> Result<()> {
     let args = ["--timeout", "60s", "--shutdown-timeout", "60s"];
-    let mut host = Running::start(command().arg(guest("spin")?).args(args))?;
+    let mut host = Program::start(command().arg(guest("spin")?).args(args))?;
     let mut client = Client::connect(host.address)?;
     client.send("GET /spin HTTP/1.0\r\n\r\n")?;
     host.signal("TERM")?;
@@ -99,7 +94,7 @@ fn a_second_signal_ends_at_once() -> Result<()> {
 fn a_second_signal_costs_no_line_of_the_access_log() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let log = folder.path().join("log");
-    let mut host = Running::start(command().arg(plugin("hello")?).arg("--access-log").arg(&log))?;
+    let mut host = Program::start(command().arg(plugin("hello")?).arg("--access-log").arg(&log))?;
     let mut unfinished = Client::connect(host.address)?;
     unfinished.send("GET /")?;
     for _ in 0..20 {
@@ -122,19 +117,16 @@ fn whoever_reads_nothing_keeps_it_from_nothing() -> Result<()> {
         .stdout(writer.try_clone()?)
         .stderr(writer.try_clone()?)
         .spawn()?;
-    let status = format!("/proc/{}/status", host.id());
-    let catches = |status: &str| {
-        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:\t"));
-        caught.and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or_default()
-    };
+    let id = ProcessId(host.id());
     let terminate = 1 << (15 - 1);
     eventually("it catches signals", || {
-        fs::read_to_string(&status).is_ok_and(|status| catches(&status) & terminate != 0)
+        let caught = id.status("SigCgt").unwrap_or_default();
+        u64::from_str_radix(&caught, 16).is_ok_and(|mask| mask & terminate != 0)
     })?;
     // As much as a pipe holds, of which what it has said by now is a part.
     rustix::io::ioctl_fionbio(&writer, true)?;
     while writer.write(&[b'x'; 512]).is_ok() {}
-    Command::new("kill").arg(host.id().to_string()).status()?;
+    id.signal("TERM")?;
     let mut ended = None;
     let waited = eventually("it ends", || {
         ended = host.try_wait().ok().flatten();
@@ -152,7 +144,7 @@ fn whoever_reads_nothing_keeps_it_from_nothing() -> Result<()> {
 fn a_log_that_nobody_reads_keeps_it_from_nothing() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let log = folder.path().join("log");
-    let mut host = Running::start(command().arg(plugin("hello")?).arg("--access-log").arg(&log))?;
+    let mut host = Program::start(command().arg(plugin("hello")?).arg("--access-log").arg(&log))?;
     fs::remove_file(&log)?;
     assert!(Command::new("mkfifo").arg(&log).status()?.success());
     host.signal("HUP")?;
@@ -167,7 +159,7 @@ fn a_log_that_nobody_reads_keeps_it_from_nothing() -> Result<()> {
 fn a_log_is_moved_away_while_requests_are_finished() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let [log, moved] = ["log", "moved"].map(|name| folder.path().join(name));
-    let mut host = Running::start(command().arg(plugin("echo")?).arg("--access-log").arg(&log))?;
+    let mut host = Program::start(command().arg(plugin("echo")?).arg("--access-log").arg(&log))?;
     let mut client = Client::connect(host.address)?;
     client.send("POST / HTTP/1.0\r\nContent-Length: 2\r\n\r\n1")?;
     eventually("the request has begun", || host.get("/").is_ok())?;

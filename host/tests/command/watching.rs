@@ -9,10 +9,11 @@ use std::thread;
 use anyhow::{Context, Result};
 use picohttp_tests::guests::{plugin, root};
 use picohttp_tests::host::eventually;
+use picohttp_tests::program::Program;
 use tempfile::TempDir;
 
 use crate::configuration::{Folder, granted};
-use crate::running::{Running, command};
+use crate::running::command;
 
 /// A project whose handler answers with `text`.
 fn project(text: &str) -> Result<TempDir> {
@@ -45,7 +46,7 @@ fn answer(project: &Path, text: &str) -> Result<()> {
 #[test]
 fn a_change_is_built_and_swapped_in_without_a_request_lost() -> Result<()> {
     let project = project(r#""first""#)?;
-    let host = Running::start(command().arg(project.path()).arg("--watch"))?;
+    let host = Program::start(command().arg(project.path()).arg("--watch"))?;
     assert_eq!(host.get("/")?.text(), "first");
 
     let stop = AtomicBool::new(false);
@@ -76,7 +77,7 @@ fn a_change_is_built_and_swapped_in_without_a_request_lost() -> Result<()> {
 #[test]
 fn a_build_that_fails_leaves_the_old_handler_and_shows_why() -> Result<()> {
     let project = project(r#""first""#)?;
-    let host = Running::start(command().arg(project.path()).arg("--watch"))?;
+    let host = Program::start(command().arg(project.path()).arg("--watch"))?;
     answer(project.path(), "no_such_name")?;
     host.wait_for("cannot find value `no_such_name`")?;
     host.wait_for("still serving what was served before")?;
@@ -93,7 +94,7 @@ fn a_component_file_that_is_replaced_is_served_anew() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("handler.wasm");
     fs::copy(plugin("hello")?, &file)?;
-    let host = Running::start(command().arg(&file).arg("--watch"))?;
+    let host = Program::start(command().arg(&file).arg("--watch"))?;
     assert_eq!(host.get("/hello")?.text(), "Hello world!");
 
     let new = folder.path().join("new");
@@ -120,7 +121,7 @@ fn a_folder_that_is_removed_and_made_anew_is_watched_again() -> Result<()> {
         Ok(())
     };
     build(plugin("hello")?)?;
-    let host = Running::start(command().arg(&file).arg("--watch"))?;
+    let host = Program::start(command().arg(&file).arg("--watch"))?;
     fs::remove_dir_all(&folder)?;
     host.wait_for("still serving what was served before")?;
     build(plugin("echo")?)?;
@@ -145,7 +146,7 @@ fn assert_replaced_folder_is_watched(handler: &str) -> Result<()> {
     };
     let current = release("current", plugin("hello")?)?;
     let file = current.join(handler);
-    let host = Running::start(command().arg(&file).arg("--watch"))?;
+    let host = Program::start(command().arg(&file).arg("--watch"))?;
     let next = release("next", plugin("echo")?)?;
     fs::rename(&current, top.path().join("last"))?;
     fs::rename(next, &current)?;
@@ -175,7 +176,7 @@ fn a_file_behind_a_link_may_be_written_in_place() -> Result<()> {
     let (file, link) = (top.path().join("out/handler.wasm"), top.path().join("handler.wasm"));
     fs::copy(plugin("hello")?, &file)?;
     symlink(&file, &link)?;
-    let host = Running::start(command().arg(&link).arg("--watch"))?;
+    let host = Program::start(command().arg(&link).arg("--watch"))?;
     fs::write(&file, fs::read(plugin("echo")?)?)?;
     eventually("the new component is served", || {
         host.get("/hello").is_ok_and(|answer| answer.text().starts_with('{'))
@@ -189,7 +190,7 @@ fn a_folder_of_tenants_that_goes_takes_nobody_along_and_another_may_come() -> Re
     folder.write("picohttp.toml", main.to_owned() + &granted("a", "first")?)?;
     fs::create_dir(folder.path("some.d"))?;
     let host = folder.serve(&["--watch"])?;
-    let status = |host: &Running, expected: u16| {
+    let status = |host: &Program, expected: u16| {
         eventually("the folder is noticed", || {
             host.get_of("b.test", "/").is_ok_and(|answer| answer.status == expected)
         })
@@ -216,7 +217,7 @@ fn a_link_that_leads_elsewhere_is_a_change() -> Result<()> {
     }
     let current = folder.path().join("current");
     symlink("1", &current)?;
-    let host = Running::start(command().arg(current.join("handler.wasm")).arg("--watch"))?;
+    let host = Program::start(command().arg(current.join("handler.wasm")).arg("--watch"))?;
     assert_eq!(host.get("/hello")?.text(), "Hello world!");
 
     let new = folder.path().join("new");

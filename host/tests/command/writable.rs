@@ -4,11 +4,11 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use picohttp_tests::guests::plugin;
 
 use crate::configuration::{Folder, granted};
-use crate::running::fails;
+use crate::running::{FILE, fails, run};
 
 /// What the log says of a reload.
 const CHANGED: &str = "serving what has changed";
@@ -113,14 +113,10 @@ fn no_link_to_the_program_may_be_changed() -> Result<()> {
     let folder = Folder::new("")?;
     fs::create_dir(folder.path("data"))?;
     let link = folder.path("data/program");
-    symlink(env!("CARGO_BIN_EXE_picohttp-host"), &link)?;
-    let output = Command::new(&link)
-        .args(["--port", "0", "--dir", "data::/data::rw"])
-        .arg(plugin("hello")?)
-        .current_dir(folder.path(""))
-        .output()?;
-    let said = String::from_utf8(output.stderr)?;
-    let code = output.status.code().context("killed")?;
+    symlink(FILE, &link)?;
+    let mut command = Command::new(&link);
+    command.args(["--port", "0", "--dir", "data::/data::rw"]).arg(plugin("hello")?);
+    let (code, _, said) = run(command.current_dir(folder.path("")))?;
     assert!(code == 1 && said.contains("and so change"), "{said}");
     Ok(())
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use picohttp_tests::client::get;
+use picohttp_tests::process::ProcessId;
 
 use super::smoke::Machine;
 use super::{deploy, not_checked, run, unit_command};
@@ -75,14 +75,14 @@ fn the_program_calls_nothing_that_the_unit_forbids() -> Result<()> {
     let trace = machine.path("cache/picohttp-host/trace");
     let strace = ["strace", "-f", "-qq", "-o", trace.to_str().context("no text")?];
     let mut started = machine.run_within(&strace, &unit_command()?)?;
-    assert_eq!(get(started.clients()?, "/index.html")?.status, 200);
+    assert_eq!(started.get("/index.html")?.status, 200);
     assert_eq!(get(started.operators()?, "/healthz")?.status, 200);
     let written = fs::read_to_string(&trace)?;
     let process = written.split(' ').next().context("nothing was traced")?;
-    let signal = |name: &str| Command::new("kill").args(["-s", name, process]).status();
-    signal("HUP")?;
+    let process = ProcessId(process.parse()?);
+    process.signal("HUP")?;
     started.wait_for("serving what has changed")?;
-    signal("TERM")?;
+    process.signal("TERM")?;
     started.end()?;
 
     let called = called(&fs::read_to_string(&trace)?);

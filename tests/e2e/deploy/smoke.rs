@@ -2,22 +2,20 @@
 //! who may do nothing.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use picohttp_host::config::Plan;
 use picohttp_tests::client::get;
-use picohttp_tests::host::eventually;
+use picohttp_tests::program::{Program, file};
 use picohttp_tests::service_manager::ServiceManager;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{container, deploy, manifest, unit_command};
-use crate::hostile::program::{address_in, file};
 
 /// Nobody.
 const USER: u32 = 65534;
@@ -26,12 +24,6 @@ const USER: u32 = 65534;
 pub struct Machine {
     folder: TempDir,
     manager: ServiceManager,
-}
-
-/// A program that was started there.
-pub struct Started {
-    child: Child,
-    log: PathBuf,
 }
 
 impl Machine {
@@ -67,16 +59,15 @@ impl Machine {
     }
 
     /// Runs a command and waits until it says that it serves.
-    fn run(&self, command: &[String]) -> Result<Started> {
+    fn run(&self, command: &[String]) -> Result<Program> {
         self.run_within(&[], command)
     }
 
     /// Has another command run it.
-    pub fn run_within(&self, outer: &[&str], command: &[String]) -> Result<Started> {
+    pub fn run_within(&self, outer: &[&str], command: &[String]) -> Result<Program> {
         let path = |name: &str| self.path(name);
         let (program, args) = command.split_first().context("no command")?;
         ensure!(program.ends_with("/picohttp-host"), "{program}");
-        let log = path("log");
         let installed = path("picohttp-host");
         let mut command = match outer.split_first() {
             None => Command::new(installed),
@@ -93,52 +84,12 @@ impl Machine {
         let search = std::env::var_os("PATH").unwrap_or_default();
         command.env_clear().env("PATH", search).env("XDG_CACHE_HOME", path("cache"));
         command.env("NOTIFY_SOCKET", path("notify")).current_dir("/");
-        command.stdin(Stdio::null()).stderr(fs::File::create(&log)?);
         if rustix::process::geteuid().is_root() {
             command.uid(USER).gid(USER);
         }
-        let mut started = Started { child: command.spawn()?, log };
-        eventually("it serves or ends", || {
-            started.said().contains("Serving HTTP on ")
-                || started.child.try_wait().is_ok_and(|status| status.is_some())
-        })?;
-        ensure!(started.child.try_wait()?.is_none(), "it has ended: {}", started.said());
+        let started = Program::start_on(&mut command)?;
         assert_eq!(self.manager.told()?, "READY=1\n");
         Ok(started)
-    }
-}
-
-impl Started {
-    fn said(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
-    }
-
-    pub fn wait_for(&self, text: &str) -> Result<()> {
-        eventually(text, || self.said().contains(text)).with_context(|| self.said())
-    }
-
-    /// Waits until it has ended.
-    pub fn end(&mut self) -> Result<()> {
-        eventually("it ends", || self.child.try_wait().is_ok_and(|status| status.is_some()))
-    }
-
-    pub fn operators(&self) -> Result<SocketAddr> {
-        let said = self.said();
-        let (_, rest) = said.split_once("Operators look at http://").context("no operators")?;
-        let address: SocketAddr = rest.split('/').next().unwrap_or_default().parse()?;
-        Ok(([127, 0, 0, 1], address.port()).into())
-    }
-
-    pub fn clients(&self) -> Result<SocketAddr> {
-        Ok(([127, 0, 0, 1], address_in(&self.said())?.port()).into())
-    }
-}
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -146,10 +97,10 @@ impl Drop for Started {
 fn the_units_command_serves_as_nobody() -> Result<()> {
     let machine = Machine::with("systemd/picohttp.toml")?;
     let started = machine.run(&unit_command()?)?;
-    assert_eq!(get(started.clients()?, "/index.html")?.text(), "<p>deployed</p>");
+    assert_eq!(started.get("/index.html")?.text(), "<p>deployed</p>");
     assert_eq!(get(started.operators()?, "/readyz")?.status, 200);
     let cache = machine.path("cache/picohttp-host");
-    ensure!(fs::read_dir(cache)?.count() > 0, "nothing is kept: {}", started.said());
+    ensure!(fs::read_dir(cache)?.count() > 0, "nothing is kept: {}", started.log());
     Ok(())
 }
 
@@ -157,7 +108,7 @@ fn the_units_command_serves_as_nobody() -> Result<()> {
 fn the_pods_command_serves_as_nobody_and_is_probed() -> Result<()> {
     let machine = Machine::with("kubernetes/picohttp.toml")?;
     let started = machine.run(&super::recipe::command()?)?;
-    assert_eq!(get(started.clients()?, "/index.html")?.text(), "<p>deployed</p>");
+    assert_eq!(started.get("/index.html")?.text(), "<p>deployed</p>");
     let container = container()?;
     for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
         let path = container[probe]["httpGet"]["path"].as_str().context("no path")?;

@@ -1,7 +1,6 @@
 //! A program that is short of descriptors.
 
 use std::fs;
-use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,21 +9,20 @@ use picohttp_tests::client::{Client, exchange, get};
 use picohttp_tests::guests::{guest, plugin};
 use picohttp_tests::host::eventually;
 use picohttp_tests::old_kernel::without_openat2;
+use picohttp_tests::program;
 use picohttp_tests::sandbox::bytes;
 use rustix::io::Errno;
 use rustix::process::Resource;
 
-use super::program::{self, Program};
+use super::program::Program;
 
 #[test]
 fn more_clients_than_descriptors_are_served_when_some_go() -> Result<()> {
     let mut program = Program::start(&plugin("hello")?, &["--head-timeout", "1h"])?;
-    program.limit(Resource::Nofile, 64)?;
+    program.id().limit(Resource::Nofile, 64)?;
     let mut clients = program.connect(200)?;
     clients.iter_mut().try_for_each(|client| client.send("GET /hello HTTP/1.0\r\n"))?;
-    eventually("the program says so", || {
-        program.log().is_ok_and(|log| log.contains("cannot accept clients"))
-    })?;
+    program.wait_for("cannot accept clients")?;
     let began = Instant::now();
     // The supervisor tries some times again.
     thread::sleep(Duration::from_millis(500));
@@ -32,7 +30,7 @@ fn more_clients_than_descriptors_are_served_when_some_go() -> Result<()> {
     last.send("GET /hello HTTP/1.0\r\n\r\n")?;
     drop(clients);
     assert_eq!(last.answer()?.status, 200);
-    let said = program.log()?.matches("cannot accept clients").count() as u64;
+    let said = program.log().matches("cannot accept clients").count() as u64;
     ensure!(said <= 1 + began.elapsed().as_secs() / 5, "said {said} times");
     program.check_nothing_is_left()
 }
@@ -73,10 +71,9 @@ fn what_instances_begin_with_leaves_descriptors_for_clients() -> Result<()> {
     }
     let file = folder.path().join("picohttp.toml");
     fs::write(&file, config)?;
-    let mut command = Command::new("sh");
+    let mut command = program::command("sh");
     command.args(["-c", "ulimit -n 48; exec \"$0\" --config \"$1\""]).arg(program::file()?);
-    command.arg(file).env_remove("RUST_LOG").stdin(Stdio::null());
-    let mut program = Program::run(command, folder)?;
+    let mut program = Program::run(command.arg(file), folder)?;
     let operators = program.operators()?;
     let is_ready = || get(operators, "/readyz").is_ok_and(|answer| answer.status == 200);
     eventually("all are compiled", is_ready)?;
@@ -98,7 +95,7 @@ fn what_instances_begin_with_leaves_descriptors_for_clients() -> Result<()> {
 /// Checks that clients get in, though with nothing for their own files, while a guest keeps all
 /// the descriptors that it can have.
 fn check_clients_get_in(mut program: Program, greedy_target: &str) -> Result<()> {
-    program.limit(Resource::Nofile, 64)?;
+    program.id().limit(Resource::Nofile, 64)?;
     let mut greedy = Client::connect(program.address)?;
     greedy.send(format!("GET {greedy_target} HTTP/1.0\r\n\r\n"))?;
     eventually("it has all it can have", || {
@@ -109,7 +106,7 @@ fn check_clients_get_in(mut program: Program, greedy_target: &str) -> Result<()>
         assert_eq!(client.answer()?.status, 503);
     }
     assert_eq!(greedy.answer()?.status, 503);
-    ensure!(!program.log()?.contains("cannot accept clients"));
+    ensure!(!program.log().contains("cannot accept clients"));
     program.check_nothing_is_left()
 }
 
@@ -132,7 +129,7 @@ fn is_not_changed() -> Result<bool> {
     fs::create_dir(&folder)?;
     let granted = format!("{}::/data::rw", top.path().display());
     let mut program = Program::start(&guest("files")?, &["--dir", &granted])?;
-    program.limit(Resource::Nofile, 64)?;
+    program.id().limit(Resource::Nofile, 64)?;
     let mut clients = Vec::new();
     let write = |name: &str, clients: usize| -> Result<u16> {
         let descriptors = program.before().descriptors + clients;
@@ -151,7 +148,7 @@ fn is_not_changed() -> Result<bool> {
     assert_eq!(fs::read_dir(&folder)?.count(), 1);
     drop(clients);
     program.check_nothing_is_left()?;
-    Ok(!program.log()?.contains("cannot open a granted folder"))
+    Ok(!program.log().contains("cannot open a granted folder"))
 }
 
 #[test]
@@ -168,11 +165,10 @@ fn operators_get_in_when_clients_have_all_descriptors() -> Result<()> {
     let args = ["--head-timeout", "1h", "--admin-addr", "127.0.0.1:0"];
     let mut program = Program::start(&plugin("hello")?, &args)?;
     let operators = program.operators()?;
-    program.limit(Resource::Nofile, 64)?;
+    program.id().limit(Resource::Nofile, 64)?;
     let clients = program.connect(200)?;
-    eventually("all descriptors are taken", || {
-        program.log().is_ok_and(|log| log.contains("cannot accept clients"))
-    })?;
+    // All descriptors are taken.
+    program.wait_for("cannot accept clients")?;
     let request = "GET /metrics HTTP/1.0\r\n\r\n";
     for _ in 0..3 {
         assert_eq!(exchange(operators, request)?.status, 200);

@@ -2,7 +2,6 @@
 //! nobody reads any more.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -10,24 +9,25 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use picohttp_tests::client::{Client, exchange, get};
+use picohttp_tests::client::{Client, exchange};
 use picohttp_tests::guests::{guest, plugin};
 use picohttp_tests::host::eventually;
-use rustix::process::{Resource, Signal, getuid};
+use picohttp_tests::program;
+use rustix::process::{Resource, getuid};
 use tempfile::TempDir;
 
-use super::program::{self, Program, address_in};
+use super::program::{Program, command};
 
 #[test]
 fn a_program_that_was_stopped_goes_on() -> Result<()> {
     let mut program = Program::start(&plugin("hello")?, &[])?;
     let mut clients = program.connect(50)?;
     clients.iter_mut().try_for_each(|client| client.send("GET /hello HT"))?;
-    program.signal(Signal::STOP)?;
+    program.signal("STOP")?;
     clients.iter_mut().try_for_each(|client| client.send("TP/1.0\r\n\r\n"))?;
     let mut late = program.connect(50)?;
     late.iter_mut().try_for_each(|client| client.send("GET /hello HTTP/1.0\r\n\r\n"))?;
-    program.signal(Signal::CONT)?;
+    program.signal("CONT")?;
     for mut client in clients.into_iter().chain(late) {
         assert_eq!(client.answer()?.status, 200);
     }
@@ -38,7 +38,7 @@ fn a_program_that_was_stopped_goes_on() -> Result<()> {
 fn sigpipe_ends_nothing() -> Result<()> {
     // Of more instances at once, free places keep more memory.
     let mut program = Program::start(&guest("huge_body")?, &["--max-concurrent-requests", "4"])?;
-    program.signal(Signal::PIPE)?;
+    program.signal("PIPE")?;
     for _ in 0..50 {
         // Gone before its answer is written.
         Client::connect(program.address)?.send("GET /9000000 HTTP/1.0\r\n\r\n")?;
@@ -48,26 +48,12 @@ fn sigpipe_ends_nothing() -> Result<()> {
 
 #[test]
 fn a_log_whose_reader_is_gone_ends_nothing() -> Result<()> {
-    let mut child =
-        program::command(&guest("panic")?)?.arg("-vv").stderr(Stdio::piped()).spawn()?;
-    let checked = (|| {
-        let mut reader = BufReader::new(child.stderr.take().context("no standard error")?);
-        let mut line = String::new();
-        while !line.contains("Serving HTTP on ") {
-            line.clear();
-            ensure!(reader.read_line(&mut line)? > 0, "it has ended");
-        }
-        let address = address_in(&line)?;
-        drop(reader);
-        for _ in 0..20 {
-            assert_eq!(get(address, "/")?.status, 500);
-        }
-        ensure!(child.try_wait()?.is_none(), "it has ended");
-        Ok(())
-    })();
-    child.kill()?;
-    child.wait()?;
-    checked
+    let mut program = program::Program::start_on(command(&guest("panic")?)?.arg("-vv"))?;
+    program.close_log();
+    for _ in 0..20 {
+        assert_eq!(program.get("/")?.status, 500);
+    }
+    program.check_alive()
 }
 
 #[test]
@@ -76,13 +62,11 @@ fn a_file_that_may_grow_no_more_costs_lines_and_not_the_process() -> Result<()> 
     let log = folder.path().join("access.log");
     let log = log.to_str().context("no text")?;
     let mut program = Program::start(&plugin("hello")?, &["--access-log", log])?;
-    program.limit(Resource::Fsize, 4 << 10)?;
+    program.id().limit(Resource::Fsize, 4 << 10)?;
     for _ in 0..200 {
         assert_eq!(program.get("/hello")?.status, 200);
     }
-    eventually("the program says so", || {
-        program.log().is_ok_and(|log| log.contains("lines of the access log are dropped"))
-    })?;
+    program.wait_for("lines of the access log are dropped")?;
     assert_eq!(fs::metadata(log)?.len(), 4 << 10);
     program.check_nothing_is_left()
 }
@@ -99,9 +83,8 @@ fn stranger(user: u32, threads: u32, handlers: &[PathBuf]) -> Result<(Command, T
         fs::copy(handler, &copy)?;
         fs::set_permissions(copy, fs::Permissions::from_mode(0o644))?;
     }
-    let mut command = Command::new("prlimit");
-    command.arg(format!("--nproc={threads}")).arg(file).arg("--no-cache");
-    command.env_remove("RUST_LOG").stdin(Stdio::null()).stdout(Stdio::null());
+    let mut command = program::command("prlimit");
+    command.arg(format!("--nproc={threads}")).arg(file).arg("--no-cache").stdout(Stdio::null());
     if getuid().is_root() {
         command.uid(user).gid(user);
     }
@@ -112,20 +95,10 @@ fn stranger(user: u32, threads: u32, handlers: &[PathBuf]) -> Result<(Command, T
 fn too_few_threads_is_an_error_that_says_so() -> Result<()> {
     let (mut command, folder) = stranger(64_999, 20, &[plugin("hello")?])?;
     command.arg(folder.path().join("hello.wasm")).args(["--port", "0"]);
-    let log = folder.path().join("log");
-    let mut child = command.stderr(fs::File::create(&log)?).spawn()?;
-    let mut status = None;
-    let ended = eventually("it ends", || {
-        status = child.try_wait().ok().flatten();
-        status.is_some()
-    });
-    if ended.is_err() {
-        child.kill()?;
-        child.wait()?;
-    }
-    let log = fs::read_to_string(log)?;
-    ended.with_context(|| log.clone())?;
-    ensure!(status.and_then(|status| status.code()) == Some(1), "{status:?}: {log}");
+    let mut program = program::Program::begin(&mut command)?;
+    let status = program.end()?;
+    let log = program.whole_log()?;
+    ensure!(status.code() == Some(1), "{status:?}: {log}");
     ensure!(log.contains("error: "), "{log}");
     ensure!(!log.contains("panicked"), "{log}");
     Ok(())
@@ -148,8 +121,7 @@ fn requests_that_wait_for_a_thread_that_cannot_be_end_in_time() -> Result<()> {
          [[tenant]]\nname = 'long'\nhosts = ['long']\nsource = 'spin.wasm'\n\
          timeout = '2s'\nmax_concurrent_requests = 4\n",
     )?;
-    command.arg("--config").arg(config);
-    let mut program = Program::run(command, folder)?;
+    let mut program = Program::run(command.arg("--config").arg(config), folder)?;
     let request = "GET / HTTP/1.0\r\nHost: long\r\n\r\n";
     eventually("both are loaded", || {
         let long = exchange(program.address, request);
@@ -157,7 +129,7 @@ fn requests_that_wait_for_a_thread_that_cannot_be_end_in_time() -> Result<()> {
             && program.get("/").is_ok_and(|answer| answer.status == 200)
     })?;
     program.begin_at_rest()?;
-    let id = program.pid().to_string();
+    let id = program.id().to_string();
     // The soft limit alone, which can be raised again, and by its own user, who always may.
     let limit = |threads: usize| -> Result<()> {
         let mut limit = Command::new("prlimit");
@@ -177,7 +149,8 @@ fn requests_that_wait_for_a_thread_that_cannot_be_end_in_time() -> Result<()> {
     }
     ensure!(statuses.iter().all(|status| matches!(status, 503 | 504)), "{statuses:?}");
     ensure!(statuses.contains(&503), "{statuses:?}");
-    let said = program.log()?.matches("cannot start a thread").count();
+    program.wait_for("cannot start a thread")?;
+    let said = program.log().matches("cannot start a thread").count();
     ensure!((1..20).contains(&said), "said {said} times");
     assert_eq!(program.get("/")?.status, 200);
     limit(1000)?;
@@ -195,9 +168,9 @@ fn sleeping_handlers_are_finished_across_a_stop() -> Result<()> {
         let status = exchange(operators, &request);
         status.is_ok_and(|status| status.text().contains(r#""requests":{"running":10,"#))
     })?;
-    program.signal(Signal::STOP)?;
+    program.signal("STOP")?;
     std::thread::sleep(Duration::from_millis(500));
-    program.signal(Signal::CONT)?;
+    program.signal("CONT")?;
     for client in &mut clients {
         assert_eq!(client.answer()?.status, 200);
     }

@@ -13,10 +13,11 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use picohttp_tests::client::{self, Answer, exchange};
 use picohttp_tests::guests::guest;
 use picohttp_tests::host::eventually;
+use picohttp_tests::process::Gauge;
 use serde_json::Value;
 
 use super::row::{End, Row};
-use crate::hostile::program::{Gauge, Program};
+use crate::hostile::program::Program;
 
 /// How many clients ask for the same row at once: one less than handlers may run.
 const CLIENTS: usize = 8;
@@ -34,7 +35,8 @@ pub struct House {
     program: Program,
     rows: &'static [Row],
     requests: Tail,
-    log: Tail,
+    /// How much of the program's log was taken.
+    log: usize,
 }
 
 impl House {
@@ -50,13 +52,12 @@ impl House {
         eventually("all are loaded", || {
             client::get(operators, "/readyz").is_ok_and(|answer| answer.status == 200)
         })?;
-        let log = Tail::new(program.folder().join("log"));
-        let mut house = House { program, rows, requests: Tail::new(requests), log };
+        let mut house = House { program, rows, requests: Tail::new(requests), log: 0 };
         // What was asked of the tenant in good health until now.
         eventually("the first is in the log", || {
             !house.requests.take().is_ok_and(|lines| lines.is_empty())
         })?;
-        house.log.take()?;
+        house.take_log();
         Ok(house)
     }
 
@@ -64,8 +65,15 @@ impl House {
     pub fn skip(&mut self) -> Result<()> {
         thread::sleep(Duration::from_secs(1));
         self.requests.take()?;
-        self.log.take()?;
+        self.take_log();
         Ok(())
+    }
+
+    /// The lines of the program's log that were not taken yet.
+    fn take_log(&mut self) -> Vec<String> {
+        let text = self.program.log_from(self.log);
+        self.log += text.len();
+        text.split_terminator('\n').map(str::to_owned).collect()
     }
 
     /// Runs a row again and again, and checks that nobody notices and nothing is left.
@@ -162,7 +170,7 @@ impl House {
         let mut lines = Vec::new();
         let told = |lines: &[String]| lines.iter().filter(|line| line.contains(&reason)).count();
         eventually("all faults are in the log", || {
-            lines.extend(self.log.take().unwrap_or_default());
+            lines.extend(self.take_log());
             told(&lines) >= faults
         })?;
         ensure!(told(&lines) == faults, "{} lines of {faults} faults", told(&lines));
@@ -181,15 +189,7 @@ impl House {
     }
 
     fn check_nothing_is_left(&mut self, before: Gauge) -> Result<()> {
-        let Gauge { threads, descriptors, memory } = before;
-        eventually("all is as before", || {
-            self.program.gauge().is_ok_and(|now| {
-                now.threads <= threads
-                    && now.descriptors <= descriptors
-                    && now.memory <= memory + SLACK
-            })
-        })
-        .with_context(|| format!("{before:?} -> {:?}", self.program.gauge()))?;
+        self.program.wait_until_it_is_back(&before, SLACK)?;
         self.program.check_alive()
     }
 }

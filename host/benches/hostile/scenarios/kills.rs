@@ -3,13 +3,13 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use picohttp_tests::client::get_of;
 use serde_json::Value;
 
 use crate::pairs::own_cpu;
@@ -149,12 +149,8 @@ fn check_places(stage: &Stage, server: SocketAddr) -> Result<()> {
 }
 
 fn ask(server: SocketAddr, host: &str, target: &str, status: u16) -> Result<()> {
-    let mut client = TcpStream::connect(server)?;
-    client.set_read_timeout(Some(PATIENCE))?;
-    write!(client, "GET {target} HTTP/1.0\r\nHost: {host}\r\n\r\n")?;
-    let mut answer = String::new();
-    client.read_to_string(&mut answer)?;
-    ensure!(answer.starts_with(&format!("HTTP/1.0 {status} ")), "{host}: {answer}");
+    let answer = get_of(server, host, target)?;
+    ensure!(answer.status == status, "{host}: {answer:?}");
     Ok(())
 }
 

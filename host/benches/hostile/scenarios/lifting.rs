@@ -3,11 +3,11 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use picohttp_tests::client::get_of;
 
 use crate::report::{Report, median};
 use crate::server::Server;
@@ -38,8 +38,6 @@ const MORE: usize = 4 << 20;
 const MIB: f64 = 1_048_576.0;
 
 const SOON: Duration = Duration::from_millis(200);
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn run(stage: &Stage) -> Result<Report> {
     let folder = stage.new_folder()?;
@@ -96,11 +94,7 @@ fn configuration(stage: &Stage) -> Result<String> {
 /// How long it takes until the client is told that there is no answer.
 fn ask(server: SocketAddr, number: usize, target: &str) -> Result<Duration> {
     let began = Instant::now();
-    let mut client = TcpStream::connect(server)?;
-    client.set_read_timeout(Some(PATIENCE))?;
-    write!(client, "GET {target} HTTP/1.0\r\nHost: a{number}\r\n\r\n")?;
-    let mut answer = String::new();
-    client.read_to_string(&mut answer)?;
-    ensure!(answer.starts_with("HTTP/1.0 502 "), "{answer}");
+    let answer = get_of(server, &format!("a{number}"), target)?;
+    ensure!(answer.status == 502, "{answer:?}");
     Ok(began.elapsed())
 }

@@ -4,12 +4,13 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use picohttp_tests::process::Gauge;
 
 use crate::crowd::{Crowd, Habit};
 use crate::load::Healthy;
 use crate::pairs::{self, Busy, Pair};
 use crate::report::{Report, growth, median};
-use crate::server::{Gauge, Server};
+use crate::server::Server;
 use crate::stage::Stage;
 
 const CLIENTS: usize = 10_000;

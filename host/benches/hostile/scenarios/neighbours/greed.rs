@@ -82,7 +82,7 @@ impl Greed {
                 fs::write(file, component()?)?;
                 command = Command::new("sh");
                 let asks = "while kill -HUP $0; do sleep $1; done";
-                command.args(["-c", asks, &server.pid().to_string(), ASKED_EVERY]);
+                command.args(["-c", asks, &server.id().to_string(), ASKED_EVERY]);
             }
         }
         Ok(command)
