@@ -235,6 +235,11 @@ impl Served {
             let before = before.get(route.path.as_str()).copied();
             served.add(route, admission, series, before)?;
         }
+        served.paths.check().map_err(|error| CatalogError::Path {
+            tenant: served.account.name.clone(),
+            path: "/".to_owned(),
+            error,
+        })?;
         Ok(served)
     }
 

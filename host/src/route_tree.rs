@@ -12,6 +12,9 @@ use crate::normal_form::decode;
 const MAX_BYTES: usize = 4096;
 const MAX_SEGMENTS: usize = 128;
 
+/// How many places may have to be looked at for one path.
+const MAX_PLACES: usize = 1000;
+
 /// What belongs to paths, found by segments.
 #[derive(Debug)]
 pub(crate) struct RouteTree<T> {
@@ -42,6 +45,13 @@ pub enum PathError {
     /// Its segment is spelt with `%` where this would do.
     #[error("segments are compared as they are meant; write `{0}`")]
     Spelling(String),
+    /// Many routes have a name where others of the same tenant have something else, so that the
+    /// path of one request could lead to more than 1000 places.
+    #[error(
+        "more than {MAX_PLACES} places are to be looked at for one request, as routes have a \
+         `:name` where others have something else, at many places; give fewer of them names"
+    )]
+    TooManyPlaces,
     /// It has more than 4096 bytes, or more than 128 segments.
     #[error("a path has at most {MAX_BYTES} bytes and {MAX_SEGMENTS} segments")]
     TooLong,
@@ -91,6 +101,22 @@ impl<T> RouteTree<T> {
             };
         }
         Ok(&mut place.here)
+    }
+
+    /// Checks that nothing takes long to find.
+    ///
+    /// # Errors
+    ///
+    /// [`PathError::TooManyPlaces`].
+    pub(crate) fn check(&self) -> Result<(), PathError> {
+        if self.most_places() > MAX_PLACES { Err(PathError::TooManyPlaces) } else { Ok(()) }
+    }
+
+    /// How many places are looked at for the path that leads to most.
+    fn most_places(&self) -> usize {
+        let literal = self.literal.values().map(RouteTree::most_places).max().unwrap_or(0);
+        let named = self.named.as_ref().map_or(0, |place| place.most_places());
+        1_usize.saturating_add(literal).saturating_add(named)
     }
 
     /// What belongs to a path, given its segments as they were sent.
@@ -155,6 +181,21 @@ mod tests {
         ] {
             assert_eq!(find(target), route, "{target}");
         }
+    }
+
+    #[test]
+    fn no_path_leads_to_very_many_places() {
+        let mut paths = RouteTree::default();
+        for number in 0..1024 {
+            let segment = |bit| if number >> bit & 1 == 0 { "/a" } else { "/:x" };
+            *paths.place(&(0..10).map(segment).collect::<String>()).unwrap() = Some(number);
+            assert_eq!(paths.check().is_ok(), number < 511, "{number}");
+        }
+        let mut paths = RouteTree::default();
+        for number in 0..10_000 {
+            *paths.place(&format!("/{number}/:x/...")).unwrap() = Some(number);
+        }
+        assert_eq!(paths.check(), Ok(()));
     }
 
     #[test]

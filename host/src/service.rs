@@ -239,10 +239,10 @@ impl Service {
         stopping.then_some("stopping").or(loading.then_some("loading"))
     }
 
-    /// Counts a client that is refused. Says whether there are no more than may.
-    pub(crate) fn may_refuse(&self, most: Fill, now: Instant) -> bool {
+    /// Counts what it takes to refuse a client. Says whether that is no more than may be.
+    pub(crate) fn may_refuse(&self, amount: f64, most: Fill, now: Instant) -> bool {
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        refusals.try_take(1.0, most, now)
+        refusals.try_take(amount, most, now)
     }
 
     /// Whether there are as many connections as there may be.

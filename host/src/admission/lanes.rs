@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use super::lane::LaneState;
+use super::room::Promised;
 use crate::background::Place;
 use crate::connection::Connection;
 use crate::fairness::Clock;
@@ -25,8 +26,7 @@ pub(super) struct State {
     backlog: VecDeque<usize>,
     /// Those who have room and wait for a thread in front, with their lanes.
     pub(super) ready: VecDeque<(usize, Connection)>,
-    /// How many places all tenants together may have, by their own bounds.
-    pub(super) promised: u128,
+    pub(super) promised: Promised,
     /// How many have room and are for the background, or run there, and how many may.
     pub(super) in_background: usize,
     pub(super) max_in_background: usize,
@@ -53,7 +53,9 @@ impl State {
     /// The limit that lets no more requests of the lane wait, if there is one.
     pub(super) fn full_queue(&self, key: usize) -> Option<Limit> {
         let mut queues = self.chain(key).zip(QUEUES);
-        queues.find(|(lane, _)| lane.waiting >= lane.quota.max_queue).map(|(_, limit)| limit)
+        let full = queues.find(|(lane, _)| lane.waiting >= lane.quota.max_queue);
+        full.map(|(_, limit)| limit)
+            .or_else(|| (!self.leaves_line(key)).then_some(Limit::ServerQueue))
     }
 
     /// Has a request wait in line.

@@ -10,39 +10,81 @@ use crate::background::Place;
 use crate::connection::Connection;
 use crate::tenant::Quota;
 
+/// What all tenants together may have, by their own bounds.
+#[derive(Default)]
+pub(super) struct Promised {
+    /// How many may run.
+    places: u128,
+    /// How many may wait in line.
+    line: u128,
+}
+
+impl Promised {
+    fn add(&mut self, quota: Quota) {
+        self.places += quota.max_concurrent_requests as u128;
+        self.line += quota.max_queue as u128;
+    }
+
+    fn take_back(&mut self, quota: Quota) {
+        self.places -= quota.max_concurrent_requests as u128;
+        self.line -= quota.max_queue as u128;
+    }
+}
+
+/// Whether who has so many leaves enough to others with one more, given how many are free, how
+/// many there are, and how many of those the others may have.
+fn leaves_enough(own: usize, free: usize, all: usize, others: u128) -> bool {
+    own < free || (own as u128) < (all as u128).saturating_sub(others)
+}
+
 impl State {
     pub(super) fn has_room(&self, key: usize, now: Instant) -> bool {
         (self.place(key, now) == Place::Front || self.may_go_to_background(key))
             && !self.chain(key).any(LaneState::is_full)
-            && self.leaves_enough(key)
+            && self.leaves_places(key)
     }
 
     /// Whether the lane's tenant, with one place more, leaves others enough: it has no more than
     /// are free, but for those that nobody else may have. So some tenants whose handlers only wait
     /// have not all places, for as long as they wait.
-    fn leaves_enough(&self, key: usize) -> bool {
-        let Some(tenant) = self.tenant(key).and_then(|key| self.lanes.get(key)) else {
-            return true;
-        };
-        let Some(server) = tenant.parent.and_then(|key| self.lanes.get(key)) else { return true };
-        let [all, own] = [server, tenant].map(|lane| lane.quota.max_concurrent_requests);
-        let others = self.promised.saturating_sub(own as u128);
-        let free = all.saturating_sub(server.running);
-        tenant.running < free || (tenant.running as u128) < (all as u128).saturating_sub(others)
+    fn leaves_places(&self, key: usize) -> bool {
+        let Some((server, tenant)) = self.server_and_tenant(key) else { return true };
+        leaves_enough(
+            tenant.running,
+            server.quota.max_concurrent_requests.saturating_sub(server.running),
+            server.quota.max_concurrent_requests,
+            self.promised.places.saturating_sub(tenant.quota.max_concurrent_requests as u128),
+        )
+    }
+
+    /// The same of places in line.
+    pub(super) fn leaves_line(&self, key: usize) -> bool {
+        let Some((server, tenant)) = self.server_and_tenant(key) else { return true };
+        leaves_enough(
+            tenant.waiting,
+            server.quota.max_queue.saturating_sub(server.waiting),
+            server.quota.max_queue,
+            self.promised.line.saturating_sub(tenant.quota.max_queue as u128),
+        )
+    }
+
+    fn server_and_tenant(&self, key: usize) -> Option<(&LaneState, &LaneState)> {
+        let tenant = self.lanes.get(self.tenant(key)?)?;
+        Some((self.lanes.get(tenant.parent?)?, tenant))
     }
 
     pub(super) fn set_quota(&mut self, key: usize, quota: Quota) {
         let Some(lane) = self.lanes.get_mut(key) else { return };
-        let before = mem::replace(&mut lane.quota, quota).max_concurrent_requests;
+        let before = mem::replace(&mut lane.quota, quota);
         if lane.is_tenant() {
-            self.promised = self.promised.saturating_sub(before as u128);
-            self.promised += quota.max_concurrent_requests as u128;
+            self.promised.take_back(before);
+            self.promised.add(quota);
         }
     }
 
     pub(super) fn insert(&mut self, lane: LaneState) -> usize {
         if lane.is_tenant() {
-            self.promised += lane.quota.max_concurrent_requests as u128;
+            self.promised.add(lane.quota);
         }
         self.lanes.insert(lane)
     }
@@ -50,8 +92,7 @@ impl State {
     pub(super) fn remove(&mut self, key: usize) {
         let Some(lane) = self.lanes.try_remove(key) else { return };
         if lane.is_tenant() {
-            let promised = lane.quota.max_concurrent_requests as u128;
-            self.promised = self.promised.saturating_sub(promised);
+            self.promised.take_back(lane.quota);
         }
         if lane.is_active {
             // Another lane may have its number soon.
@@ -153,13 +194,13 @@ mod tests {
     fn what_tenants_may_have_together_changes_with_them() {
         let mut state = State::default();
         let [one, other, _] = three_tenants(&mut state, 10, [4, 4, 4]);
-        assert_eq!(state.promised, 12);
+        assert_eq!(state.promised.places, 12);
         let tenant = state.tenant(one).unwrap();
         state.set_quota(tenant, Quota { max_concurrent_requests: 6, ..Quota::default() });
-        assert_eq!(state.promised, 14);
+        assert_eq!(state.promised.places, 14);
         state.set_quota(one, Quota::default());
         state.remove(state.tenant(other).unwrap());
-        assert_eq!(state.promised, 10);
+        assert_eq!(state.promised.places, 10);
     }
 
     #[test]

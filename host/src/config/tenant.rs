@@ -115,6 +115,9 @@ fn check_paths(routes: &[Route<'_>], problems: &mut Problems) {
             Err(error) => problems.add(&route.path, error.to_string()),
         }
     }
+    if let (Err(error), Some(first)) = (seen.check(), routes.first()) {
+        problems.add(&first.path, error.to_string());
+    }
 }
 
 fn tenant_name(value: &DeValue<'_>) -> Result<String, String> {

@@ -91,19 +91,27 @@ impl Deployer {
         deployment
     }
 
-    /// The tenants of a plan with all their handlers, or none of them. `progress` is told
-    /// what [`complete`](Deployer::complete) would tell.
+    /// What of a plan can be served in the place of the one that was deployed last, if that is no
+    /// less: only routes that have been [`missing`](Deployer::missing) may still be. `progress` is
+    /// told what [`complete`](Deployer::complete) would tell.
     ///
     /// # Errors
     ///
     /// [`DeployErrors`]: all that is wrong.
-    pub fn tenants(
+    pub fn replacement(
         &self,
         plan: &Plan,
         progress: impl Fn(usize, usize) + Sync,
-    ) -> Result<Vec<Tenant>, DeployErrors> {
-        let handlers = self.handlers(plan, progress)?;
-        Ok(tenants(plan, handlers.into_iter().map(Some)))
+    ) -> Result<Deployment, DeployErrors> {
+        let mut sources = self.load_all(plan, Effort::Compile, progress);
+        let deployment = self.deployment(plan, &mut sources);
+        let (before, missing) = (self.missing(), missing(&deployment.tenants));
+        if missing.iter().any(|route| !before.contains(route)) {
+            self.give_up(sources);
+            return Err(deployment.errors);
+        }
+        self.keep(sources, missing);
+        Ok(deployment)
     }
 
     /// The handlers of all routes of a plan, in its order.
@@ -119,9 +127,7 @@ impl Deployer {
         let mut sources = self.load_all(plan, Effort::Compile, progress);
         let (handlers, errors) = self.take_handlers(plan, &mut sources);
         if !errors.errors().is_empty() {
-            let mut loaded = self.loaded();
-            loaded.attempted = ready(sources);
-            loaded.sources.clear();
+            self.give_up(sources);
             return Err(errors);
         }
         self.keep(sources, Vec::new());
@@ -174,6 +180,13 @@ impl Deployer {
             Some(Loaded::Failed(error)) => error.take().map_or(Ok(None), Err),
             Some(Loaded::Pending) | None => Ok(None),
         }
+    }
+
+    /// Keeps what has been loaded for the next attempt.
+    fn give_up(&self, sources: HashMap<&Source, Loaded>) {
+        let mut loaded = self.loaded();
+        loaded.attempted = ready(sources);
+        loaded.sources.clear();
     }
 
     /// Keeps what is in use from now on, and what is missing.
@@ -276,13 +289,13 @@ mod tests {
         let deployer = Deployer::new(engine, Cache::none());
         for name in ["behave", "files", "granted"] {
             fs::copy(guest(name).unwrap(), &good).unwrap();
-            let failed = deployer.tenants(&plan, |_, _| {}).err().unwrap();
+            let failed = deployer.replacement(&plan, |_, _| {}).err().unwrap();
             assert_eq!(failed.errors().len(), 1, "{failed}");
             let loaded = deployer.loaded();
             assert_eq!((loaded.served.len(), loaded.attempted.len()), (0, 1));
         }
         fs::copy(&good, &broken).unwrap();
-        assert!(deployer.tenants(&plan, |_, _| {}).is_ok());
+        assert!(deployer.replacement(&plan, |_, _| {}).is_ok());
         let loaded = deployer.loaded();
         assert_eq!((loaded.served.len(), loaded.attempted.len()), (1, 0));
     }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tracing::{error, warn};
 
-use super::send::begin_sending;
+use super::send::{begin_sending, pace};
 use crate::admission::Run;
 use crate::answer::{Answer, Asked};
 use crate::background;
@@ -175,7 +175,9 @@ pub(super) fn finish(
     connection.input.drain(..length);
     connection.shrink_large();
     connection.take_over(handled.held);
+    let reason = handled.answer.reason;
     begin_sending(connection, handled.answer, handled.unread, service);
+    pace(connection, reason, message.head, service);
 }
 
 /// Says why a handler gave no answer, as far as its tenant's log has room for it. What could not

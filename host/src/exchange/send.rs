@@ -25,7 +25,7 @@ pub(super) fn begin_sending(
     unread: bool,
     service: &Service,
 ) {
-    let Answer { reason, head, data, close, .. } = answer;
+    let Answer { head, data, close, .. } = answer;
     let then = match close {
         None => Then::NextRequest,
         Some(reason) if unread => Then::Drain(reason),
@@ -40,34 +40,37 @@ pub(super) fn begin_sending(
     connection.hold(length);
     connection.answered = connection.answered.saturating_add(1);
     connection.begin_stage(service.settings.timeouts.write);
-    let output = Output { head: connection.behind_owed(head), data, sent: 0, then };
-    connection.stage = match is_too_soon(connection, reason, service) {
-        true => Stage::Pause(output),
-        false => Stage::Send(output),
-    };
+    let head = connection.behind_owed(head);
+    connection.stage = Stage::Send(Output { head, data, sent: 0, then });
 }
 
 /// How long a client waits for a refusal that comes too soon after another.
 pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
 /// How many can be refused in a second, and how many at once, before any waits. It is a small part
-/// of what a processor can.
+/// of what a processor can. A large head is as good as several requests: one for each so many
+/// bytes.
 const REFUSALS: Fill = Fill { per_second: 4000.0, most: 400.0 };
+const HEAD_BYTES: f64 = 1024.0;
 
-/// Whether a client is refused again that was just before, while many are. Those who ask again at
-/// once, however often, would take the time of those who can be answered. What they ask for that
-/// there is room for is not kept waiting.
-fn is_too_soon(connection: &mut Connection, reason: Reason, service: &Service) -> bool {
+/// Has a client wait for its answer that is refused again and was just before, while many are.
+/// Those who ask again at once, however often, would take the time of those who can be answered.
+/// What they ask for that there is room for is not kept waiting. `head` is the length of the
+/// request's.
+pub(super) fn pace(connection: &mut Connection, reason: Reason, head: usize, service: &Service) {
     if !matches!(reason, Reason::Overloaded | Reason::Unavailable | Reason::NoRoute) {
         connection.refused = None;
-        return false;
+        return;
     }
     let now = Instant::now();
-    let is_within = service.may_refuse(REFUSALS, now);
+    let amount = 1.0 + head as f64 / HEAD_BYTES;
+    let is_within = service.may_refuse(amount, REFUSALS, now);
     let before = connection.refused.map(|before| now.saturating_duration_since(before));
     let is_too_soon = !is_within && before.is_some_and(|since| since < PAUSE);
     connection.refused = Some(if is_too_soon { after(now, PAUSE) } else { now });
-    is_too_soon
+    if is_too_soon && let Stage::Send(output) = connection.take_stage() {
+        connection.stage = Stage::Pause(output);
+    }
 }
 
 /// How many bytes of data are on their way at once as soon as they are sent (RFC 6928, less

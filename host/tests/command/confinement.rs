@@ -332,6 +332,9 @@ fn a_check_reads_the_certificate_and_the_token() -> Result<()> {
     let token = folder.path("token");
     let token = format!(": server.admin_token_file: {} is empty", token.display());
     ensure!(said.contains(&token), "{said}");
+    fs::write(folder.path("token"), "two\nlines\n")?;
+    let (_, said) = check(&folder)?;
+    ensure!(said.contains("token is not one word of ASCII letters"), "{said}");
     Ok(())
 }
 

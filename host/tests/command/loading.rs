@@ -58,6 +58,26 @@ fn one_that_is_mended_is_served_after_a_reload() -> Result<()> {
 }
 
 #[test]
+fn one_that_is_still_missing_keeps_no_other_from_being_reloaded() -> Result<()> {
+    let folder = Folder::new(&granted("a", "old")?)?;
+    tenant(&folder, "b", b"no component")?;
+    let host = folder.serve(&[])?;
+    folder.configure(&granted("a", "new")?)?;
+    host.signal("HUP")?;
+    host.wait_for("serving what has changed")?;
+    assert_eq!(host.get_of("a.test", "/")?.text(), "new new");
+    assert_eq!(host.get_of("b.test", "/")?.status, 503);
+
+    // One that was there is another matter.
+    folder.configure(&granted("a", "newer")?)?;
+    tenant(&folder, "c", b"no component")?;
+    host.signal("HUP")?;
+    host.wait_for("still serving what was served before")?;
+    assert_eq!(host.get_of("a.test", "/")?.text(), "new new");
+    Ok(())
+}
+
+#[test]
 fn handlers_that_are_there_do_not_wait_for_one_that_compiles_for_long() -> Result<()> {
     let operators = "admin_addr = '127.0.0.1:0'\ncompile_timeout = '20s'\n";
     let folder = Folder::new(&format!("{operators}{}", granted("a", "good")?))?;

@@ -194,5 +194,11 @@ fn the_operators_token_is_read_again() -> Result<()> {
     host.signal("HUP")?;
     host.wait_for(CHANGED)?;
     assert_eq!((status_with("old")?, status_with("new")?), (401, 200));
+
+    folder.write("token", "")?;
+    host.signal("HUP")?;
+    host.wait_for("still asking operators for the token from before")?;
+    host.wait_for("serving what else has changed")?;
+    assert_eq!(status_with("new")?, 200);
     Ok(())
 }

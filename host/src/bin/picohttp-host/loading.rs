@@ -41,7 +41,8 @@ const MAX_MISSING: usize = 64 << 10;
 
 /// The handler, if there is but one.
 pub fn all(plan: &Plan, deployer: &Deployer, announce: bool) -> Result<Loaded> {
-    let tenants = deployer.tenants(plan, progress::show(announce, plan)).map_err(plainly)?;
+    let deployment = deployer.replacement(plan, progress::show(announce, plan));
+    let Deployment { tenants, .. } = deployment.map_err(plainly)?;
     Ok(Loaded { tenants, rest: None })
 }
 

@@ -169,15 +169,18 @@ impl Reloading {
     fn reload(&mut self, asks: &Sender<()>) {
         let started = Instant::now();
         notify::reloading();
+        let is_renewed = self.renew_secrets();
         let replaced = self.replace(asks);
         notify::ready();
         match replaced {
             Ok(gone) => {
                 let tenants = self.plan.tenants.len();
                 let took = started.elapsed();
-                match gone.as_str() {
-                    "" => info!(tenants, ?took, "serving what has changed"),
-                    gone => info!(tenants, gone, ?took, "serving what has changed"),
+                let gone = Some(gone).filter(|gone| !gone.is_empty());
+                if is_renewed {
+                    info!(tenants, gone, ?took, "serving what has changed");
+                } else {
+                    warn!(tenants, gone, ?took, "serving what else has changed");
                 }
             }
             Err(error) => error!("still serving what was served before: {error:#}"),
@@ -186,7 +189,6 @@ impl Reloading {
 
     /// Returns the names of tenants that are not served any more.
     fn replace(&mut self, asks: &Sender<()>) -> Result<String> {
-        self.renew_secrets();
         let (plan, tenants) =
             self.prepare(asks).inspect_err(|_| self.server.count_failed_reload())?;
         // If the rest of a start never came, all is there now.
@@ -211,9 +213,11 @@ impl Reloading {
     }
 
     /// Reads the certificate and the operators' token again, which have their own time, whatever
-    /// is wrong with some handler, or with one of the two.
-    fn renew_secrets(&self) {
-        let failed = |what: &str, error| {
+    /// is wrong with some handler, or with one of the two. Returns whether nothing is wrong.
+    fn renew_secrets(&self) -> bool {
+        let mut is_right = true;
+        let mut failed = |what: &str, error| {
+            is_right = false;
             self.server.count_failed_reload();
             error!("still {what} from before: {error:#}");
         };
@@ -222,14 +226,14 @@ impl Reloading {
             Ok(None) => {}
             Err(error) => failed("serving with the certificate", error),
         }
-        if self.server.admin_address().is_none() {
-            return;
+        if self.server.admin_address().is_some() {
+            match server::token(&self.plan) {
+                Ok(Some(token)) => self.server.replace_admin_token(&token),
+                Ok(None) => {}
+                Err(error) => failed("asking operators for the token", error),
+            }
         }
-        match server::token(&self.plan) {
-            Ok(Some(token)) => self.server.replace_admin_token(&token),
-            Ok(None) => {}
-            Err(error) => failed("asking operators for the token", error),
-        }
+        is_right
     }
 
     /// All that can go wrong with handlers, before any is replaced.
@@ -247,7 +251,8 @@ impl Reloading {
                 }
             }
         }
-        let tenants = self.deployer.tenants(&plan, |_, _| {})?;
+        let Deployment { tenants, errors, .. } = self.deployer.replacement(&plan, |_, _| {})?;
+        loading::tell(&errors, &HashSet::new());
         Ok((plan, tenants))
     }
 }

@@ -101,7 +101,12 @@ fn read_token(file: &Path) -> Result<String> {
     let text = text.with_context(read)?;
     match text.trim() {
         "" => bail!("{} is empty; put a long random word into it", file.display()),
-        token => Ok(token.to_owned()),
+        // RFC 6750 section 2.1.
+        token if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(token.to_owned()),
+        _ => bail!(
+            "{} is not one word of ASCII letters, digits and marks; nobody could send it",
+            file.display()
+        ),
     }
 }
 
