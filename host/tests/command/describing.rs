@@ -54,8 +54,8 @@ fn every_command_has_a_manual_page() -> Result<()> {
 
 #[test]
 fn what_is_for_the_program_alone_is_not_shown() -> Result<()> {
-    for args in [&["--help"][..], &["man"]] {
-        assert!(!print(args)?.contains("compile-stdin"));
+    for args in [&["--help"][..], &["man"], &["completions", "bash"], &["completions", "zsh"]] {
+        assert!(!print(args)?.contains("compile-stdin"), "{args:?}");
     }
     Ok(())
 }

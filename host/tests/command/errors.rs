@@ -56,6 +56,23 @@ fn an_access_log_that_cannot_be_opened() -> Result<()> {
 }
 
 #[test]
+fn a_configuration_in_the_place_of_a_handler() -> Result<()> {
+    let hint = "'picohttp.toml' is no handler; for a configuration: --config picohttp.toml";
+    for args in [&["picohttp.toml"][..], &["check", "picohttp.toml"], &["-q", "picohttp.toml"]] {
+        let output = Command::new(FILE).args(args).output()?;
+        let said = String::from_utf8(output.stderr)?;
+        assert!(output.status.code() == Some(2) && said.contains(hint), "{args:?}: {said}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_flag_that_is_for_the_file_to_say() -> Result<()> {
+    let hint = "write it in the file: docs/configuration.md";
+    check(&["--config", "picohttp.toml", "--timeout", "5s"], 2, &["--timeout", hint])
+}
+
+#[test]
 fn a_cause_is_said_once() -> Result<()> {
     for args in [
         &["compile", "no/such.wasm", "--output", "/dev/null"][..],
@@ -133,7 +150,7 @@ fn a_port_in_use() -> Result<()> {
     let taken = TcpListener::bind("127.0.0.1:0")?;
     let port = taken.local_addr()?.port().to_string();
     let hello = plugin("hello")?;
-    let says = [&*format!("cannot listen on 127.0.0.1:{port}"), "in use", "--port 0"];
+    let says = [&*format!("cannot listen on 127.0.0.1:{port}"), "in use", "Port 0 is any"];
     check(&[&hello.to_string_lossy(), "--port", &port], 1, &says)
 }
 

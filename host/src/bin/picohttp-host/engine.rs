@@ -14,8 +14,8 @@ use crate::confine::User;
 /// component in a process of its own.
 const PROGRAM: &str = "/proc/self/exe";
 
-/// What has it do that; see `cli::Command`.
-const COMPILE: &str = "compile-stdin";
+/// What has it do that, as its only argument.
+pub const COMPILE: &str = "compile-stdin";
 
 /// The engine of a plan.
 pub fn engine(plan: &Plan) -> Result<Engine> {

@@ -36,6 +36,7 @@ mod sockets;
 mod watch;
 mod writable;
 
+use std::env;
 use std::io::{ErrorKind, Write, stderr, stdout};
 use std::process::{ExitCode, exit};
 use std::sync::Arc;
@@ -63,6 +64,10 @@ const CUT_OFF: u8 = 3;
 const LAST_LINES: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
+    // What only this program asks for is no part of the command line that people see.
+    if env::args_os().skip(1).eq([engine::COMPILE]) {
+        return compile_stdin();
+    }
     let options = Options::of_process();
     // Both before there is any other thread.
     heap::keep_little();
@@ -80,7 +85,6 @@ fn main() -> ExitCode {
         Some(Command::New(options)) => new::new(options),
         Some(Command::Completions(completions)) => pages::completions(completions.shell),
         Some(Command::Manual(manual)) => pages::manual(manual.command.as_deref()),
-        Some(Command::CompileStdin) => return compile_stdin(),
         None => sockets.and_then(|sockets| serve(&options, sockets)),
     };
     match result {

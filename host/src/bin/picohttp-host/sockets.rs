@@ -154,7 +154,7 @@ impl Sockets {
 pub fn cannot_listen(addresses: &[SocketAddr], error: &io::Error) -> anyhow::Error {
     let tried: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
     let hint = match error.kind() {
-        io::ErrorKind::AddrInUse => "; is another server running? Try --port 0 for any free port",
+        io::ErrorKind::AddrInUse => "; is another server running? Port 0 is any that is free",
         io::ErrorKind::PermissionDenied => "; ports below 1024 need privileges",
         _ => "",
     };

@@ -1,6 +1,7 @@
 //! Notices when the files change that a plan was made from.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component as Part, Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender};
@@ -155,7 +156,10 @@ impl Watched {
             LogTarget::File(path) => Some(path),
             LogTarget::Stdout | LogTarget::Stderr => None,
         });
-        let written = log.into_iter().chain(&plan.server.cache_dir);
+        // What is said on a standard stream may go to a file, too.
+        let streams = [1, 2].map(|stream| fs::read_link(format!("/proc/self/fd/{stream}")).ok());
+        let streams = streams.iter().flatten().filter(|path| path.is_file());
+        let written = log.into_iter().chain(&plan.server.cache_dir).chain(streams);
         watched.written = written.filter_map(|path| places(path).pop()).collect();
         let routes = plan.routes();
         for source in routes.map(|route| &route.source) {

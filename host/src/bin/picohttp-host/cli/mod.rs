@@ -14,7 +14,7 @@ use std::env;
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use picohttp_host::REQUEST_LOG;
@@ -106,10 +106,6 @@ pub enum Command {
 
     #[command(name = "man")]
     Manual(Manual),
-
-    /// Compile the component on standard input, for another process of this program
-    #[command(hide = true)]
-    CompileStdin,
 }
 
 /// The definition of the command line: [`Options`], and what `--config` conflicts with.
@@ -131,12 +127,32 @@ impl Options {
         if let Some(message) = mistyped_command(&command, env::args_os().skip(1)) {
             command.error(ErrorKind::InvalidSubcommand, message).exit();
         }
-        let matches = command.get_matches_mut();
+        let matches = command.try_get_matches_from_mut(env::args_os());
+        let matches = matches.unwrap_or_else(|error| with_hint(error).exit());
         if let Some((subcommand, stray)) = stray_argument(&command, &matches) {
             let message = format!("the argument '{stray}' cannot be used with '{subcommand}'");
             command.error(ErrorKind::ArgumentConflict, message).exit();
         }
-        Options::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+        let options = Options::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        if let Some(file) =
+            options.handler().filter(|file| file.extension() == Some("toml".as_ref()))
+        {
+            let file = file.display();
+            let message = format!("'{file}' is no handler; for a configuration: --config {file}");
+            command.error(ErrorKind::ArgumentConflict, message).exit();
+        }
+        options
+    }
+
+    /// The handler, if one is named.
+    fn handler(&self) -> Option<&Path> {
+        match &self.command {
+            None => self.serve.handler.as_deref(),
+            Some(Command::Check(check)) => check.handler.as_deref(),
+            Some(Command::Call(call)) => Some(&call.handler),
+            Some(Command::Compile(compile)) => Some(&compile.handler),
+            Some(_) => None,
+        }
     }
 
     /// What is logged.
@@ -154,6 +170,18 @@ impl Options {
             // What that says of guests names none, and is on nobody's account.
             .with_target("wasmtime_wasi", level.min(LevelFilter::INFO))
     }
+}
+
+/// The same error; where a flag goes instead that cannot be beside `--config`.
+fn with_hint(mut error: clap::Error) -> clap::Error {
+    let names_config = |value: &ContextValue| value.to_string().contains("--config");
+    if error.kind() == ErrorKind::ArgumentConflict
+        && error.context().any(|(_, value)| names_config(value))
+    {
+        let hint = "write it in the file: docs/configuration.md".into();
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint]));
+    }
+    error
 }
 
 /// What is wrong if the first word is no command and no handler, but much like a command.
