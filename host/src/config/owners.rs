@@ -7,19 +7,24 @@ use super::table::Table;
 use super::{route, server};
 
 /// Tables, and the keys that no others have.
-pub(super) static OWNERS: LazyLock<[(&str, Vec<&str>); 5]> = LazyLock::new(|| {
+pub(super) static OWNERS: LazyLock<[(&str, Vec<&str>); 7]> = LazyLock::new(|| {
     let shared = Table::keys_of(|table, problems| drop(Share::read(table, problems)));
-    let own =
-        |keys: Vec<&'static str>| keys.into_iter().filter(|key| !shared.contains(key)).collect();
     let server = Table::keys_of(|table, problems| drop(server::read_table(table, problems)));
-    let limits = Table::keys_of(|table, problems| drop(Limits::read(table, problems)));
+    let without = |keys: &[&'static str], others: &[&str]| {
+        keys.iter().copied().filter(|key| !others.contains(key)).collect::<Vec<_>>()
+    };
+    let own = |keys: Vec<&'static str>| without(&keys, &shared);
+    let mut limits = Table::keys_of(|table, problems| drop(Limits::read(table, problems)));
+    limits.extend(without(&shared, &server));
     let totals = Table::keys_of(|table, problems| drop(Totals::read(table, problems)));
     [
-        ("[server]", own(server)),
+        ("the file itself, before any table", vec!["include"]),
+        ("[server]", without(&server, &shared)),
         ("[defaults], [[tenant]] or [[tenant.route]]", limits),
         ("[defaults] or [[tenant]]", own(totals)),
         ("[[tenant]]", vec!["name", "hosts"]),
         ("[[tenant]] or [[tenant.route]]", route::HANDLER_KEYS.to_vec()),
+        ("[[tenant.route]]", vec!["path"]),
     ]
 });
 
