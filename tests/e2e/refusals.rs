@@ -1,4 +1,4 @@
-//! Clients that are told to try again later, and try at once.
+//! Clients that are refused, and try again at once.
 
 use std::fs;
 use std::thread;
@@ -14,6 +14,7 @@ use crate::keep_alive::answer;
 
 const LIMITED: &str = "GET /limited HTTP/1.1\r\n\r\n";
 const FREE: &str = "GET /free HTTP/1.1\r\n\r\n";
+const NOWHERE: &str = "GET /nowhere HTTP/1.1\r\n\r\n";
 
 fn hello(_: &Request<'_>, response: &mut Response) {
     response.data = Some(b"Hello".into());
@@ -53,16 +54,18 @@ fn what_there_is_room_for_is_answered_in_turn_with_what_is_refused() -> Result<(
 fn those_who_try_again_at_once_do_not_take_all_there_is() -> Result<()> {
     const REFUSED: usize = 6000;
     let host = host()?;
-    let began = Instant::now();
-    let mut client = Client::connect(host.address())?;
-    let mut sending = Client(client.0.try_clone()?);
-    let sent = thread::spawn(move || sending.send(LIMITED.repeat(REFUSED)));
-    for _ in 0..REFUSED {
-        assert_eq!(answer(&mut client)?.status, 503);
+    for (request, status) in [(LIMITED, 503), (NOWHERE, 404)] {
+        let began = Instant::now();
+        let mut client = Client::connect(host.address())?;
+        let mut sending = Client(client.0.try_clone()?);
+        let sent = thread::spawn(move || sending.send(request.repeat(REFUSED)));
+        for _ in 0..REFUSED {
+            assert_eq!(answer(&mut client)?.status, status);
+        }
+        sent.join().expect("a panic")?;
+        // Some hundreds at once, and 4000 a second.
+        assert!(began.elapsed() > Duration::from_secs(1), "{:?}", began.elapsed());
     }
-    sent.join().expect("a panic")?;
-    // Some hundreds at once, and 4000 a second.
-    assert!(began.elapsed() > Duration::from_secs(1), "{:?}", began.elapsed());
     Ok(())
 }
 
