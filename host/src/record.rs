@@ -13,8 +13,12 @@ use crate::http1::{self, Head, Limits};
 use crate::text::{Quoted, quote};
 use crate::{Cost, Limit, Reason};
 
-/// The target of what is logged about each request and connection, at the level `debug`.
+/// The target of what is logged about each request, and what the targets begin with of what is
+/// logged about its connection, at the level `debug`.
 pub const REQUEST_LOG: &str = "picohttp_host::request";
+
+/// The target of those lines that are about a connection's end.
+pub(crate) const CLOSED_LOG: &str = "picohttp_host::request::closed";
 
 /// How much of a client's word the log has use for, in bytes.
 pub(crate) const MAX_WORD: usize = 256;

@@ -24,6 +24,9 @@ pub struct RunningServer {
 /// How long the last lines of the access log may take to be written.
 const LOG_GRACE: Duration = Duration::from_secs(1);
 
+/// How long threads may still be at answers whose lines belong in that log.
+const LAST_ANSWERS: Duration = Duration::from_millis(100);
+
 /// How often a stopping server looks whether its last connection is gone.
 const STOP_CHECK: Duration = Duration::from_millis(2);
 
@@ -173,6 +176,10 @@ impl RunningServer {
         }
         let cut = self.connections();
         self.workers.end();
+        let deadline = after(Instant::now(), LAST_ANSWERS);
+        while self.workers.are_answering() && Instant::now() < deadline {
+            thread::sleep(STOP_CHECK);
+        }
         self.tell_abandoned();
         cut
     }

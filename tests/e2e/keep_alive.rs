@@ -1,7 +1,7 @@
 //! Connections that persist over several requests.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::Shutdown;
 use std::thread;
 use std::time::Duration;
 
@@ -269,25 +269,23 @@ fn clients_that_pipeline_what_nobody_serves_give_way_to_others() -> Result<()> {
     let clients = thread::available_parallelism()?.get() + 1;
     let asking = (0..clients).map(|_| Client::connect(host.address()));
     let asking: Vec<Client> = asking.collect::<Result<_>>()?;
-    let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
-        for asking in asking {
+        for asking in &asking {
             let mut reading = asking.0.try_clone().expect("no descriptor is left");
+            let mut sending = Client(asking.0.try_clone().expect("no descriptor is left"));
             scope.spawn(move || io::copy(&mut reading, &mut io::sink()));
-            scope.spawn(|| {
-                let mut asking = asking;
-                while !is_over.load(Ordering::Relaxed) {
-                    asking.send(&pipeline)?;
-                }
-                asking.finish()
-            });
+            let pipeline = &pipeline;
+            scope.spawn(move || while sending.send(pipeline).is_ok() {});
         }
         let answered = (0..20).try_for_each(|_| {
             let answer = host.exchange("GET / HTTP/1.0\r\nHost: here\r\n\r\n")?;
             ensure!(answer.status == 204, "{answer:?}");
             Ok(())
         });
-        is_over.store(true, Ordering::Relaxed);
+        for asking in &asking {
+            // What is still in line would be answered for a while.
+            let _ = asking.0.shutdown(Shutdown::Both);
+        }
         answered
     })
 }

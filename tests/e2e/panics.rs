@@ -89,7 +89,7 @@ fn a_panic_in_an_import_costs_its_request() -> Result<()> {
 #[test]
 fn a_panic_beside_a_handler_costs_its_request() -> Result<()> {
     alone("panics::a_panic_beside_a_handler_costs_its_request", || {
-        panics("picohttp_host::record", 1000, &[500])
+        panics(picohttp_host::REQUEST_LOG, 1000, &[500])
     })
 }
 
@@ -97,6 +97,6 @@ fn a_panic_beside_a_handler_costs_its_request() -> Result<()> {
 #[test]
 fn a_panic_of_a_thread_costs_its_connection() -> Result<()> {
     alone("panics::a_panic_of_a_thread_costs_its_connection", || {
-        panics("picohttp_host::exchange", 1000, &[200])
+        panics("picohttp_host::request::closed", 1000, &[200])
     })
 }

@@ -18,7 +18,7 @@ use crate::catch_panic::catch_panic;
 use crate::connection::{Connection, Stage};
 use crate::http1::{Message, Receiver};
 use crate::poller::Interest;
-use crate::record::REQUEST_LOG;
+use crate::record::CLOSED_LOG;
 use crate::service::Service;
 use crate::turns::Seat;
 use crate::{CloseReason, Fault, Limit};
@@ -221,5 +221,5 @@ pub(crate) fn dismiss(mut connection: Connection, service: &Service) {
 fn close(connection: &Connection, reason: CloseReason, service: &Service) {
     service.metrics.closed.count(reason);
     let Connection { id, answered, .. } = connection;
-    debug!(target: REQUEST_LOG, request = %id, answered, %reason, "closed");
+    debug!(target: CLOSED_LOG, request = %id, answered, %reason, "closed");
 }

@@ -264,6 +264,13 @@ impl Workers {
         }
     }
 
+    /// Whether more threads have not ended than have handlers to run.
+    pub(crate) fn are_answering(&self) -> bool {
+        let at_work = self.threads().values().filter(|thread| !thread.is_finished()).count();
+        let (running, _) = self.service.root_lane.occupancy();
+        at_work > running
+    }
+
     fn threads(&self) -> MutexGuard<'_, BTreeMap<usize, JoinHandle<()>>> {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
