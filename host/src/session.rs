@@ -4,14 +4,17 @@
 //! is read is decrypted at once and whole: between two calls no readable byte lies in a
 //! session, where the poller would not see it.
 
+use std::cell::Cell;
 use std::io::{self, BufRead, IoSlice, Write};
 use std::mem;
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::{ServerConfig, ServerConnection};
 use tracing::debug;
 
+use crate::cpu_time::thread_clock;
 use crate::poller::Interest;
 use crate::transport::{Moved, attempt, receive};
 
@@ -21,6 +24,17 @@ const READ: usize = 32 << 10;
 /// How many bytes of a response may lie encrypted in a session. Beside them it holds one
 /// incomplete record, or 64 KiB of an incomplete handshake.
 const UNSENT: usize = 64 << 10;
+
+thread_local! {
+    /// How long the present thread has been busy with handshakes.
+    static HANDSHAKE_TIME: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// How long a processor was busy with handshakes of the present thread's since this was asked
+/// last.
+pub(crate) fn take_handshake_time() -> Duration {
+    HANDSHAKE_TIME.take()
+}
 
 /// The host's side of a session.
 pub(crate) struct Session {
@@ -58,7 +72,13 @@ impl Session {
             return Ok(Moved::Unencrypted);
         }
         let before = input.len();
-        if let Err(error) = self.decrypt(&records, input) {
+        let began = self.tls.is_handshaking().then(thread_clock);
+        let decrypted = self.decrypt(&records, input);
+        if let Some(began) = began {
+            let more = thread_clock().saturating_sub(began);
+            HANDSHAKE_TIME.set(HANDSHAKE_TIME.get().saturating_add(more));
+        }
+        if let Err(error) = decrypted {
             debug!(client = ?socket.peer_addr().ok(), %error, "a TLS session failed");
             // The client is told why.
             let _ = self.flush(socket);

@@ -68,7 +68,7 @@ pub struct Quota {
 
 impl Default for Quota {
     /// As much as there is around it: a route has what its tenant has, and a tenant what
-    /// the server has.
+    /// the server has. Of that it takes no more than it leaves to other tenants.
     fn default() -> Self {
         Quota { max_concurrent_requests: usize::MAX, max_queue: usize::MAX, rate: None }
     }

@@ -30,7 +30,8 @@ pub fn read(mut bytes: &[u8]) -> Result<Request, Stop> {
     words.resize(3, String::new());
     check_target(&words[1])?;
     let (path, query) = words[1].split_once('?').unwrap_or((&words[1], ""));
-    refuse_if(path.matches('/').count() + query.matches('&').count() > LIMITS.target_parts)?;
+    let items = if query.is_empty() { 0 } else { query.split('&').count() };
+    refuse_if(path.matches('/').count() + items > LIMITS.target_parts)?;
     let headers = lines.map(|line| header(&line)).collect::<Result<Headers, _>>()?;
     refuse_if(headers.len() > LIMITS.headers)?;
     let body = read_body(&words[2], &headers, bytes)?;

@@ -3,7 +3,7 @@
 //! With `?routes=NAME` only the tenant of that name is shown with its routes, of which all
 //! together there may be very many.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -149,7 +149,10 @@ impl Status {
         let unready = admin.service.unready();
         let catalog = admin.service.catalog.load();
         let mut latency = metrics.other_tenants.total.times();
-        latency.add(&metrics.retired.latency());
+        // A reload may be about to store the next catalog.
+        let tallies: HashSet<_> =
+            catalog.tenants().iter().map(|it| Arc::as_ptr(&it.tally)).collect();
+        latency.add(&metrics.retired.latency(|tally| tallies.contains(&Arc::as_ptr(tally))));
         for served in catalog.tenants().iter().filter(|served| !served.shares_series(metrics)) {
             latency.add(&served.tally.total.times());
         }

@@ -55,7 +55,7 @@ impl State {
         let mut queues = self.chain(key).zip(QUEUES);
         let full = queues.find(|(lane, _)| lane.waiting >= lane.quota.max_queue);
         full.map(|(_, limit)| limit)
-            .or_else(|| (!self.leaves_line(key)).then_some(Limit::ServerQueue))
+            .or_else(|| (!self.leaves_line(self.tenant(key)?)).then_some(Limit::ServerQueue))
     }
 
     /// Has a request wait in line.
@@ -109,7 +109,7 @@ impl State {
     /// The first lane of a tenant with somebody in line who has room, and its place among them.
     /// Those of one that is full are not looked at, however many they are.
     fn first_with_room(&self, tenant: usize, now: Instant) -> Option<(usize, usize)> {
-        if self.chain(tenant).any(LaneState::is_full) {
+        if self.chain(tenant).any(LaneState::is_full) || !self.leaves_places(tenant) {
             return None;
         }
         let mut lanes = self.lanes.get(tenant)?.backlog.iter().copied().enumerate();

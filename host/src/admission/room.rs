@@ -41,14 +41,14 @@ impl State {
     pub(super) fn has_room(&self, key: usize, now: Instant) -> bool {
         (self.place(key, now) == Place::Front || self.may_go_to_background(key))
             && !self.chain(key).any(LaneState::is_full)
-            && self.leaves_places(key)
+            && self.tenant(key).is_none_or(|tenant| self.leaves_places(tenant))
     }
 
-    /// Whether the lane's tenant, with one place more, leaves others enough: it has no more than
-    /// are free, but for those that nobody else may have. So some tenants whose handlers only wait
-    /// have not all places, for as long as they wait.
-    fn leaves_places(&self, key: usize) -> bool {
-        let Some((server, tenant)) = self.server_and_tenant(key) else { return true };
+    /// Whether a tenant, with one place more, leaves others enough: it has no more than are free,
+    /// but for those that nobody else may have. So some tenants whose handlers only wait have not
+    /// all places, for as long as they wait.
+    pub(super) fn leaves_places(&self, tenant: usize) -> bool {
+        let Some((server, tenant)) = self.server_of(tenant) else { return true };
         leaves_enough(
             tenant.running,
             server.quota.max_concurrent_requests.saturating_sub(server.running),
@@ -58,8 +58,8 @@ impl State {
     }
 
     /// The same of places in line.
-    pub(super) fn leaves_line(&self, key: usize) -> bool {
-        let Some((server, tenant)) = self.server_and_tenant(key) else { return true };
+    pub(super) fn leaves_line(&self, tenant: usize) -> bool {
+        let Some((server, tenant)) = self.server_of(tenant) else { return true };
         leaves_enough(
             tenant.waiting,
             server.quota.max_queue.saturating_sub(server.waiting),
@@ -68,8 +68,8 @@ impl State {
         )
     }
 
-    fn server_and_tenant(&self, key: usize) -> Option<(&LaneState, &LaneState)> {
-        let tenant = self.lanes.get(self.tenant(key)?)?;
+    fn server_of(&self, tenant: usize) -> Option<(&LaneState, &LaneState)> {
+        let tenant = self.lanes.get(tenant)?;
         Some((self.lanes.get(tenant.parent?)?, tenant))
     }
 

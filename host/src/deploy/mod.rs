@@ -3,7 +3,7 @@
 mod error;
 mod sources;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use error::{DeployError, DeployErrors};
@@ -106,6 +106,7 @@ impl Deployer {
         let mut sources = self.load_all(plan, Effort::Compile, progress);
         let deployment = self.deployment(plan, &mut sources);
         let (before, missing) = (self.missing(), missing(&deployment.tenants));
+        let before: HashSet<&String> = before.iter().collect();
         if missing.iter().any(|route| !before.contains(route)) {
             self.give_up(sources);
             return Err(deployment.errors);

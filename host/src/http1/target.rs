@@ -39,7 +39,8 @@ pub(super) fn check(target: &str, limits: &Limits) -> Result<(), Error> {
     }
     let (path, query) = split(target);
     let parts = |marked: &str, mark| memchr_iter(mark, marked.as_bytes()).count();
-    match parts(path, b'/').saturating_add(parts(query, b'&')) > limits.target_parts {
+    let items = if query.is_empty() { 0 } else { 1 + parts(query, b'&') };
+    match parts(path, b'/').saturating_add(items) > limits.target_parts {
         true => Err(Error::TargetParts),
         false => Ok(()),
     }
@@ -140,8 +141,9 @@ mod tests {
         for (target, is_within) in [
             ("/a/b/c", true),
             ("/a/b/c/d", false),
-            ("/a/b?c&d", true),
-            ("/a/b?c&d&e", false),
+            ("/a/b?c", true),
+            ("/a/b?", true),
+            ("/a/b?c&d", false),
             ("/a?b/c/d/e", true),
             ("/a&b&c&d", true),
         ] {

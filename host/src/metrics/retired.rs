@@ -21,11 +21,12 @@ impl Retired {
         self.state().tallies.push(tally);
     }
 
-    /// How long requests took, in sum over all.
-    pub(crate) fn latency(&self) -> Times {
+    /// How long requests took, in sum over all but those that are still served after all.
+    pub(crate) fn latency(&self, is_served: impl Fn(&Arc<TenantTally>) -> bool) -> Times {
         let state = self.state();
         let mut latency = state.ended.clone();
-        state.tallies.iter().for_each(|tally| latency.add(&tally.total.times()));
+        let retired = state.tallies.iter().filter(|tally| !is_served(tally));
+        retired.for_each(|tally| latency.add(&tally.total.times()));
         latency
     }
 
@@ -52,11 +53,12 @@ mod tests {
         let tally = Arc::new(TenantTally::default());
         tally.total.count(Duration::from_millis(1));
         retired.add(Arc::clone(&tally));
-        assert_eq!(retired.latency().count(), 1);
+        assert_eq!(retired.latency(|_| true).count(), 0);
+        assert_eq!(retired.latency(|_| false).count(), 1);
         tally.total.count(Duration::from_millis(1));
         drop(tally);
         for _ in 0..2 {
-            assert_eq!(retired.latency().count(), 2);
+            assert_eq!(retired.latency(|_| false).count(), 2);
         }
         assert!(retired.state().tallies.is_empty());
     }

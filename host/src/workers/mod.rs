@@ -104,7 +104,7 @@ impl Workers {
             turns: Arc::new(Turns::new(count.saturating_add(1))),
             supervisor: count,
             parked: Mutex::default(),
-            handshakes: Handshakes::default(),
+            handshakes: Handshakes::new(),
             paused: Mutex::default(),
             exhausted: AtomicBool::new(false),
             told_exhausted: Seldom::default(),

@@ -46,10 +46,10 @@ impl Workers {
                 thread::sleep(pause);
             }
             // First, as those who get nowhere may have locks.
-            let works_in_background = self.background.watch(self.turns.at_work(), &mut pressure);
+            let has_background = self.background.watch(self.turns.at_work(), &mut pressure);
             let runs = self.turns.look();
             pause = if runs { LOOK } else { IDLE_LOOK };
-            if runs || works_in_background {
+            if runs || has_background {
                 self.turns.nap.put_off();
             }
             if self.service.admission.ready() > 0

@@ -144,13 +144,11 @@ impl Options {
         options
     }
 
-    /// The handler, if one is named.
+    /// The handler in whose place a configuration can be named, if one is named.
     fn handler(&self) -> Option<&Path> {
         match &self.command {
             None => self.serve.handler.as_deref(),
             Some(Command::Check(check)) => check.handler.as_deref(),
-            Some(Command::Call(call)) => Some(&call.handler),
-            Some(Command::Compile(compile)) => Some(&compile.handler),
             Some(_) => None,
         }
     }
