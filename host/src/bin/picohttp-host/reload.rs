@@ -148,9 +148,9 @@ impl Reloading {
         match deployment {
             Some(Deployment { tenants, handlers, errors, .. }) => {
                 self.serve(tenants);
-                self.server.set_loading(false);
                 loading::tell(&errors, &rest.told);
                 info!(handlers, "serving all that there are");
+                self.server.set_loading(false);
             }
             None => error!("the rest of the handlers cannot be loaded; reload to try again"),
         }
