@@ -1,10 +1,11 @@
-//! One lane: what it has room for, who runs and waits there, and how long that takes.
+//! One lane: who keeps it, what it has room for, who runs and waits there, and how long that
+//! takes.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Run;
+use super::{Admission, Run};
 use crate::account::Account;
 use crate::connection::Connection;
 use crate::fairness::Spent;
@@ -21,6 +22,31 @@ const WAITED: Duration = Duration::from_millis(8);
 /// How much is counted of one that took long. One alone, which something held up, does not
 /// make its lane one of those that take long.
 const MOST_LEARNT: Duration = Duration::from_millis(2);
+
+/// A place in the tree, as long as it is kept.
+pub(crate) struct Lane {
+    pub(super) admission: Arc<Admission>,
+    pub(super) key: usize,
+}
+
+impl Lane {
+    /// Changes what the lane has room for. Those who run or wait stay.
+    pub(crate) fn set_quota(&self, quota: Quota) {
+        self.admission.state().set_quota(self.key, quota);
+    }
+
+    /// How many requests run in it, and how many wait.
+    pub(crate) fn occupancy(&self) -> (usize, usize) {
+        let state = self.admission.state();
+        state.lanes.get(self.key).map_or((0, 0), |lane| (lane.running, lane.waiting))
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.admission.state().remove(self.key);
+    }
+}
 
 /// What one lane holds.
 pub(super) struct LaneState {

@@ -31,6 +31,7 @@ use crate::deadline::after;
 use crate::http1::Message;
 use crate::tenant::Quota;
 use crate::{Fault, Limit};
+pub(crate) use lane::Lane;
 use lane::LaneState;
 use lanes::State;
 
@@ -84,12 +85,6 @@ impl Run {
     pub(crate) fn none(ended: Instant) -> Run {
         Run { took: Duration::ZERO, busy: Duration::ZERO, place: background::place(), ended }
     }
-}
-
-/// A place in the tree, as long as it is kept.
-pub(crate) struct Lane {
-    admission: Arc<Admission>,
-    key: usize,
 }
 
 /// What became of a request that asked for room.
@@ -331,26 +326,8 @@ impl Admission {
         self.waiting.load(Ordering::Relaxed)
     }
 
+    /// All lanes.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Lane {
-    /// Changes what the lane has room for. Those who run or wait stay.
-    pub(crate) fn set_quota(&self, quota: Quota) {
-        self.admission.state().set_quota(self.key, quota);
-    }
-
-    /// How many requests run in it, and how many wait.
-    pub(crate) fn occupancy(&self) -> (usize, usize) {
-        let state = self.admission.state();
-        state.lanes.get(self.key).map_or((0, 0), |lane| (lane.running, lane.waiting))
-    }
-}
-
-impl Drop for Lane {
-    fn drop(&mut self) {
-        self.admission.state().remove(self.key);
     }
 }

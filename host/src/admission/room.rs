@@ -26,15 +26,20 @@ impl Promised {
     }
 
     fn take_back(&mut self, quota: Quota) {
-        self.places -= quota.max_concurrent_requests as u128;
-        self.line -= quota.max_queue as u128;
+        self.places = self.places.saturating_sub(quota.max_concurrent_requests as u128);
+        self.line = self.line.saturating_sub(quota.max_queue as u128);
     }
 }
 
-/// Whether who has so many leaves enough to others with one more, given how many are free, how
-/// many there are, and how many of those the others may have.
-fn leaves_enough(own: usize, free: usize, all: usize, others: u128) -> bool {
-    own < free || (own as u128) < (all as u128).saturating_sub(others)
+/// Whether who has `own` of them, and may have `own_most`, leaves enough to others with one more,
+/// where there are `most`, of which `used` are taken, and `promised` to all.
+fn leaves_enough(
+    (own, own_most): (usize, usize),
+    (used, most): (usize, usize),
+    promised: u128,
+) -> bool {
+    let others = promised.saturating_sub(own_most as u128);
+    own < most.saturating_sub(used) || (own as u128) < (most as u128).saturating_sub(others)
 }
 
 impl State {
@@ -49,23 +54,15 @@ impl State {
     /// all places, for as long as they wait.
     pub(super) fn leaves_places(&self, tenant: usize) -> bool {
         let Some((server, tenant)) = self.server_of(tenant) else { return true };
-        leaves_enough(
-            tenant.running,
-            server.quota.max_concurrent_requests.saturating_sub(server.running),
-            server.quota.max_concurrent_requests,
-            self.promised.places.saturating_sub(tenant.quota.max_concurrent_requests as u128),
-        )
+        let places = |lane: &LaneState| (lane.running, lane.quota.max_concurrent_requests);
+        leaves_enough(places(tenant), places(server), self.promised.places)
     }
 
     /// The same of places in line.
     pub(super) fn leaves_line(&self, tenant: usize) -> bool {
         let Some((server, tenant)) = self.server_of(tenant) else { return true };
-        leaves_enough(
-            tenant.waiting,
-            server.quota.max_queue.saturating_sub(server.waiting),
-            server.quota.max_queue,
-            self.promised.line.saturating_sub(tenant.quota.max_queue as u128),
-        )
+        let line = |lane: &LaneState| (lane.waiting, lane.quota.max_queue);
+        leaves_enough(line(tenant), line(server), self.promised.line)
     }
 
     fn server_of(&self, tenant: usize) -> Option<(&LaneState, &LaneState)> {
