@@ -17,7 +17,7 @@ use crate::exchange::Handled;
 use crate::http1::{self, Message, Receiver};
 use crate::load::{Held, Share};
 use crate::poller::Interest;
-use crate::transport::{Moved, Transport};
+use crate::transport::{Follows, Moved, Transport};
 use crate::{CloseReason, Fault, Limit, RequestId};
 
 /// How much room is made for a read, at least and at most.
@@ -281,18 +281,20 @@ impl Connection {
 
     /// Sends all of `output`, or as much as there is room for.
     pub(crate) fn send(&mut self, output: &mut Output) -> io::Result<Moved> {
+        let follows = match output.then {
+            Then::NextRequest => Follows::Nothing,
+            Then::Close(_) | Then::Drain(_) => Follows::End,
+        };
         loop {
             let head = output.head.get(output.sent..).unwrap_or_default();
             let data = output.data.get(output.sent.saturating_sub(output.head.len())..);
             let data = data.unwrap_or_default();
             let data = data.get(..WRITE_MAX).unwrap_or(data);
             if head.is_empty() && data.is_empty() {
-                return self
-                    .transport
-                    .flush(matches!(output.then, Then::Close(_) | Then::Drain(_)));
+                return self.transport.flush(follows);
             }
             let mut sent = 0;
-            let moved = self.transport.write(head, data, &mut sent)?;
+            let moved = self.transport.write(head, data, follows, &mut sent)?;
             output.sent += sent;
             if moved != Moved::Bytes {
                 return Ok(moved);

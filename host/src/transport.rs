@@ -1,13 +1,14 @@
 //! What a connection's bytes go through: the client's socket as it is, or a TLS session
 //! over it.
 
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustls::ServerConfig;
+use socket2::SockRef;
 
 use crate::poller::Interest;
 use crate::session::Session;
@@ -29,6 +30,15 @@ pub(crate) enum Moved {
     /// The first bytes of a client that should speak TLS and does not. From here on the
     /// connection is a plain one.
     Unencrypted,
+}
+
+/// What the caller will do as soon as all bytes are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Follows {
+    /// Nothing that has to do with the sending.
+    Nothing,
+    /// It says that nothing more will be sent, or closes.
+    End,
 }
 
 /// A client's socket, and the session if there is one.
@@ -76,34 +86,40 @@ impl Transport {
         Ok(moved)
     }
 
-    /// Takes as much of both parts as there is room for, and says how much in `sent`.
+    /// Takes as much of both parts as there is room for, and says how much in `sent`. If the end
+    /// follows at once, it goes in one packet with the last of the bytes.
     pub(crate) fn write(
         &mut self,
         head: &[u8],
         data: &[u8],
+        follows: Follows,
         sent: &mut usize,
     ) -> io::Result<Moved> {
         let Transport { socket, session } = self;
         let parts = [IoSlice::new(head), IoSlice::new(data)];
+        let flags = match follows {
+            Follows::Nothing => 0,
+            Follows::End => libc::MSG_MORE,
+        };
         attempt(Interest::Writable, || {
             *sent = match session {
-                None => socket.write_vectored(&parts)?,
+                None => SockRef::from(&*socket).send_vectored_with_flags(&parts, flags)?,
                 Some(session) => session.write(socket, &parts)?,
             };
             Ok(Moved::Bytes)
         })
     }
 
-    /// Sends what was taken and has not gone yet. The `last` of it says so to the client.
-    pub(crate) fn flush(&mut self, last: bool) -> io::Result<Moved> {
+    /// Sends what was taken and has not gone yet. If the end follows, it says so to the client.
+    pub(crate) fn flush(&mut self, follows: Follows) -> io::Result<Moved> {
         let Transport { socket, session: Some(session) } = self else {
             return Ok(Moved::Bytes);
         };
-        if last {
+        if follows == Follows::End {
             session.finish();
         }
         let moved = session.flush(socket)?;
-        if last && moved == Moved::Bytes {
+        if follows == Follows::End && moved == Moved::Bytes {
             // The end of the client's side may have come, as a record. To close on unread
             // bytes resets the connection. If the client has reset it, it has all that it wanted.
             let _ = self.drain();
@@ -114,9 +130,9 @@ impl Transport {
     /// Sends as many of these few bytes as there is room for. Returns how many.
     pub(crate) fn offer(&mut self, bytes: &[u8]) -> usize {
         let mut sent = 0;
-        if let Ok(Moved::Bytes) = self.write(bytes, &[], &mut sent) {
+        if let Ok(Moved::Bytes) = self.write(bytes, &[], Follows::Nothing, &mut sent) {
             // What stays in a session goes with what comes next.
-            let _ = self.flush(false);
+            let _ = self.flush(Follows::Nothing);
         }
         sent
     }

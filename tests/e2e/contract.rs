@@ -1,6 +1,7 @@
 //! What picohttp promises its handlers and its clients, promise by promise, each kept by a
 //! component behind a socket.
 
+use std::io::Read;
 use std::net::TcpListener;
 use std::sync::Barrier;
 
@@ -295,6 +296,20 @@ fn the_connection_is_closed_whatever_the_client_asks_for() -> Result<()> {
         // To read one answer is to read until the host closes.
         let answer = BEHAVE.exchange(format!("GET /empty {head}\r\n\r\n"))?;
         assert_eq!(answer.header("Connection"), Some("close"), "{head}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_end_comes_in_one_packet_with_the_last_bytes() -> Result<()> {
+    for _ in 0..100 {
+        let mut client = Client::connect(BEHAVE.address())?;
+        client.send("GET /data/here HTTP/1.0\r\n\r\n")?;
+        let mut answer = [0; 1024];
+        let length = client.0.read(&mut answer)?;
+        assert!(answer[..length].ends_with(b"here"));
+        client.0.set_nonblocking(true)?;
+        assert_eq!(client.0.read(&mut [0])?, 0);
     }
     Ok(())
 }

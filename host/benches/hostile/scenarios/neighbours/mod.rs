@@ -6,12 +6,14 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
 use crate::load::{Healthy, Measured};
 use crate::pace::Latency;
 use crate::pairs::judge_errors;
+use crate::process::Process;
 use crate::report::{Report, median};
 use crate::server::Server;
 use crate::stage::Stage;
@@ -30,15 +32,31 @@ const LATER: f64 = 2.0;
 /// they answer, they share the processors with the load, too.
 const PACE: f64 = 0.5;
 
-/// The healthy alone, and beside the greedy.
-struct Round {
-    alone: Measured,
-    attacked: Measured,
-    pace: f64,
-    paced_alone: Latency,
-    paced_attacked: Latency,
-    /// How much of all processors the clients of the greedy took.
+/// How many pairs of measurements there are for each round of other scenarios, and how many times
+/// shorter they are. A machine that others use, too, is faster or slower by a fifth within a
+/// minute: only what was measured one right after the other can be compared.
+const PAIRS: u32 = 4;
+const SHORTER: u32 = 2;
+
+/// The healthy for a while: as fast as they are answered, and at a pace.
+struct Slice {
+    load: Measured,
+    paced: Latency,
+    /// How much of all processors the clients of the greedy took of those of the load.
     own: f64,
+}
+
+/// The healthy alone, and beside the greedy.
+struct Pair {
+    alone: Slice,
+    beside: Slice,
+}
+
+/// Which of a slice's measurements is first: those under load are to be one right after the other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    PacedFirst,
+    LoadFirst,
 }
 
 pub fn run(stage: &Stage) -> Result<Report> {
@@ -56,83 +74,115 @@ fn beside(stage: &Stage, greed: &Greed, report: &mut Report) -> Result<()> {
     fs::write(&config, configuration(stage, &file)?)?;
     let mut server = Server::configured(stage, &config)?;
     let healthy = Healthy { keep_alive: true, hosts: HEALTHY, ..Healthy::asking("/hello") };
-    let drive = || healthy.drive(stage, server.address, stage.measure);
-    let at_pace = |pace| healthy.at_pace(stage, server.address, pace, stage.measure);
+    let time = stage.measure / SHORTER;
+    let drive = || healthy.drive(stage, server.address, time);
     // Some things are made when they are first needed, and stay.
     let first = greed.start(stage, &server, &file)?;
     drive()?;
     drop(first);
     server.rest(stage)?;
     let before = server.gauge()?;
-    let mut rounds = Vec::new();
-    for _ in 0..stage.rounds {
-        stage.quiet()?;
-        let alone = drive()?;
-        let pace = alone.per_second * PACE;
-        let paced_alone = at_pace(pace)?;
+    let pace = drive()?.per_second * PACE;
+    let at_pace = || healthy.at_pace(stage, server.address, pace, time);
+    let slice = |greedy: Option<&Process>, order| -> Result<Slice> {
+        let paced = if order == Order::PacedFirst { Some(at_pace()?) } else { None };
+        let own = Own::start(greedy)?;
+        let load = drive()?;
+        let own = own.share()?;
+        Ok(Slice { load, paced: paced.map_or_else(at_pace, Ok)?, own })
+    };
+    let beside = |order| {
         let greedy = greed.start(stage, &server, &file)?;
-        stage.interrupt.sleep(stage.measure / 4)?;
-        let cpu = usage::of_group(greedy.group())?.cpu;
-        let attacked = drive()?;
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        let own = (usage::of_group(greedy.group())?.cpu - cpu).as_secs_f64()
-            / stage.measure.as_secs_f64()
-            / cores as f64;
-        let paced_attacked = at_pace(pace)?;
+        stage.interrupt.sleep(time / 2)?;
+        let beside = slice(Some(&greedy), order);
         drop(greedy);
         server.rest(stage)?;
-        rounds.push(Round { alone, attacked, pace, paced_alone, paced_attacked, own });
+        beside
+    };
+    let mut pairs = Vec::new();
+    for number in 0..stage.rounds * PAIRS {
+        stage.quiet()?;
+        pairs.push(if number % 2 == 0 {
+            let alone = slice(None, Order::PacedFirst)?;
+            Pair { alone, beside: beside(Order::LoadFirst)? }
+        } else {
+            let beside = beside(Order::PacedFirst)?;
+            Pair { alone: slice(None, Order::LoadFirst)?, beside }
+        });
     }
-    judge(report, greed, &rounds);
+    judge(report, greed, pace, &pairs);
     report.aftermath(&before, &server.settle(stage, &before)?);
     Ok(())
 }
 
-fn judge(report: &mut Report, greed: &Greed, rounds: &[Round]) {
-    let of = |value: fn(&Round) -> f64| median(rounds.iter().map(value));
-    let loss = 1.0 - of(|round| round.attacked.per_second / round.alone.per_second);
-    let own = of(|round| round.own);
+/// What the clients of the greedy take of all processors from now on.
+struct Own<'a> {
+    clients: Option<&'a Process>,
+    began: Instant,
+    cpu: Duration,
+}
+
+impl Own<'_> {
+    fn start(clients: Option<&Process>) -> Result<Own<'_>> {
+        Ok(Own { clients, began: Instant::now(), cpu: cpu(clients)? })
+    }
+
+    /// As a share of them.
+    fn share(&self) -> Result<f64> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let cpu = cpu(self.clients)?.saturating_sub(self.cpu);
+        Ok(cpu.as_secs_f64() / self.began.elapsed().as_secs_f64() / cores as f64)
+    }
+}
+
+fn cpu(process: Option<&Process>) -> Result<Duration> {
+    process.map_or(Ok(Duration::ZERO), |process| Ok(usage::of_group(process.group())?.cpu))
+}
+
+fn judge(report: &mut Report, greed: &Greed, pace: f64, pairs: &[Pair]) {
+    let of = |value: fn(&Pair) -> f64| median(pairs.iter().map(value));
+    let loss = 1.0 - of(|pair| pair.beside.load.per_second / pair.alone.load.per_second);
+    let own = of(|pair| pair.beside.own);
     report.judge(
         greed.name,
         format!(
             "{:.0} -> {:.0} requests/s, {:+.1} %; its clients themselves took {:.1} %",
-            of(|round| round.alone.per_second),
-            of(|round| round.attacked.per_second),
+            of(|pair| pair.alone.load.per_second),
+            of(|pair| pair.beside.load.per_second),
             -loss * 100.0,
             own * 100.0
         ),
         "lost < 10 % beyond the clients' own",
         loss - own < LOSS,
     );
-    let later = of(|round| round.attacked.p99 / round.alone.p99);
+    let later = of(|pair| pair.beside.load.p99 / pair.alone.load.p99);
     report.judge(
         "p99",
         format!(
             "{:.2} -> {:.2} ms, {later:.2} times",
-            of(|round| round.alone.p99),
-            of(|round| round.attacked.p99)
+            of(|pair| pair.alone.load.p99),
+            of(|pair| pair.beside.load.p99)
         ),
         "< 2 times",
         later < LATER,
     );
-    let later = of(|round| round.paced_attacked.p99 / round.paced_alone.p99);
+    let later = of(|pair| pair.beside.paced.p99 / pair.alone.paced.p99);
     report.judge(
         "p99 at half the pace",
         format!(
-            "{:.2} -> {:.2} ms, {later:.2} times; at {:.0} requests/s; p50 {:.2} -> {:.2}, p99.9 \
-             {:.2} -> {:.2}",
-            of(|round| round.paced_alone.p99),
-            of(|round| round.paced_attacked.p99),
-            of(|round| round.pace),
-            of(|round| round.paced_alone.p50),
-            of(|round| round.paced_attacked.p50),
-            of(|round| round.paced_alone.p999),
-            of(|round| round.paced_attacked.p999)
+            "{:.2} -> {:.2} ms, {later:.2} times; at {pace:.0} requests/s; p50 {:.2} -> {:.2}, \
+             p99.9 {:.2} -> {:.2}",
+            of(|pair| pair.alone.paced.p99),
+            of(|pair| pair.beside.paced.p99),
+            of(|pair| pair.alone.paced.p50),
+            of(|pair| pair.beside.paced.p50),
+            of(|pair| pair.alone.paced.p999),
+            of(|pair| pair.beside.paced.p999)
         ),
         "< 2 times",
         later < LATER,
     );
-    judge_errors(report, rounds.iter().map(|round| &round.attacked));
+    judge_errors(report, pairs.iter().map(|pair| &pair.beside.load));
 }
 
 /// The greedy tenant has all other hosts.
