@@ -6,11 +6,15 @@
 //! may compute for long, or wait. The thread that runs it then loses its turn to a
 //! resting one, and rests when it is done. So a request costs no wake-up while
 //! handlers are quick, and no client waits for long while some are slow.
+//!
+//! A handler that waits for a moment gives its turn up, and must come back to one: any number
+//! may have waited for the same moment. Those who have turns give way to it, now and then if
+//! they are busy, and at once if not.
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::thread::{Pid, gettid};
 
@@ -21,6 +25,9 @@ use crate::processors::processors;
 /// for one to two times as long, costs its thread the turn. Were that as short as common
 /// handlers take, all would run at once and each would take longer for it.
 pub(crate) const LOOK: Duration = Duration::from_millis(4);
+
+/// How often those who are busy give way, all together.
+const GIVE_WAY: Duration = Duration::from_micros(250);
 
 /// What a seat says of its thread; any other value is the look after which its handler
 /// began.
@@ -34,9 +41,19 @@ thread_local! {
 
 /// Gives up the present thread's turn, if it has one: what it waits for is no processor.
 pub(crate) fn give_up() {
+    on_seat(|seat| seat.leave());
+}
+
+/// Waits until the present thread, if it has a seat, has a turn for what it was at: until
+/// `deadline` at the latest.
+pub(crate) fn come_back(deadline: Instant) {
+    on_seat(|seat| seat.come_back(deadline));
+}
+
+fn on_seat(act: impl FnOnce(Seat<'_>)) {
     SEAT.with_borrow(|seat| {
         if let Some(seat) = seat.as_ref().and_then(|(turns, number)| turns.seat(*number)) {
-            seat.leave();
+            act(seat);
         }
     });
 }
@@ -50,26 +67,38 @@ pub(crate) struct Turns {
     /// How many looks there were; counts from 1.
     looks: AtomicU64,
     free: Mutex<Free>,
+    /// That there is a turn for one who rests.
     changed: Condvar,
+    /// How many wait to come back, and that there is a turn for one of them.
+    coming_back: AtomicUsize,
+    may_come_back: Condvar,
+    /// Has one who has a turn and nothing to do look whether there is something.
+    nudge: Box<dyn Fn() + Send + Sync>,
     /// That of the thread that looks.
     pub(crate) nap: Nap,
 }
 
 struct Free {
     turns: usize,
+    /// When one who was busy gave way.
+    gave_way: Option<Instant>,
     ended: bool,
 }
 
 impl Turns {
-    /// As many turns as processors, for so many threads.
-    pub(crate) fn new(threads: usize) -> Turns {
+    /// As many turns as processors, for so many threads. `nudge` has one who has a turn and
+    /// nothing to do look whether there is something.
+    pub(crate) fn new(threads: usize, nudge: impl Fn() + Send + Sync + 'static) -> Turns {
         let turns = processors();
         Turns {
             seats: (0..threads).map(|_| AtomicU64::new(WITHOUT_TURN)).collect(),
             threads: (0..threads).map(|_| AtomicI32::default()).collect(),
             looks: AtomicU64::new(1),
-            free: Mutex::new(Free { turns, ended: false }),
+            free: Mutex::new(Free { turns, gave_way: None, ended: false }),
             changed: Condvar::new(),
+            coming_back: AtomicUsize::new(0),
+            may_come_back: Condvar::new(),
+            nudge: Box::new(nudge),
             nap: Nap::new(),
         }
     }
@@ -103,8 +132,7 @@ impl Turns {
                 seat.compare_exchange(state, WITHOUT_TURN, Ordering::Relaxed, Ordering::Relaxed)
             };
             if long && take(seat).is_ok() {
-                self.free().turns += 1;
-                self.changed.notify_one();
+                self.release();
             }
         }
         any
@@ -128,6 +156,22 @@ impl Turns {
     pub(crate) fn end(&self) {
         self.free().ended = true;
         self.changed.notify_all();
+        self.may_come_back.notify_all();
+    }
+
+    /// Whether anybody waits to come back.
+    pub(crate) fn are_awaited(&self) -> bool {
+        self.coming_back.load(Ordering::SeqCst) > 0
+    }
+
+    /// Has another thread have a turn: one that comes back goes before those that rest.
+    fn release(&self) {
+        self.free().turns += 1;
+        if self.are_awaited() {
+            self.may_come_back.notify_one();
+        } else {
+            self.changed.notify_one();
+        }
     }
 
     fn free(&self) -> MutexGuard<'_, Free> {
@@ -150,7 +194,7 @@ impl Seat<'_> {
             if free.ended {
                 return false;
             }
-            if free.turns > 0 {
+            if free.turns > self.turns.coming_back.load(Ordering::Relaxed) {
                 free.turns -= 1;
                 self.state.store(AT_WORK, Ordering::Relaxed);
                 return true;
@@ -167,24 +211,71 @@ impl Seat<'_> {
     /// Gives the turn up, if the thread still has it.
     pub(crate) fn leave(self) {
         if self.state.swap(WITHOUT_TURN, Ordering::Relaxed) != WITHOUT_TURN {
-            self.turns.free().turns += 1;
-            self.turns.changed.notify_one();
+            self.turns.release();
+        }
+    }
+
+    /// Gives the turn up for one who comes back, if it is time to. Says whether it did.
+    pub(crate) fn gives_way(self) -> bool {
+        let mut free = self.turns.free();
+        let now = Instant::now();
+        let since = free.gave_way.map(|then| now.saturating_duration_since(then));
+        if since.is_some_and(|since| since < GIVE_WAY) {
+            return false;
+        }
+        free.gave_way = Some(now);
+        drop(free);
+        self.leave();
+        true
+    }
+
+    /// Waits for a turn that a handler needs, if the thread has none, until `deadline`.
+    fn come_back(self, deadline: Instant) {
+        if self.has_turn() {
+            return;
+        }
+        let Turns { coming_back, may_come_back, .. } = self.turns;
+        let mut free = self.turns.free();
+        coming_back.fetch_add(1, Ordering::SeqCst);
+        if free.turns == 0 {
+            // Those who have one may all wait for sockets.
+            (self.turns.nudge)();
+        }
+        while free.turns == 0 && !free.ended {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = may_come_back.wait_timeout(free, left);
+            free = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        coming_back.fetch_sub(1, Ordering::SeqCst);
+        if free.turns > 0 {
+            free.turns -= 1;
+            self.put_at_risk();
         }
     }
 
     /// Runs what may take long and may so cost the turn.
     pub(crate) fn risk_turn<T>(self, run: impl FnOnce() -> T) -> T {
-        if !self.has_turn() {
-            return run();
+        if self.has_turn() {
+            self.put_at_risk();
         }
+        let result = run();
+        let state = self.state.load(Ordering::Relaxed);
+        if state != WITHOUT_TURN {
+            // Fails if the turn is gone meanwhile.
+            let _ =
+                self.state.compare_exchange(state, AT_WORK, Ordering::Relaxed, Ordering::Relaxed);
+        }
+        result
+    }
+
+    fn put_at_risk(self) {
         let look = self.turns.looks.load(Ordering::Relaxed);
         // Before it is looked whether there is a nap, as that looks at this before it is taken.
         self.state.store(look, Ordering::SeqCst);
         self.turns.nap.end();
-        let result = run();
-        // Fails if the turn is gone.
-        let _ = self.state.compare_exchange(look, AT_WORK, Ordering::Relaxed, Ordering::Relaxed);
-        result
     }
 }
 
@@ -194,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_turn_is_lost_at_the_second_look_and_goes_to_another() {
-        let turns = Turns::new(2);
+        let turns = Turns::new(2, || {});
         turns.free().turns = 1;
         let (one, other) = (turns.seat(0).unwrap(), turns.seat(1).unwrap());
         assert!(one.take_turn());
@@ -212,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_turn_is_kept_through_many_short_runs() {
-        let turns = Turns::new(1);
+        let turns = Turns::new(1, || {});
         let seat = turns.seat(0).unwrap();
         assert!(seat.take_turn());
         for _ in 0..10 {
@@ -221,9 +312,79 @@ mod tests {
         }
     }
 
+    /// Has a thread that has no turn, and whose handler waits, come back once `give` has been done.
+    fn comes_back(turns: &Arc<Turns>, deadline: Instant, give: impl FnOnce()) -> bool {
+        let seat = turns.seat(0).unwrap();
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| {
+                seat.risk_turn(|| seat.come_back(deadline));
+                seat.has_turn()
+            });
+            while !turns.are_awaited() {
+                std::thread::yield_now();
+            }
+            give();
+            waits.join().unwrap()
+        })
+    }
+
+    fn late() -> Instant {
+        Instant::now() + Duration::from_secs(60)
+    }
+
+    #[test]
+    fn who_waited_goes_before_who_rests() {
+        let nudges = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&nudges);
+        let turns = Arc::new(Turns::new(3, move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }));
+        turns.free().turns = 1;
+        let (busy, resting) = (turns.seat(1).unwrap(), turns.seat(2).unwrap());
+        assert!(busy.take_turn());
+        std::thread::scope(|scope| {
+            let rests = scope.spawn(move || resting.take_turn());
+            assert!(comes_back(&turns, late(), || assert!(busy.gives_way())));
+            assert!(!resting.has_turn());
+            turns.seat(0).unwrap().leave();
+            assert!(rests.join().unwrap());
+        });
+        assert_eq!(nudges.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn who_is_busy_gives_way_now_and_then() {
+        let turns = Turns::new(2, || {});
+        let seat = turns.seat(0).unwrap();
+        assert!(seat.take_turn() && seat.gives_way() && !seat.has_turn());
+        turns.free().gave_way = Some(late());
+        assert!(seat.take_turn() && !seat.gives_way() && seat.has_turn());
+    }
+
+    #[test]
+    fn who_waits_until_its_deadline_goes_on_without_a_turn() {
+        let turns = Arc::new(Turns::new(1, || {}));
+        turns.free().turns = 0;
+        assert!(!comes_back(&turns, Instant::now() + Duration::from_millis(50), || {}));
+        assert!(!turns.are_awaited());
+    }
+
+    #[test]
+    fn a_turn_that_was_come_back_to_can_be_lost() {
+        let turns = Turns::new(1, || {});
+        let seat = turns.seat(0).unwrap();
+        seat.risk_turn(|| {
+            seat.come_back(late());
+            assert!(turns.look() && seat.has_turn());
+            assert!(turns.look() && !seat.has_turn());
+        });
+        seat.risk_turn(|| seat.come_back(late()));
+        assert!(!turns.look() && seat.has_turn());
+    }
+
     #[test]
     fn who_rests_is_woken_at_the_end() {
-        let turns = Turns::new(1);
+        let turns = Turns::new(1, || {});
         turns.free().turns = 0;
         std::thread::scope(|scope| {
             let resting = scope.spawn(|| turns.seat(0).unwrap().take_turn());

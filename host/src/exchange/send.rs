@@ -50,7 +50,7 @@ pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 /// How many can be refused in a second, and how many at once, before any waits. It is a small part
 /// of what a processor can. A large head is as good as several requests: one for each so many
 /// bytes.
-const REFUSALS: Fill = Fill { per_second: 4000.0, most: 400.0 };
+const REFUSALS: Fill = Fill { per_second: 1000.0, most: 40.0 };
 const HEAD_BYTES: f64 = 1024.0;
 
 /// Has a client wait for its answer that is refused again and was just before, while many are.

@@ -16,7 +16,8 @@ use wasmtime_wasi_io::bindings::wasi::io::poll as unbounded;
 
 use super::clock::Clock;
 use super::state::State;
-use crate::{background, turns};
+use crate::background::{self, Place};
+use crate::turns;
 
 /// Replaces the linker's `wasi:io/poll`, which waits without end.
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
@@ -67,6 +68,9 @@ impl Wait<'_> {
                 Err(_) => Err(Trap::Interrupt.into()),
             }
         });
+        if background::place() == Place::Front {
+            turns::come_back(*deadline);
+        }
         clock.take_turn(*deadline)?;
         result
     }

@@ -111,22 +111,8 @@ impl Workers {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, TcpListener, TcpStream};
-    use std::sync::Arc;
-
+    use super::super::tests::connection;
     use super::*;
-    use crate::RequestId;
-    use crate::load::{Load, Share};
-    use crate::transport::Transport;
-
-    fn connection() -> Connection {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (transport, share) =
-            (Transport::new(socket, None).unwrap(), Share::of(&Arc::new(Load::default())));
-        let now = Instant::now();
-        Connection::new(transport, None, RequestId::default(), now, now, share)
-    }
 
     /// How long the next rests after so many handshakes of 10 ms at once, on that many processors.
     fn rest(processors: u32, handshakes: u32) -> Duration {

@@ -9,10 +9,11 @@
 mod clients;
 mod handshakes;
 mod parking;
+mod pauses;
 mod supervisor;
 mod work;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,6 +37,7 @@ use crate::socket::BACKLOG;
 use crate::turns::{Seat, Turns};
 use handshakes::Handshakes;
 use parking::Parked;
+use pauses::Pauses;
 
 /// How much stack a request thread has: four times a guest's.
 const STACK: usize = 2 << 20;
@@ -52,7 +54,7 @@ pub(crate) struct Workers {
     listener: Listener,
     /// What new clients must speak, if it is not plain HTTP.
     tls: ArcSwapOption<ServerConfig>,
-    poller: Poller,
+    poller: Arc<Poller>,
     turns: Arc<Turns>,
     /// The number of a seat that never has a turn: the supervisor's.
     supervisor: usize,
@@ -60,8 +62,8 @@ pub(crate) struct Workers {
     parked: Mutex<Parked>,
     /// Connections whose TLS sessions are not there yet, and whose sockets are ready.
     handshakes: Handshakes,
-    /// Connections whose clients are to wait for their answers, and since when.
-    paused: Mutex<VecDeque<(Instant, Connection)>>,
+    /// Connections whose clients are to wait for their answers.
+    pauses: Pauses,
     /// Whether accepting failed, for want of a descriptor, say. The listener is not watched then,
     /// until the supervisor tries again.
     exhausted: AtomicBool,
@@ -96,16 +98,18 @@ impl Workers {
     ) -> io::Result<Arc<Workers>> {
         // One more than can be running handlers: somebody must always be free to say no.
         let count = max_running.saturating_add(1);
+        let poller = Arc::new(Poller::new()?);
+        let nudge = Arc::clone(&poller);
         let workers = Arc::new(Workers {
             service,
             listener,
             tls: ArcSwapOption::new(tls.map(Tls::config)),
-            poller: Poller::new()?,
-            turns: Arc::new(Turns::new(count.saturating_add(1))),
+            poller,
+            turns: Arc::new(Turns::new(count.saturating_add(1), move || nudge.nudge())),
             supervisor: count,
             parked: Mutex::default(),
             handshakes: Handshakes::new(),
-            paused: Mutex::default(),
+            pauses: Pauses::default(),
             exhausted: AtomicBool::new(false),
             told_exhausted: Seldom::default(),
             told_full: Seldom::default(),
@@ -277,5 +281,25 @@ impl Workers {
 
     fn vacant(&self) -> MutexGuard<'_, Vec<usize>> {
         self.vacant.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
+
+    use super::*;
+    use crate::RequestId;
+    use crate::load::{Load, Share};
+    use crate::transport::Transport;
+
+    /// A connection for lines to be tried with.
+    pub(super) fn connection() -> Connection {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (transport, share) =
+            (Transport::new(socket, None).unwrap(), Share::of(&Arc::new(Load::default())));
+        let now = Instant::now();
+        Connection::new(transport, None, RequestId::default(), now, now, share)
     }
 }

@@ -1,6 +1,5 @@
-//! Connections that wait: for their sockets, for another thread, or for a while to be over.
+//! Connections that wait for their sockets, or for another thread.
 
-use std::collections::VecDeque;
 use std::mem;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
@@ -25,7 +24,7 @@ impl Workers {
             Until::Ready(interest) => self.park(connection, interest),
             Until::Taken => self.hand_over(connection),
             Until::Later => {
-                self.paused().push_back((Instant::now(), connection));
+                self.pauses.begin(connection);
                 self.close_if_ended();
             }
         }
@@ -50,8 +49,7 @@ impl Workers {
     pub(super) fn close_all(&self) {
         self.parked().clear();
         self.handshakes.take_all().clear();
-        let paused = mem::take(&mut *self.paused());
-        paused.into_iter().for_each(|(_, connection)| self.dismiss(connection));
+        self.pauses.take_all().for_each(|connection| self.dismiss(connection));
         self.handed_over.1.try_iter().for_each(|connection| self.dismiss(connection));
     }
 
@@ -88,10 +86,6 @@ impl Workers {
             warn!(request = %connection.id, %error, "cannot wait for a client");
             parked.take(key);
         }
-    }
-
-    pub(super) fn paused(&self) -> MutexGuard<'_, VecDeque<(Instant, Connection)>> {
-        self.paused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn parked(&self) -> MutexGuard<'_, Parked> {

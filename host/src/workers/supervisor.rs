@@ -13,7 +13,7 @@ use super::{LISTENER, SWEEP, Workers};
 use crate::background::Pressure;
 use crate::connection::{Connection, Stage};
 use crate::deadline::after;
-use crate::exchange::{self, PAUSE};
+use crate::exchange;
 use crate::rate::Seldom;
 use crate::turns::{LOOK, Seat};
 
@@ -59,7 +59,9 @@ impl Workers {
                 // All who could go on with them may have begun to wait for sockets just before.
                 self.poller.nudge();
             }
-            self.end_pauses();
+            for connection in self.pauses.take_over(Instant::now()) {
+                self.hand_over(connection);
+            }
             if let Err(error) = self.start_threads()
                 && complained.may(COMPLAINTS)
             {
@@ -79,7 +81,7 @@ impl Workers {
             && !self.service.admission.lacks_thread()
             && self.handed_over.1.is_empty()
             && !self.handshakes.are_waiting()
-            && self.paused().is_empty()
+            && !self.pauses.are_any()
             && !self.ended.load(Ordering::SeqCst)
     }
 
@@ -109,18 +111,6 @@ impl Workers {
         expired.extend(self.service.admission.take_expired(Instant::now()));
         for connection in expired {
             exchange::expire(connection, &self.service, self.parking());
-        }
-    }
-
-    /// Has other threads go on with connections whose pauses are over.
-    fn end_pauses(&self) {
-        let over = {
-            let mut paused = self.paused();
-            let count = paused.iter().take_while(|(since, _)| since.elapsed() >= PAUSE).count();
-            paused.drain(..count).collect::<Vec<_>>()
-        };
-        for (_, connection) in over {
-            self.hand_over(connection);
         }
     }
 

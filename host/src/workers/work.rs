@@ -45,7 +45,7 @@ enum Work {
     Handshake(Connection),
     /// Go on with one whose request is ready.
     Waited(Connection),
-    /// Nothing, for now.
+    /// Nothing, for now, or nothing any more as the turn is given up.
     None,
     /// End.
     End,
@@ -61,7 +61,7 @@ impl Workers {
                 && background::place() == Place::Front
                 && !self.ended.load(Ordering::Relaxed)
             {
-                match self.next_work(&mut line) {
+                match self.next_work(seat, &mut line) {
                     Ok(Work::Clients) => self.take_clients(seat),
                     Ok(Work::Connection(connection)) => self.advance_in_turn(connection, seat),
                     Ok(Work::Handshake(connection)) => self.shake_hands(connection, seat),
@@ -106,9 +106,14 @@ impl Workers {
     }
 
     /// What to do next. Sockets go before requests that are ready, so that clients are told
-    /// soon when there are too many; but only for so long.
-    fn next_work(&self, line: &mut Line) -> io::Result<Work> {
+    /// soon when there are too many; but only for so long. Handlers that come back go before
+    /// requests that have not begun.
+    fn next_work(&self, seat: Seat<'_>, line: &mut Line) -> io::Result<Work> {
         let admission = &self.service.admission;
+        let is_awaited = self.turns.are_awaited();
+        if is_awaited && seat.gives_way() {
+            return Ok(Work::None);
+        }
         if let Ok(connection) = self.handed_over.1.try_recv() {
             return Ok(Work::Connection(connection));
         }
@@ -148,9 +153,13 @@ impl Workers {
                 return Ok(Work::Waited(connection));
             }
         }
-        if self.handshakes.are_waiting() {
+        if is_awaited || self.handshakes.are_waiting() {
             if let Some(event) = self.poller.look()? {
                 return Ok(self.work_of(event));
+            }
+            if is_awaited {
+                seat.leave();
+                return Ok(Work::None);
             }
             if let Some(connection) = self.handshakes.next(false) {
                 return Ok(Work::Handshake(connection));

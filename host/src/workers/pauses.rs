@@ -1,0 +1,59 @@
+//! Connections whose clients are to wait for their answers for a while.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::connection::Connection;
+use crate::exchange::PAUSE;
+
+/// How many pauses end at once. As many may have begun together, of clients that ask again as soon
+/// as they are answered: all others would have to wait for all of them.
+const AT_ONCE: usize = 16;
+
+/// Connections that pause, and since when.
+#[derive(Default)]
+pub(super) struct Pauses(Mutex<VecDeque<(Instant, Connection)>>);
+
+impl Pauses {
+    pub(super) fn begin(&self, connection: Connection) {
+        self.all().push_back((Instant::now(), connection));
+    }
+
+    pub(super) fn are_any(&self) -> bool {
+        !self.all().is_empty()
+    }
+
+    /// Takes some of those whose pauses are over at that time.
+    pub(super) fn take_over(&self, now: Instant) -> Vec<Connection> {
+        let mut all = self.all();
+        let is_over = |since: Instant| now.saturating_duration_since(since) >= PAUSE;
+        let over = all.iter().take(AT_ONCE).take_while(|(since, _)| is_over(*since)).count();
+        all.drain(..over).map(|(_, connection)| connection).collect()
+    }
+
+    pub(super) fn take_all(&self) -> impl Iterator<Item = Connection> {
+        mem::take(&mut *self.all()).into_iter().map(|(_, connection)| connection)
+    }
+
+    fn all(&self) -> MutexGuard<'_, VecDeque<(Instant, Connection)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::connection;
+    use super::*;
+
+    #[test]
+    fn pauses_that_began_together_do_not_end_together() {
+        let pauses = Pauses::default();
+        (0..AT_ONCE + 1).for_each(|_| pauses.begin(connection()));
+        let ended = [Instant::now(), Instant::now() + PAUSE, Instant::now() + PAUSE * 2]
+            .map(|now| pauses.take_over(now).len());
+        assert_eq!(ended, [0, AT_ONCE, 1]);
+        assert!(!pauses.are_any());
+    }
+}
