@@ -118,6 +118,9 @@ pub(crate) enum Then {
     NextRequest,
     /// The end.
     Close(CloseReason),
+    /// The end, said before it is looked whether the client has sent any more: a line end behind
+    /// its body, perhaps.
+    Finish(CloseReason),
     /// The end, once the client has stopped sending.
     Drain(CloseReason),
 }
@@ -283,7 +286,7 @@ impl Connection {
     pub(crate) fn send(&mut self, output: &mut Output) -> io::Result<Moved> {
         let follows = match output.then {
             Then::NextRequest => Follows::Nothing,
-            Then::Close(_) | Then::Drain(_) => Follows::End,
+            Then::Close(_) | Then::Finish(_) | Then::Drain(_) => Follows::End,
         };
         loop {
             let head = output.head.get(output.sent..).unwrap_or_default();

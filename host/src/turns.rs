@@ -164,13 +164,16 @@ impl Turns {
         self.coming_back.load(Ordering::SeqCst) > 0
     }
 
-    /// Has another thread have a turn: one that comes back goes before those that rest.
+    /// Has another thread have a turn: those that come back go before those that rest.
     fn release(&self) {
-        self.free().turns += 1;
-        if self.are_awaited() {
-            self.may_come_back.notify_one();
-        } else {
+        let mut free = self.free();
+        free.turns += 1;
+        let is_for_who_rests = free.turns > self.coming_back.load(Ordering::Relaxed);
+        drop(free);
+        if is_for_who_rests {
             self.changed.notify_one();
+        } else {
+            self.may_come_back.notify_one();
         }
     }
 
@@ -350,6 +353,19 @@ mod tests {
             assert!(rests.join().unwrap());
         });
         assert_eq!(nudges.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn who_rests_has_what_those_who_waited_leave() {
+        let turns = Turns::new(1, || {});
+        turns.free().turns = 0;
+        turns.coming_back.store(1, Ordering::Relaxed);
+        std::thread::scope(|scope| {
+            let rests = scope.spawn(|| turns.seat(0).unwrap().take_turn());
+            (0..2).for_each(|_| turns.release());
+            assert!(rests.join().unwrap());
+        });
+        assert_eq!(turns.free().turns, 1);
     }
 
     #[test]

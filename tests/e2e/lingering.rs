@@ -83,6 +83,18 @@ fn a_client_that_sends_a_late_line_end_gets_all_of_a_large_answer() -> Result<()
 }
 
 #[test]
+fn a_client_that_sends_a_line_end_behind_its_body_at_any_moment_has_its_answer() -> Result<()> {
+    for _ in 0..300 {
+        let mut client = Client::connect(BEHAVE.address())?;
+        client.send("POST /data/here HTTP/1.1\r\nContent-Length: 1\r\n\r\n1")?;
+        client.send("\r\n")?;
+        let answer = Answer::parse(&client.read_to_close()?)?;
+        assert_eq!(answer.text(), "here");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_client_that_never_stops_is_given_up() -> Result<()> {
     let timeouts = Timeouts { drain: Duration::from_millis(200), ..Timeouts::default() };
     let nothing = |_: &Request<'_>, _: &mut Response| {};

@@ -10,7 +10,7 @@ use crate::answer::{Answer, Asked};
 use crate::background;
 use crate::catalog::Endpoint;
 use crate::catch_panic::catch_panic;
-use crate::connection::Connection;
+use crate::connection::{Connection, Then};
 use crate::cpu_time::CpuTimer;
 use crate::http1::{self, Head, Message};
 use crate::load::Held;
@@ -24,8 +24,8 @@ use crate::{Call, CloseReason, Cost, Fault, Limit, Reason, Request, RequestId, R
 /// What handling a request came to.
 pub(crate) struct Handled {
     answer: Answer,
-    /// Whether the client may be sending what nobody will read.
-    unread: bool,
+    /// How the answer ends, if it is the last.
+    end: fn(CloseReason) -> Then,
     /// The answer's data, if it is so much that it is counted.
     held: Option<Held>,
     run: Run,
@@ -44,7 +44,7 @@ impl Handled {
         if let Err(panic) = catch_panic(record) {
             error!(request = %connection.id, panic, "it is in no log of requests");
         }
-        Handled { answer, unread: true, held: None, run: Run::none(Instant::now()) }
+        Handled { answer, end: Then::Drain, held: None, run: Run::none(Instant::now()) }
     }
 }
 
@@ -62,7 +62,7 @@ pub(super) fn handle(
         Ok(head) => head,
         Err(error) => {
             let answer = Answer::refusal(error, connection.head_only());
-            return Handled { answer, unread: true, held: None, run: Run::none(started) };
+            return Handled { answer, end: Then::Drain, held: None, run: Run::none(started) };
         }
     };
     let id = connection.id;
@@ -119,7 +119,7 @@ pub(super) fn handle(
         },
         false => Run::none(ended),
     };
-    Handled { answer, unread: has_unread(connection, message, method), held, run }
+    Handled { answer, end: end(connection, message, method), held, run }
 }
 
 /// Whether a request had a place in line, whatever became of it.
@@ -152,12 +152,18 @@ fn call(
     (response, call.cost.get())
 }
 
-/// Whether there is a body that was sent without its length, perhaps, or another request behind
-/// this one.
-fn has_unread(connection: &Connection, message: &Message, method: &str) -> bool {
-    let may_have_body =
-        message.body.is_none() && !matches!(method, "GET" | "HEAD" | "DELETE" | "OPTIONS");
-    may_have_body || connection.input.len() > message.length()
+/// How a request's answer ends, if it is the last. A client is listened to that may have sent a
+/// body without its length, and one that has sent another request behind this one.
+fn end(connection: &Connection, message: &Message, method: &str) -> fn(CloseReason) -> Then {
+    let has_body = message.body.is_some();
+    let may_have_body = !has_body && !matches!(method, "GET" | "HEAD" | "DELETE" | "OPTIONS");
+    if may_have_body || connection.input.len() > message.length() {
+        Then::Drain
+    } else if has_body {
+        Then::Finish
+    } else {
+        Then::Close
+    }
 }
 
 /// Gives back the slot that a request had, and begins to send its answer.
@@ -176,7 +182,7 @@ pub(super) fn finish(
     connection.shrink_large();
     connection.take_over(handled.held);
     let reason = handled.answer.reason;
-    begin_sending(connection, handled.answer, handled.unread, service);
+    begin_sending(connection, handled.answer, handled.end, service);
     pace(connection, reason, message.head, service);
 }
 

@@ -2,7 +2,7 @@
 
 use super::send::begin_sending;
 use crate::answer::{Answer, Asked};
-use crate::connection::Connection;
+use crate::connection::{Connection, Then};
 use crate::record::{self, Record, Words};
 use crate::request_id;
 use crate::service::Service;
@@ -11,7 +11,7 @@ use crate::{CloseReason, Fault, Limit};
 /// Answers a request that is not handled.
 pub(super) fn refuse(connection: &mut Connection, mut answer: Answer, service: &Service) {
     record_unhandled(connection, &mut answer, service);
-    begin_sending(connection, answer, true, service);
+    begin_sending(connection, answer, Then::Drain, service);
 }
 
 /// Records a request whose client has broken the connection off before it was complete. There is

@@ -17,20 +17,15 @@ use crate::{CloseReason, Reason};
 /// before: that is for the answer to arrive.
 const LAST_WORD: Duration = Duration::from_millis(800);
 
-/// Begins to send an answer. `unread` says whether the client may be sending what nobody
-/// will read.
+/// Begins to send an answer. If it is the last, `end` is how it ends.
 pub(super) fn begin_sending(
     connection: &mut Connection,
     answer: Answer,
-    unread: bool,
+    end: fn(CloseReason) -> Then,
     service: &Service,
 ) {
     let Answer { head, data, close, .. } = answer;
-    let then = match close {
-        None => Then::NextRequest,
-        Some(reason) if unread => Then::Drain(reason),
-        Some(reason) => Then::Close(reason),
-    };
+    let then = close.map_or(Then::NextRequest, end);
     if close.is_some() {
         // A client that is slow to read holds no memory with its request.
         connection.input = Vec::new();
@@ -99,6 +94,7 @@ pub(super) fn send(connection: &mut Connection, mut output: Output, service: &Se
         Err(_) => return Step::Close(CloseReason::Failed),
     }
     connection.release();
+    let is_small = output.data.len() <= FIRST_FLIGHT;
     match output.then {
         Then::NextRequest => {
             connection.id = service.next_id();
@@ -113,11 +109,12 @@ pub(super) fn send(connection: &mut Connection, mut output: Output, service: &Se
             connection.shrink();
             Step::Park(Until::Ready(Interest::Readable))
         }
-        Then::Close(reason) if output.data.len() <= FIRST_FLIGHT && !connection.has_unread() => {
-            Step::Close(reason)
-        }
-        Then::Close(reason) | Then::Drain(reason) => {
+        Then::Close(reason) if is_small && !connection.has_unread() => Step::Close(reason),
+        Then::Close(reason) | Then::Finish(reason) | Then::Drain(reason) => {
             if connection.finish_sending().is_err() {
+                return Step::Close(reason);
+            }
+            if matches!(output.then, Then::Finish(_)) && is_small && !connection.has_unread() {
                 return Step::Close(reason);
             }
             let mut time = service.settings.timeouts.drain;
