@@ -116,7 +116,9 @@ pub(crate) struct Output {
 pub(crate) enum Then {
     /// Another request on the same connection.
     NextRequest,
-    /// The end.
+    /// The end. What the client sends before it, and after it was looked whether there is any,
+    /// resets the connection: a request behind this one, which it must be ready to send again
+    /// (RFC 9112 section 9.3.2).
     Close(CloseReason),
     /// The end, said before it is looked whether the client has sent any more: a line end behind
     /// its body, perhaps.

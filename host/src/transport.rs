@@ -87,7 +87,7 @@ impl Transport {
     }
 
     /// Takes as much of both parts as there is room for, and says how much in `sent`. If the end
-    /// follows at once, it goes in one packet with the last of the bytes.
+    /// follows at once, it goes in one packet with the last of the bytes, where there is no session.
     pub(crate) fn write(
         &mut self,
         head: &[u8],

@@ -9,7 +9,8 @@
 //!
 //! A handler that waits for a moment gives its turn up, and must come back to one: any number
 //! may have waited for the same moment. Those who have turns give way to it, now and then if
-//! they are busy, and at once if not.
+//! sockets keep them busy, and at once if not. A turn that is free goes now to one who comes
+//! back and now to one who rests: somebody must look at sockets, too.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
@@ -26,7 +27,7 @@ use crate::processors::processors;
 /// handlers take, all would run at once and each would take longer for it.
 pub(crate) const LOOK: Duration = Duration::from_millis(4);
 
-/// How often those who are busy give way, all together.
+/// How long those who have turns are busy with sockets, all together, before one gives way.
 const GIVE_WAY: Duration = Duration::from_micros(250);
 
 /// What a seat says of its thread; any other value is the look after which its handler
@@ -67,10 +68,10 @@ pub(crate) struct Turns {
     /// How many looks there were; counts from 1.
     looks: AtomicU64,
     free: Mutex<Free>,
-    /// That there is a turn for one who rests.
-    changed: Condvar,
-    /// How many wait to come back, and that there is a turn for one of them.
+    /// How many wait to come back; changed under the lock.
     coming_back: AtomicUsize,
+    /// That there is a turn for one who rests, and for one who comes back.
+    may_work: Condvar,
     may_come_back: Condvar,
     /// Has one who has a turn and nothing to do look whether there is something.
     nudge: Box<dyn Fn() + Send + Sync>,
@@ -80,7 +81,10 @@ pub(crate) struct Turns {
 
 struct Free {
     turns: usize,
-    /// When one who was busy gave way.
+    /// How many rest, and whether the next turn is for one of them, as one has come back.
+    resting: usize,
+    is_for_resting: bool,
+    /// When one last gave way, or began to look at sockets while others waited to come back.
     gave_way: Option<Instant>,
     ended: bool,
 }
@@ -94,9 +98,15 @@ impl Turns {
             seats: (0..threads).map(|_| AtomicU64::new(WITHOUT_TURN)).collect(),
             threads: (0..threads).map(|_| AtomicI32::default()).collect(),
             looks: AtomicU64::new(1),
-            free: Mutex::new(Free { turns, gave_way: None, ended: false }),
-            changed: Condvar::new(),
+            free: Mutex::new(Free {
+                turns,
+                resting: 0,
+                is_for_resting: false,
+                gave_way: None,
+                ended: false,
+            }),
             coming_back: AtomicUsize::new(0),
+            may_work: Condvar::new(),
             may_come_back: Condvar::new(),
             nudge: Box::new(nudge),
             nap: Nap::new(),
@@ -117,7 +127,7 @@ impl Turns {
     }
 
     /// Takes the turns of threads whose handlers have run for long and gives them to
-    /// resting ones. Says whether any handler was running.
+    /// others. Says whether any handler was running.
     pub(crate) fn look(&self) -> bool {
         let look = self.looks.fetch_add(1, Ordering::Relaxed);
         let mut any = false;
@@ -155,7 +165,7 @@ impl Turns {
     /// Lets no thread have a turn any more.
     pub(crate) fn end(&self) {
         self.free().ended = true;
-        self.changed.notify_all();
+        self.may_work.notify_all();
         self.may_come_back.notify_all();
     }
 
@@ -164,21 +174,39 @@ impl Turns {
         self.coming_back.load(Ordering::SeqCst) > 0
     }
 
-    /// Has another thread have a turn: those that come back go before those that rest.
+    /// Has another thread have a turn.
     fn release(&self) {
         let mut free = self.free();
         free.turns += 1;
-        let is_for_who_rests = free.turns > self.coming_back.load(Ordering::Relaxed);
-        drop(free);
-        if is_for_who_rests {
-            self.changed.notify_one();
-        } else {
-            self.may_come_back.notify_one();
+        self.wake(&free);
+    }
+
+    /// Wakes one who may take a turn, if there is one.
+    fn wake(&self, free: &Free) {
+        if free.turns > 0 {
+            let is_for_resting = self.is_for_resting(free);
+            if is_for_resting { &self.may_work } else { &self.may_come_back }.notify_one();
         }
+    }
+
+    /// Whether the next turn is for one who rests, if there is any.
+    fn is_for_resting(&self, free: &Free) -> bool {
+        let is_first = free.is_for_resting && free.resting > 0;
+        is_first || self.coming_back.load(Ordering::Relaxed) == 0
     }
 
     fn free(&self) -> MutexGuard<'_, Free> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Free {
+    /// One who has a turn looks at sockets from now on, though others may wait to come back.
+    fn looks_at_sockets(&mut self, are_awaited: bool) {
+        self.is_for_resting = false;
+        if are_awaited {
+            self.gave_way = Some(Instant::now());
+        }
     }
 }
 
@@ -192,18 +220,21 @@ pub(crate) struct Seat<'a> {
 impl Seat<'_> {
     /// Rests until there is a turn. False when there will be none.
     pub(crate) fn take_turn(self) -> bool {
-        let mut free = self.turns.free();
-        loop {
-            if free.ended {
-                return false;
-            }
-            if free.turns > self.turns.coming_back.load(Ordering::Relaxed) {
-                free.turns -= 1;
-                self.state.store(AT_WORK, Ordering::Relaxed);
-                return true;
-            }
-            free = self.turns.changed.wait(free).unwrap_or_else(PoisonError::into_inner);
+        let turns = self.turns;
+        let mut free = turns.free();
+        free.resting += 1;
+        while !free.ended && (free.turns == 0 || !turns.is_for_resting(&free)) {
+            free = turns.may_work.wait(free).unwrap_or_else(PoisonError::into_inner);
         }
+        free.resting -= 1;
+        if free.ended {
+            return false;
+        }
+        free.turns -= 1;
+        free.looks_at_sockets(turns.are_awaited());
+        turns.wake(&free);
+        self.state.store(AT_WORK, Ordering::Relaxed);
+        true
     }
 
     /// Whether the thread still has its turn.
@@ -221,6 +252,11 @@ impl Seat<'_> {
     /// Gives the turn up for one who comes back, if it is time to. Says whether it did.
     pub(crate) fn gives_way(self) -> bool {
         let mut free = self.turns.free();
+        if free.is_for_resting {
+            // This one does what they would be woken for.
+            free.looks_at_sockets(true);
+            return false;
+        }
         let now = Instant::now();
         let since = free.gave_way.map(|then| now.saturating_duration_since(then));
         if since.is_some_and(|since| since < GIVE_WAY) {
@@ -237,25 +273,36 @@ impl Seat<'_> {
         if self.has_turn() {
             return;
         }
-        let Turns { coming_back, may_come_back, .. } = self.turns;
-        let mut free = self.turns.free();
-        coming_back.fetch_add(1, Ordering::SeqCst);
-        if free.turns == 0 {
-            // Those who have one may all wait for sockets.
-            (self.turns.nudge)();
+        let turns = self.turns;
+        let mut free = turns.free();
+        turns.coming_back.fetch_add(1, Ordering::SeqCst);
+        let may_go = |free: &Free| free.turns > 0 && !(free.is_for_resting && free.resting > 0);
+        if !may_go(&free) {
+            drop(free);
+            // Those who have a turn may all wait for sockets.
+            (turns.nudge)();
+            free = turns.free();
         }
-        while free.turns == 0 && !free.ended {
+        while !may_go(&free) && !free.ended {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }
-            let waited = may_come_back.wait_timeout(free, left);
+            let waited = turns.may_come_back.wait_timeout(free, left);
             free = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        coming_back.fetch_sub(1, Ordering::SeqCst);
-        if free.turns > 0 {
+        let others = turns.coming_back.fetch_sub(1, Ordering::SeqCst) > 1;
+        if may_go(&free) {
             free.turns -= 1;
+            free.is_for_resting = true;
             self.put_at_risk();
+        }
+        let lacks_turns = free.turns == 0;
+        turns.wake(&free);
+        drop(free);
+        if others && lacks_turns {
+            // One nudge may have been for several.
+            (turns.nudge)();
         }
     }
 
@@ -323,7 +370,7 @@ mod tests {
                 seat.risk_turn(|| seat.come_back(deadline));
                 seat.has_turn()
             });
-            while !turns.are_awaited() {
+            while !turns.are_awaited() && !waits.is_finished() {
                 std::thread::yield_now();
             }
             give();
@@ -336,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waited_goes_before_who_rests() {
+    fn who_comes_back_and_who_rests_have_turns_alternately() {
         let nudges = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&nudges);
         let turns = Arc::new(Turns::new(3, move || {
@@ -347,25 +394,29 @@ mod tests {
         assert!(busy.take_turn());
         std::thread::scope(|scope| {
             let rests = scope.spawn(move || resting.take_turn());
+            while turns.free().resting == 0 {
+                std::thread::yield_now();
+            }
             assert!(comes_back(&turns, late(), || assert!(busy.gives_way())));
             assert!(!resting.has_turn());
+            // As if another waited, too.
+            turns.coming_back.store(1, Ordering::Relaxed);
             turns.seat(0).unwrap().leave();
             assert!(rests.join().unwrap());
         });
         assert_eq!(nudges.load(Ordering::Relaxed), 1);
+        assert!(!turns.free().is_for_resting);
     }
 
     #[test]
-    fn who_rests_has_what_those_who_waited_leave() {
-        let turns = Turns::new(1, || {});
-        turns.free().turns = 0;
-        turns.coming_back.store(1, Ordering::Relaxed);
-        std::thread::scope(|scope| {
-            let rests = scope.spawn(|| turns.seat(0).unwrap().take_turn());
-            (0..2).for_each(|_| turns.release());
-            assert!(rests.join().unwrap());
-        });
-        assert_eq!(turns.free().turns, 1);
+    fn who_has_a_turn_and_should_look_at_sockets_keeps_it_for_that() {
+        let turns = Turns::new(2, || {});
+        let seat = turns.seat(0).unwrap();
+        assert!(seat.take_turn());
+        turns.free().is_for_resting = true;
+        assert!(!seat.gives_way() && seat.has_turn());
+        assert!(turns.free().gave_way.take().is_some());
+        assert!(seat.gives_way() && !seat.has_turn());
     }
 
     #[test]
@@ -373,8 +424,9 @@ mod tests {
         let turns = Turns::new(2, || {});
         let seat = turns.seat(0).unwrap();
         assert!(seat.take_turn() && seat.gives_way() && !seat.has_turn());
+        assert!(seat.take_turn());
         turns.free().gave_way = Some(late());
-        assert!(seat.take_turn() && !seat.gives_way() && seat.has_turn());
+        assert!(!seat.gives_way() && seat.has_turn());
     }
 
     #[test]

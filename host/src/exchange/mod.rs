@@ -121,7 +121,7 @@ pub(crate) fn advance(
         match step {
             Step::Next => {}
             Step::Park(until) => return park(connection, until),
-            Step::Close(reason) => return close(&connection, reason, service),
+            Step::Close(reason) => return close(connection, reason, service),
         }
     }
 }
@@ -192,7 +192,7 @@ pub(crate) fn expire(
         Stage::Drain(reason, _) => reason,
         _ => CloseReason::SlowResponse,
     };
-    close(&connection, reason, service);
+    close(connection, reason, service);
 }
 
 /// Ends a connection that waits for a thread, or for room, when the server ends. Its client is
@@ -214,12 +214,14 @@ pub(crate) fn dismiss(mut connection: Connection, service: &Service) {
     if let Stage::Send(output) | Stage::Pause(output) = connection.take_stage() {
         let _ = send(&mut connection, output, service);
     }
-    close(&connection, CloseReason::Stopping, service);
+    close(connection, CloseReason::Stopping, service);
 }
 
-/// Says why a connection ends, which it does when it is dropped.
-fn close(connection: &Connection, reason: CloseReason, service: &Service) {
-    service.metrics.closed.count(reason);
+/// Ends a connection, and says why.
+fn close(connection: Connection, reason: CloseReason, service: &Service) {
     let Connection { id, answered, .. } = connection;
+    // First: the last of its answer goes with the end.
+    drop(connection);
+    service.metrics.closed.count(reason);
     debug!(target: CLOSED_LOG, request = %id, answered, %reason, "closed");
 }

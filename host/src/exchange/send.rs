@@ -62,7 +62,7 @@ pub(super) fn pace(connection: &mut Connection, reason: Reason, head: usize, ser
     let is_within = service.may_refuse(amount, REFUSALS, now);
     let before = connection.refused.map(|before| now.saturating_duration_since(before));
     let is_too_soon = !is_within && before.is_some_and(|since| since < PAUSE);
-    connection.refused = Some(if is_too_soon { after(now, PAUSE) } else { now });
+    connection.refused = Some(now);
     if is_too_soon && let Stage::Send(output) = connection.take_stage() {
         connection.stage = Stage::Pause(output);
     }

@@ -53,11 +53,13 @@ impl Wait<'_> {
         F: Future<Output = Result<T>> + 'a,
     {
         let Wait { table, clock, deadline } = self;
+        let mut has_waited = false;
         let result = in_tokio(async {
             let mut patient = pin!(tokio::time::timeout_at((*deadline).into(), future(table)));
             let waiting = poll_fn(|context| {
                 let polled = patient.as_mut().poll(context);
                 if polled.is_pending() {
+                    has_waited = true;
                     turns::give_up();
                     background::release_permit();
                 }
@@ -68,7 +70,7 @@ impl Wait<'_> {
                 Err(_) => Err(Trap::Interrupt.into()),
             }
         });
-        if background::place() == Place::Front {
+        if has_waited && background::place() == Place::Front {
             turns::come_back(*deadline);
         }
         clock.take_turn(*deadline)?;

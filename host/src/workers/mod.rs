@@ -268,6 +268,13 @@ impl Workers {
         }
     }
 
+    /// Whether there is something that any thread with a turn can go on with, beside sockets.
+    fn has_work_waiting(&self) -> bool {
+        self.service.admission.ready() > 0
+            || !self.handed_over.1.is_empty()
+            || self.handshakes.are_waiting()
+    }
+
     /// Whether more threads have not ended than have handlers to run.
     pub(crate) fn are_answering(&self) -> bool {
         let at_work = self.threads().values().filter(|thread| !thread.is_finished()).count();

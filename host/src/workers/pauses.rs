@@ -25,12 +25,17 @@ impl Pauses {
         !self.all().is_empty()
     }
 
-    /// Takes some of those whose pauses are over at that time.
-    pub(super) fn take_over(&self, now: Instant) -> Vec<Connection> {
+    /// Ends some of those pauses that are over at that time.
+    pub(super) fn take_ended(&self, now: Instant) -> Vec<Connection> {
         let mut all = self.all();
         let is_over = |since: Instant| now.saturating_duration_since(since) >= PAUSE;
         let over = all.iter().take(AT_ONCE).take_while(|(since, _)| is_over(*since)).count();
-        all.drain(..over).map(|(_, connection)| connection).collect()
+        let ended = all.drain(..over).map(|(_, mut connection)| {
+            // It is refused no sooner than now.
+            connection.refused = Some(now);
+            connection
+        });
+        ended.collect()
     }
 
     pub(super) fn take_all(&self) -> impl Iterator<Item = Connection> {
@@ -49,10 +54,10 @@ mod tests {
 
     #[test]
     fn pauses_that_began_together_do_not_end_together() {
-        let pauses = Pauses::default();
+        let (pauses, before) = (Pauses::default(), Instant::now());
         (0..AT_ONCE + 1).for_each(|_| pauses.begin(connection()));
-        let ended = [Instant::now(), Instant::now() + PAUSE, Instant::now() + PAUSE * 2]
-            .map(|now| pauses.take_over(now).len());
+        let after = Instant::now() + PAUSE;
+        let ended = [before, after, after].map(|now| pauses.take_ended(now).len());
         assert_eq!(ended, [0, AT_ONCE, 1]);
         assert!(!pauses.are_any());
     }

@@ -52,14 +52,11 @@ impl Workers {
             if runs || has_background {
                 self.turns.nap.put_off();
             }
-            if self.service.admission.ready() > 0
-                || !self.handed_over.1.is_empty()
-                || self.handshakes.are_waiting()
-            {
+            if self.has_work_waiting() || self.turns.are_awaited() {
                 // All who could go on with them may have begun to wait for sockets just before.
                 self.poller.nudge();
             }
-            for connection in self.pauses.take_over(Instant::now()) {
+            for connection in self.pauses.take_ended(Instant::now()) {
                 self.hand_over(connection);
             }
             if let Err(error) = self.start_threads()
@@ -77,10 +74,9 @@ impl Workers {
     /// Whether nobody needs the supervisor soon.
     fn may_nap(&self) -> bool {
         !self.turns.are_at_risk()
-            && self.service.admission.ready() == 0
+            && !self.turns.are_awaited()
+            && !self.has_work_waiting()
             && !self.service.admission.lacks_thread()
-            && self.handed_over.1.is_empty()
-            && !self.handshakes.are_waiting()
             && !self.pauses.are_any()
             && !self.ended.load(Ordering::SeqCst)
     }

@@ -81,8 +81,8 @@ impl Workers {
                 background::end();
                 seat.leave();
             }
-            if self.service.admission.ready() > 0 {
-                // Another thread, one that has a turn, goes on with those who got its room.
+            if self.has_work_waiting() {
+                // Another thread, one that has a turn, goes on with that.
                 self.poller.nudge();
             }
             if background::place() == Place::Background {
