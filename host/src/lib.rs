@@ -24,7 +24,7 @@
 //!   the threads, and [`turns`] decide how many of them are at work. What all requests have
 //!   in common is a [`service`].
 //! - [`listener`] accepts a client; its [`connection`] is parked with the [`poller`]
-//!   whenever it is slow. Its bytes go through a [`transport`], plain or a TLS
+//!   whenever it is slow, whatever its [`stage`]. Its bytes go through a [`transport`], plain or a TLS
 //!   [`session`].
 //! - [`http1`] makes a request out of its bytes.
 //! - A [`close_reason`] says why a connection ends.
@@ -79,6 +79,7 @@
 #![allow(rustdoc::private_intra_doc_links, reason = "the map is for those who read the code")]
 
 mod server;
+mod stage;
 mod start_error;
 mod running;
 mod workers;

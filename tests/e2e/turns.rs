@@ -48,8 +48,8 @@ fn check_answered_beside(guest: &str) -> Result<()> {
 }
 
 #[test]
-fn others_are_answered_beside_handlers_that_sleep_again_and_again() -> Result<()> {
-    check_answered_beside("nap")
+fn others_are_answered_beside_handlers_that_compute_and_sleep_again_and_again() -> Result<()> {
+    check_answered_beside("restless")
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use anyhow::Result;
+
 use crate::load::Measured;
 use crate::report::{Report, median};
 
@@ -59,28 +61,31 @@ pub fn judge_errors<'a>(report: &mut Report, measured: impl IntoIterator<Item = 
     report.judge("healthy errors", format!("{errors} of {requests}"), "none", errors == 0.0);
 }
 
-/// What this process takes of all processors from now on.
-pub struct Busy {
+/// What somebody takes of all processors from now on.
+pub struct Busy<C> {
     began: Instant,
-    cpu: Duration,
+    before: Duration,
+    cpu: C,
 }
 
-impl Busy {
-    pub fn start() -> Busy {
-        Busy { began: Instant::now(), cpu: own_cpu() }
+impl<C: Fn() -> Result<Duration>> Busy<C> {
+    /// `cpu` tells for how long it has had processors.
+    pub fn start(cpu: C) -> Result<Busy<C>> {
+        Ok(Busy { began: Instant::now(), before: cpu()?, cpu })
     }
 
     /// As a share of all processors.
-    pub fn share(&self) -> f64 {
+    pub fn share(&self) -> Result<f64> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        (own_cpu() - self.cpu).as_secs_f64() / self.began.elapsed().as_secs_f64() / cores as f64
+        let cpu = (self.cpu)()?.saturating_sub(self.before);
+        Ok(cpu.as_secs_f64() / self.began.elapsed().as_secs_f64() / cores as f64)
     }
 }
 
 /// The user and system time of this process, which the kernel counts in hundredths.
-pub fn own_cpu() -> Duration {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+pub fn own_cpu() -> Result<Duration> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
     let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields).split(' ');
     let ticks = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u32>().ok());
-    Duration::from_millis(10) * ticks.sum::<u32>()
+    Ok(Duration::from_millis(10) * ticks.sum::<u32>())
 }

@@ -26,9 +26,10 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::account::Account;
 use crate::background::{self, Place};
-use crate::connection::{Connection, Stage};
+use crate::connection::Connection;
 use crate::deadline::after;
 use crate::http1::Message;
+use crate::stage::Stage;
 use crate::tenant::Quota;
 use crate::{Fault, Limit};
 pub(crate) use lane::Lane;

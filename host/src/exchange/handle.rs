@@ -10,7 +10,7 @@ use crate::answer::{Answer, Asked};
 use crate::background;
 use crate::catalog::Endpoint;
 use crate::catch_panic::catch_panic;
-use crate::connection::{Connection, Then};
+use crate::connection::Connection;
 use crate::cpu_time::CpuTimer;
 use crate::http1::{self, Head, Message};
 use crate::load::Held;
@@ -18,6 +18,7 @@ use crate::record::{MAX_WORD, Record, Words};
 use crate::request_id;
 use crate::rewrite::Rewrite;
 use crate::service::Service;
+use crate::stage::Then;
 use crate::text::{Quoted, quote};
 use crate::{Call, CloseReason, Cost, Fault, Limit, Reason, Request, RequestId, Response};
 

@@ -15,11 +15,12 @@ use tracing::debug;
 use crate::admission::Admitted;
 use crate::background::{self, Place};
 use crate::catch_panic::catch_panic;
-use crate::connection::{Connection, Stage};
+use crate::connection::Connection;
 use crate::http1::{Message, Receiver};
 use crate::poller::Interest;
 use crate::record::CLOSED_LOG;
 use crate::service::Service;
+use crate::stage::Stage;
 use crate::turns::Seat;
 use crate::{CloseReason, Fault, Limit};
 

@@ -8,10 +8,11 @@ use super::refuse::{record_gone, refuse, refuse_rest, refuse_slow};
 use super::{Step, Until};
 use crate::answer::{Answer, Asked};
 use crate::catalog::Endpoint;
-use crate::connection::{Connection, Stage};
+use crate::connection::Connection;
 use crate::http1::{self, Error, Framing, Head, Limits, Received, Receiver};
 use crate::poller::Interest;
 use crate::service::Service;
+use crate::stage::Stage;
 use crate::transport::Moved;
 use crate::{CloseReason, Fault, Limit};
 

@@ -2,10 +2,11 @@
 
 use super::send::begin_sending;
 use crate::answer::{Answer, Asked};
-use crate::connection::{Connection, Then};
+use crate::connection::Connection;
 use crate::record::{self, Record, Words};
 use crate::request_id;
 use crate::service::Service;
+use crate::stage::Then;
 use crate::{CloseReason, Fault, Limit};
 
 /// Answers a request that is not handled.

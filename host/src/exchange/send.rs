@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use super::{Step, Until};
 use crate::answer::Answer;
-use crate::connection::{Connection, Output, Stage, Then};
+use crate::connection::Connection;
 use crate::deadline::after;
 use crate::http1::Receiver;
 use crate::poller::Interest;
 use crate::rate::Fill;
 use crate::service::Service;
+use crate::stage::{Output, Stage, Then};
 use crate::transport::Moved;
 use crate::{CloseReason, Reason};
 

@@ -11,10 +11,11 @@ use tracing::error;
 
 use super::{LISTENER, SWEEP, Workers};
 use crate::background::Pressure;
-use crate::connection::{Connection, Stage};
+use crate::connection::Connection;
 use crate::deadline::after;
 use crate::exchange;
 use crate::rate::Seldom;
+use crate::stage::Stage;
 use crate::turns::{LOOK, Seat};
 
 /// How often the supervisor looks at the threads while no handler runs.

@@ -34,6 +34,7 @@ pub const ROWS: &[Row] = &[
     timeout("log_forever", "GET /").with(SHORT_FOR_EVER).saying("output over its quota was dropped"),
     timeout("sleep_forever", "GET /"),
     timeout("nap", "GET /"),
+    timeout("restless", "GET /"),
     timeout("look_again", "GET /"),
     timeout("wait_for_all", "GET /"),
     // Runs deep.

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::crowd::{Crowd, Habit};
 use crate::load::Healthy;
-use crate::pairs::{self, Busy, Pair};
+use crate::pairs::{self, Busy, Pair, own_cpu};
 use crate::report::Report;
 use crate::server::Server;
 use crate::stage::Stage;
@@ -37,14 +37,14 @@ pub fn run(stage: &Stage) -> Result<Report> {
         stage.wait("the healthy are here", time, || {
             Ok(server.descriptors()? >= before.descriptors + healthy.connections)
         })?;
-        let busy = Busy::start();
+        let busy = Busy::start(own_cpu)?;
         let habit = Habit { per_second: Some(PER_SECOND), ..Habit::default() };
         let began = std::time::Instant::now();
         let mut crowd = Crowd::send(server.address, count, habit);
         crowd.wait(stage, count, time * 5)?;
         took = took.max(began.elapsed());
         most = most.max(server.descriptors()? - before.descriptors);
-        let busy = busy.share();
+        let busy = busy.share()?;
         pairs.push(Pair { alone, attacked: load.finish(stage)?, busy });
         drop(crowd);
         server.settle(stage, &before)?;

@@ -102,7 +102,7 @@ struct Busy {
 
 impl Busy {
     fn now(server: &Server) -> Result<Busy> {
-        let ours = server.usage()?.cpu + own_cpu();
+        let ours = server.usage()?.cpu + own_cpu()?;
         Ok(Busy { began: Instant::now(), machine: processors()?, ours })
     }
 

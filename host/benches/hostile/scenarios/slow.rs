@@ -8,7 +8,7 @@ use picohttp_tests::process::Gauge;
 
 use crate::crowd::{Crowd, Habit};
 use crate::load::Healthy;
-use crate::pairs::{self, Busy, Pair};
+use crate::pairs::{self, Busy, Pair, own_cpu};
 use crate::report::{Report, growth, median};
 use crate::server::Server;
 use crate::stage::Stage;
@@ -60,9 +60,9 @@ fn run(stage: &Stage, habit: Habit) -> Result<Report> {
         let mut crowd = Crowd::send(server.address, count, habit.clone());
         crowd.wait(stage, count, DEADLINE)?;
         let came = Instant::now();
-        let busy = Busy::start();
+        let busy = Busy::start(own_cpu)?;
         let attacked = healthy.drive(stage, server.address, stage.measure)?;
-        pairs.push(Pair { alone, attacked, busy: busy.share() });
+        pairs.push(Pair { alone, attacked, busy: busy.share()? });
         stage.wait("the healthy are gone", DEADLINE, || {
             Ok(server.descriptors()? <= before.descriptors + count - crowd.gone())
         })?;

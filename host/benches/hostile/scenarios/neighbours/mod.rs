@@ -5,15 +5,13 @@ mod greed;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 
 use crate::load::{Healthy, Measured};
 use crate::pace::Latency;
-use crate::pairs::judge_errors;
-use crate::process::Process;
+use crate::pairs::{Busy, judge_errors};
 use crate::report::{Report, median};
 use crate::server::Server;
 use crate::stage::Stage;
@@ -42,7 +40,7 @@ const SHORTER: u32 = 2;
 struct Slice {
     load: Measured,
     paced: Latency,
-    /// How much of all processors the clients of the greedy took of those of the load.
+    /// How much of all processors the clients of the greedy took from the first.
     own: f64,
 }
 
@@ -84,59 +82,36 @@ fn beside(stage: &Stage, greed: &Greed, report: &mut Report) -> Result<()> {
     let before = server.gauge()?;
     let pace = drive()?.per_second * PACE;
     let at_pace = || healthy.at_pace(stage, server.address, pace, time);
-    let slice = |greedy: Option<&Process>, order| -> Result<Slice> {
+    let slice = |cpu: &dyn Fn() -> Result<Duration>, order| -> Result<Slice> {
         let paced = if order == Order::PacedFirst { Some(at_pace()?) } else { None };
-        let own = Own::start(greedy)?;
+        let busy = Busy::start(cpu)?;
         let load = drive()?;
-        let own = own.share()?;
+        let own = busy.share()?;
         Ok(Slice { load, paced: paced.map_or_else(at_pace, Ok)?, own })
     };
     let beside = |order| {
         let greedy = greed.start(stage, &server, &file)?;
         stage.interrupt.sleep(time / 2)?;
-        let beside = slice(Some(&greedy), order);
+        let beside = slice(&|| Ok(usage::of_group(greedy.group())?.cpu), order);
         drop(greedy);
         server.rest(stage)?;
         beside
     };
+    let nobody = || Ok(Duration::ZERO);
     let mut pairs = Vec::new();
     for number in 0..stage.rounds * PAIRS {
         stage.quiet()?;
         pairs.push(if number % 2 == 0 {
-            let alone = slice(None, Order::PacedFirst)?;
+            let alone = slice(&nobody, Order::PacedFirst)?;
             Pair { alone, beside: beside(Order::LoadFirst)? }
         } else {
             let beside = beside(Order::PacedFirst)?;
-            Pair { alone: slice(None, Order::LoadFirst)?, beside }
+            Pair { alone: slice(&nobody, Order::LoadFirst)?, beside }
         });
     }
     judge(report, greed, pace, &pairs);
     report.aftermath(&before, &server.settle(stage, &before)?);
     Ok(())
-}
-
-/// What the clients of the greedy take of all processors from now on.
-struct Own<'a> {
-    clients: Option<&'a Process>,
-    began: Instant,
-    cpu: Duration,
-}
-
-impl Own<'_> {
-    fn start(clients: Option<&Process>) -> Result<Own<'_>> {
-        Ok(Own { clients, began: Instant::now(), cpu: cpu(clients)? })
-    }
-
-    /// As a share of them.
-    fn share(&self) -> Result<f64> {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        let cpu = cpu(self.clients)?.saturating_sub(self.cpu);
-        Ok(cpu.as_secs_f64() / self.began.elapsed().as_secs_f64() / cores as f64)
-    }
-}
-
-fn cpu(process: Option<&Process>) -> Result<Duration> {
-    process.map_or(Ok(Duration::ZERO), |process| Ok(usage::of_group(process.group())?.cpu))
 }
 
 fn judge(report: &mut Report, greed: &Greed, pace: f64, pairs: &[Pair]) {
