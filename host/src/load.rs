@@ -47,10 +47,11 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    /// That of one connection more.
-    pub(crate) fn of(load: &Arc<Load>) -> Share {
-        load.connections.fetch_add(1, Ordering::Relaxed);
-        Share { load: Arc::clone(load), held: None }
+    /// That of one connection more, if there are fewer than `most`.
+    pub(crate) fn of(load: &Arc<Load>, most: usize) -> Option<Share> {
+        let one_more = |count| (count < most).then_some(count + 1);
+        load.connections.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+        Some(Share { load: Arc::clone(load), held: None })
     }
 
     /// Holds so many bytes. If they are many they are on this account, or on the one that they
@@ -128,7 +129,8 @@ mod tests {
     fn what_is_held_is_counted_once_and_given_back() {
         let load = Arc::new(Load::default());
         let account = Arc::new(Account::new("a"));
-        let mut share = Share::of(&load);
+        let mut share = Share::of(&load, 1).unwrap();
+        assert!(Share::of(&load, 1).is_none());
         share.hold(UNCOUNTED, Some(&account));
         assert_eq!((load.connections(), load.bytes()), (1, 0));
         share.hold(UNCOUNTED + 1, Some(&account));

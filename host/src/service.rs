@@ -245,11 +245,6 @@ impl Service {
         refusals.try_take(amount, most, now)
     }
 
-    /// Whether there are as many connections as there may be.
-    pub(crate) fn is_full(&self) -> bool {
-        self.load.connections() >= self.settings.max_connections
-    }
-
     /// Whether all connections may hold what they do, and those for an endpoint.
     pub(crate) fn is_within_buffers(&self, endpoint: Option<&Endpoint>) -> bool {
         let free = self.settings.max_buffered.checked_sub(self.load.bytes());

@@ -62,10 +62,12 @@ fn hundreds_of_dribbling_bodies_are_shed() -> Result<()> {
 #[test]
 fn a_flood_of_connections_leaves_nothing() -> Result<()> {
     let mut program = Program::start(&plugin("hello")?, &["--max-connections", "50"])?;
+    // Each thread that accepts has one to close.
+    let most = program.before().descriptors + 50 + std::thread::available_parallelism()?.get();
     for _ in 0..5 {
         let flood = program.connect(CLIENTS)?;
-        let open = program.gauge()?.descriptors - program.before().descriptors;
-        ensure!(open <= 50 + 1, "{open} are open");
+        let open = program.gauge()?.descriptors;
+        ensure!(open <= most, "{open} are open, and at most {most} may be");
         drop(flood);
     }
     program.check_nothing_is_left()

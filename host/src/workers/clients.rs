@@ -57,14 +57,14 @@ impl Workers {
         let _accepting = self.listener.enter()?;
         let (socket, client) = self.listener.accept()?;
         // A client that is closed at once can try again; one that is left in the backlog waits.
-        if self.service.is_full() {
+        let most = self.service.settings.max_connections;
+        let Some(share) = Share::of(&self.service.load, most) else {
             self.service.metrics.closed.count(CloseReason::TooManyConnections);
             if self.told_full.may(COMPLAINTS) {
-                let most = self.service.settings.max_connections;
                 warn!(max_connections = most, "closing clients that come, as there are too many");
             }
             return Ok(None);
-        }
+        };
         let transport = match Transport::new(socket, self.tls.load_full()) {
             Ok(transport) => transport,
             Err(error) => {
@@ -74,7 +74,6 @@ impl Workers {
         };
         let now = Instant::now();
         let deadline = after(now, self.service.settings.timeouts.head);
-        let share = Share::of(&self.service.load);
         let id = self.service.next_id();
         Ok(Some(Connection::new(transport, client, id, now, deadline, share)))
     }

@@ -304,8 +304,10 @@ mod tests {
     pub(super) fn connection() -> Connection {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (transport, share) =
-            (Transport::new(socket, None).unwrap(), Share::of(&Arc::new(Load::default())));
+        let (transport, share) = (
+            Transport::new(socket, None).unwrap(),
+            Share::of(&Arc::new(Load::default()), 1).unwrap(),
+        );
         let now = Instant::now();
         Connection::new(transport, None, RequestId::default(), now, now, share)
     }

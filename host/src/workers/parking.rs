@@ -192,8 +192,10 @@ mod tests {
     fn due(began: Instant, seconds: u64) -> Connection {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (transport, share) =
-            (Transport::new(socket, None).unwrap(), Share::of(&Arc::new(Load::default())));
+        let (transport, share) = (
+            Transport::new(socket, None).unwrap(),
+            Share::of(&Arc::new(Load::default()), 1).unwrap(),
+        );
         let deadline = began + Duration::from_secs(seconds);
         Connection::new(transport, None, RequestId::default(), began, deadline, share)
     }
