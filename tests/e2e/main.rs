@@ -34,5 +34,6 @@ mod output; // what a guest prints
 mod admin; // what an operator sees, and who may
 mod dashboard; // the same in a real browser
 mod deploy; // what is in deploy/, checked by what will read it
+mod documents; // whose links lead somewhere
 mod access_log; // one line for each request
 mod request_ids; // the names that requests go by

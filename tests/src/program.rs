@@ -37,6 +37,17 @@ pub fn command(file: impl AsRef<OsStr>) -> Command {
     command
 }
 
+/// Copies a program to a place from which it can be started at once.
+///
+/// It is written by a process of its own: what this one writes itself is for a moment open for
+/// writing in all that its other threads start meanwhile, and the kernel runs no such file (ETXTBSY
+/// in execve(2)).
+pub fn install(program: impl AsRef<OsStr>, place: &Path) -> Result<()> {
+    let copied = Command::new("cp").arg(program).arg(place).status()?;
+    ensure!(copied.success(), "cannot copy to {}", place.display());
+    Ok(())
+}
+
 /// A running program. It is killed when it is dropped.
 pub struct Program {
     child: Child,

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use picohttp_tests::guests::{guest, plugin};
 use picohttp_tests::host::eventually;
 use picohttp_tests::process::ProcessId;
-use picohttp_tests::program::Program;
+use picohttp_tests::program::{Program, install};
 use picohttp_tests::successor::restart;
 
 use crate::configuration::Folder;
@@ -177,7 +177,7 @@ fn roots_rights_go_with_the_sockets_bound() -> Result<()> {
     let folder = folder(&user)?;
     // Where nobody can execute it.
     let program = folder.path("picohttp-host");
-    fs::copy(FILE, &program)?;
+    install(FILE, &program)?;
     let mut command = Command::new(&program);
     command.args(["--no-cache", "--config"]).arg(folder.path("picohttp.toml"));
     let mut host = Program::start_on(&mut command)?;

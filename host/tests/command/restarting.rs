@@ -11,7 +11,7 @@ use picohttp_tests::client::{Client, get};
 use picohttp_tests::guests::{guest, plugin};
 use picohttp_tests::host::eventually;
 use picohttp_tests::process::ProcessId;
-use picohttp_tests::program::Program;
+use picohttp_tests::program::{Program, install};
 use picohttp_tests::service_manager::ServiceManager;
 use picohttp_tests::successor::{Successor, restart};
 
@@ -101,15 +101,15 @@ fn a_process_that_was_replaced_ends_at_its_second_signal() -> Result<()> {
 fn the_program_that_is_started_is_the_one_at_its_path_now() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let program = folder.path().join("picohttp-host");
-    fs::copy(FILE, &program)?;
+    install(FILE, &program)?;
     let mut command = Command::new(&program);
     command.arg("--no-cache").arg(plugin("hello")?);
     let mut host = Program::start(&mut command)?;
     // As an update does: the file of the program that runs is gone.
-    let new = folder.path().join("new");
-    let script = format!("#!/bin/sh\necho the new version >&2\nexec {FILE} \"$@\"\n");
-    fs::write(&new, script)?;
-    fs::set_permissions(&new, fs::Permissions::from_mode(0o755))?;
+    let (script, new) = (folder.path().join("script"), folder.path().join("new"));
+    fs::write(&script, format!("#!/bin/sh\necho the new version >&2\nexec {FILE} \"$@\"\n"))?;
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+    install(&script, &new)?;
     fs::rename(&new, &program)?;
     let _new = restart(&host)?;
     host.wait_for("the new version")?;
@@ -172,7 +172,7 @@ fn a_handler_that_was_broken_before_keeps_no_new_process_from_serving() -> Resul
 fn a_program_that_is_gone_changes_nothing() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let program = folder.path().join("picohttp-host");
-    fs::copy(FILE, &program)?;
+    install(FILE, &program)?;
     let mut command = Command::new(&program);
     let host = Program::start(command.arg("--no-cache").arg(plugin("hello")?))?;
     fs::remove_file(&program)?;

@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use picohttp_host::config::Plan;
 use picohttp_tests::client::get;
-use picohttp_tests::program::{Program, file};
+use picohttp_tests::program::{Program, file, install};
 use picohttp_tests::service_manager::ServiceManager;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -39,7 +39,7 @@ impl Machine {
         // As with `DynamicUser`: a folder of the user's, and a link of root's to it.
         fs::create_dir_all(path("cache/private/picohttp-host"))?;
         symlink("private/picohttp-host", path("cache/picohttp-host"))?;
-        fs::copy(file()?, path("picohttp-host"))?;
+        install(file()?, &path("picohttp-host"))?;
         let text = fs::read_to_string(deploy(configuration))?;
         let text = text.replace(":8080", ":0").replace(":9090", ":0");
         let text = text.replace("/srv", path("srv").to_str().context("no text")?);

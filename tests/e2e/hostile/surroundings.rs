@@ -77,7 +77,7 @@ fn stranger(user: u32, threads: u32, handlers: &[PathBuf]) -> Result<(Command, T
     let folder =
         tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir()?;
     let file = folder.path().join("picohttp-host");
-    fs::copy(program::file()?, &file)?;
+    program::install(program::file()?, &file)?;
     for handler in handlers {
         let copy = folder.path().join(handler.file_name().context("no file")?);
         fs::copy(handler, &copy)?;
