@@ -4,7 +4,7 @@
 use std::env::args_os;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use picohttp_host::{
     Cache, CompileLimits, Compiler, Component, Engine, EngineOptions, Sandbox, compile_stdin,
 };
@@ -16,9 +16,7 @@ fn main() -> Result<ExitCode> {
     }
     let limits = CompileLimits::default();
     let compiler = Compiler::command("/proc/self/exe", ["--compile-stdin"], limits);
-    let engine = Engine::new(&EngineOptions::default())
-        .map_err(|error| anyhow!("{error:#}"))?
-        .compiler(compiler);
+    let engine = Engine::new(&EngineOptions::default())?.compiler(compiler);
     let handler = Component::from_file(&engine, argument, Sandbox::default(), &Cache::none())?;
     println!("{} can be served; it imports {:?}", handler.name(), handler.imports());
     Ok(ExitCode::SUCCESS)

@@ -38,8 +38,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let engine = Engine::new(&EngineOptions::default())?;
     let cache = Cache::of_user();
     let handler = Component::from_file(&engine, &options.handler, Sandbox::default(), &cache)?;
-    let mut server =
-        HttpServer::new(handler).port(options.port).keep_alive(KeepAlive::default()).cache(&cache);
+    let mut server = HttpServer::new(handler)
+        .port(options.port)
+        .keep_alive(KeepAlive::default())
+        .report_cache(&cache);
     if let Some(file) = options.log {
         let format = if options.json { LogFormat::Json } else { LogFormat::Text };
         server = server.access_log(AccessLog { target: LogTarget::File(file), format });

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use crate::account::Account;
 use crate::admission::{Admission, Lane};
 use crate::handler::Origin;
+use crate::host_name;
 use crate::hosts::Hosts;
 use crate::http1::{self, Head};
 use crate::metrics::{Metrics, RouteTally, Series, TenantTally};
 use crate::normal_form;
-use crate::route_tree::{PathError, RouteTree};
+use crate::route_tree::RouteTree;
 use crate::tenant::Totals;
-use crate::{Handler, Quota, Route, Tenant};
+use crate::{CatalogError, Handler, Quota, Route, Tenant};
 
 /// All tenants of a server and their endpoints.
 pub(crate) struct Catalog {
@@ -53,44 +54,6 @@ pub(crate) struct Endpoint {
     _tenant: Arc<Lane>,
 }
 
-/// Why tenants cannot be served together.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CatalogError {
-    /// Two tenants have this name.
-    #[error("there are two tenants `{0}`")]
-    Name(String),
-    /// Two tenants have this host.
-    #[error("the host {host} is both {}'s and {}'s", .tenants[0], .tenants[1])]
-    Host {
-        /// The host.
-        host: String,
-        /// The tenants.
-        tenants: [String; 2],
-    },
-    /// Two tenants name no hosts, and so have all that nobody else has.
-    #[error("{} and {} both have no hosts; one tenant may, and has all others", .0[0], .0[1])]
-    OtherHosts([String; 2]),
-    /// A route's path cannot be used.
-    #[error("{tenant} cannot have a route `{path}`: {error}")]
-    Path {
-        /// The tenant.
-        tenant: String,
-        /// The path.
-        path: String,
-        /// What is wrong with it.
-        error: PathError,
-    },
-    /// Two routes of a tenant mean the same paths.
-    #[error("{tenant} has the routes `{}` and `{}`, which mean the same", .paths[0], .paths[1])]
-    SamePath {
-        /// The tenant.
-        tenant: String,
-        /// The paths, as the routes spell them.
-        paths: [String; 2],
-    },
-}
-
 impl Catalog {
     /// A catalog of `tenants`, which goes on where `previous` ends: who runs or waits
     /// still counts.
@@ -113,6 +76,7 @@ impl Catalog {
             if !names.insert(tenant.name.clone()) {
                 return Err(CatalogError::Name(tenant.name));
             }
+            check_quotas(&tenant)?;
             catalog.give_hosts(&tenant)?;
             let before = before.get(tenant.name.as_str()).copied();
             catalog.tenants.push(Served::new(tenant, admission, root_lane, &mut series, before)?);
@@ -131,6 +95,10 @@ impl Catalog {
             given.map_err(|other| CatalogError::OtherHosts(pair(other)))?;
         }
         for host in &tenant.hosts {
+            host_name::read(host).map_err(|hint| {
+                let (tenant, host) = (tenant.name.clone(), host.clone());
+                CatalogError::NoHost { tenant, host, hint }
+            })?;
             hosts
                 .give(host, tenants.len())
                 .map_err(|other| CatalogError::Host { host: host.clone(), tenants: pair(other) })?;
@@ -282,4 +250,15 @@ impl Served {
         self.endpoints.push(endpoint);
         Ok(())
     }
+}
+/// Something can go on within each quota of a tenant's.
+fn check_quotas(tenant: &Tenant) -> Result<(), CatalogError> {
+    let routes = tenant.routes.iter().map(|route| (&route.quota, Some(&route.path)));
+    for (quota, route) in routes.chain([(&tenant.totals.quota, None)]) {
+        quota.check().map_err(|wrong| {
+            let route = route.map(|path| format!(" {path}")).unwrap_or_default();
+            CatalogError::Quota { whose: format!("{}{route}", tenant.name), wrong }
+        })?;
+    }
+    Ok(())
 }

@@ -2,11 +2,13 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Fault;
 use crate::account::Account;
+use crate::catch_panic::catch_panic;
 
 /// One request, borrowed from the bytes that it arrived in. The fields are those of
 /// `record request` in the WIT, which says what each holds.
@@ -48,6 +50,7 @@ impl Default for Response {
 
 /// What a handler is told beside the request, and where it says what it took.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Call<'a> {
     /// Names the request in every log line about it.
     pub id: RequestId,
@@ -55,14 +58,16 @@ pub struct Call<'a> {
     pub args: &'a [String],
     /// Whose handler it is.
     pub origin: &'a Arc<Origin>,
+    /// The client's address, if there is a client and its address is known.
+    pub client: Option<IpAddr>,
     /// What answering took, as far as the handler knows.
     pub cost: Cell<Cost>,
 }
 
 impl<'a> Call<'a> {
-    /// A call that has cost nothing yet.
+    /// A call of nobody's, that has cost nothing yet.
     pub fn new(id: RequestId, args: &'a [String], origin: &'a Arc<Origin>) -> Call<'a> {
-        Call { id, args, origin, cost: Cell::default() }
+        Call { id, args, origin, client: None, cost: Cell::default() }
     }
 }
 
@@ -146,7 +151,17 @@ impl fmt::Display for RequestId {
 ///
 /// Implemented by [`Component`](crate::Component), and by closures that take a
 /// request and a response to fill in, as picohttp's handler functions do. A closure
-/// returns nothing or a `Result`; an error becomes status 500 with its text.
+/// returns nothing or a `Result`; an error becomes status 500 with its text. Who wants to know
+/// the [`Call`], too, implements this trait.
+///
+/// - Nothing ends a handler of your own but itself: it has no deadline, and as long as it runs it has
+///   a place of [`max_concurrent_requests`](crate::HttpServer::max_concurrent_requests) and
+///   a thread with a stack of 2 MiB. A component has its own deadline.
+/// - One that panics costs its own request (status 500), unless panics abort the program.
+/// - Where a tenant has had more of the processors than its share, among others, its handlers
+///   go on when nobody else would (Linux's `SCHED_IDLE`): what they lock meanwhile, others may
+///   wait for.
+/// - A component that prints or waits panics on a thread that runs asynchronous code.
 ///
 /// ```
 /// use picohttp_host::{Request, Response};
@@ -183,6 +198,16 @@ impl<H: Handler + ?Sized> Handler for Arc<H> {
     fn handle(&self, request: &Request<'_>, call: &Call<'_>) -> Result<Response, Fault> {
         self.as_ref().handle(request, call)
     }
+}
+
+/// Has a handler answer a request. If it panics, that is its fault.
+pub(crate) fn handle(
+    handler: &(impl Handler + ?Sized),
+    request: &Request<'_>,
+    call: &Call<'_>,
+) -> Result<Response, Fault> {
+    catch_panic(|| handler.handle(request, call))
+        .unwrap_or_else(|panic| Err(Fault::Trap(format!("panicked in the host: {panic}"))))
 }
 
 /// What a handler closure may return: nothing, or a `Result` without a value.

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use crate::answer::{Answer, Asked};
+use crate::handler::handle;
 use crate::http1::{self, Error, Limits, Received, Receiver};
 use crate::rewrite::Rewrite;
-use crate::{Call, CloseReason, Cost, Fault, Handler, Origin, Reason, RequestId};
+use crate::{Call, CloseReason, Cost, Fault, Handler, Limit, Origin, Reason, RequestId};
 
 /// How a request was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Answered {
     /// The head that a client would be sent, line ends and all.
     pub head: Vec<u8>,
@@ -18,6 +20,8 @@ pub struct Answered {
     pub status: u16,
     /// How the request ended.
     pub reason: Reason,
+    /// The limit that the request met, where the reason leaves more than one.
+    pub limit: Option<Limit>,
     /// Why the handler gave no response that can be sent, if it was asked for one.
     pub fault: Option<Fault>,
     /// What it cost.
@@ -26,7 +30,13 @@ pub struct Answered {
 
 /// Answers one request, given as the bytes that a client would send. They are parsed, and
 /// the handler is called and its response checked, as a server does it; the handler runs on
-/// the present thread.
+/// the present thread, and its panics go no further. Each such request is the first of its name,
+/// [`RequestId::default`].
+///
+/// # Panics
+///
+/// A component that prints or waits, on a thread that runs asynchronous code: call it where
+/// blocking is allowed.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -66,13 +76,31 @@ pub fn answer_in_memory(
     let asked = Asked { id: call.id, head_only: head.method == "HEAD", close };
     let rewrite = Rewrite::of(&head, None);
     let (request, _) = rewrite.request(head, message.data(&request));
-    let response = handler.handle(&request, &call);
+    let response = handle(handler, &request, &call);
     let cost = call.cost.get();
     let (answer, fault) = Answer::of(response, asked);
     answered(answer, fault, cost)
 }
 
 fn answered(answer: Answer, fault: Option<Fault>, cost: Cost) -> Answered {
-    let Answer { status, reason, limit: _, head, data, close: _ } = answer;
-    Answered { head, data, status, reason, fault, cost }
+    let Answer { status, reason, limit, head, data, close: _ } = answer;
+    Answered { head, data, status, reason, limit, fault, cost }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Request, Response};
+
+    #[test]
+    fn a_handler_that_panics_costs_its_own_request() {
+        let panics = |request: &Request<'_>, _: &mut Response| {
+            assert!(request.method.is_empty(), "a word");
+        };
+        let origin = Arc::new(Origin::new("tenant", "/..."));
+        let request = b"GET / HTTP/1.0\r\n\r\n".to_vec();
+        let answered = answer_in_memory(&panics, request, &Limits::default(), &[], &origin);
+        assert_eq!((answered.status, answered.reason), (500, Reason::Trap));
+        assert!(answered.fault.is_some_and(|fault| fault.to_string().contains("a word")));
+    }
 }

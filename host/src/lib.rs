@@ -16,6 +16,18 @@
 //! # }
 //! ```
 //!
+//! For many tenants, whose handlers are in a file and replaced without a pause,
+//! `examples/tenants.rs` has all of it: a [`config::Plan`] is read and checked, a [`Deployer`] loads
+//! its handlers, and a [`RunningServer`] is given others with [`replace`](RunningServer::replace).
+//! Nothing here is asynchronous. [`start`](HttpServer::start) returns once threads serve;
+//! [`stop`](RunningServer::stop), [`join`](RunningServer::join) and a deployer block. All handles
+//! can be shared between threads.
+//!
+//! What guests print, and what is wrong with them, are events of the `tracing` crate, with the
+//! tenant, the route and the request as fields: without a subscriber they are lost. They come from
+//! the threads that serve, so a subscriber should not wait. [`HttpServer::observer`] is told of
+//! each request, and [`HttpServer::access_log`] writes a line of it.
+//!
 //! # How a request is served
 //!
 //! [`exchange`] tells it whole. In the order that a request meets them:
@@ -36,8 +48,8 @@
 //!   runs for long goes on in the [`background`], and one that panics is caught ([`catch_panic`]).
 //!   A request may also be answered [`in_memory`], without any of the above.
 //! - [`answer`] is what is sent back, and [`outcome`] the word for how it went.
-//! - What is known of it by then is a [`record`]: counted by [`metrics`], written to the
-//!   [`access_log`] and a tenant's [`journal`], and shown by [`admin`].
+//! - What is known of it by then is a [`record`]: counted by [`metrics`], told an [`observer`],
+//!   written to the [`access_log`] and a tenant's [`journal`], and shown by [`admin`].
 //!
 //! # How a handler is loaded
 //!
@@ -58,6 +70,7 @@
 //!   the background, is its own.
 
 #![warn(
+    missing_debug_implementations,
     missing_docs,
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -97,8 +110,10 @@ mod tls;
 mod exchange;
 pub mod http1;
 mod catalog;
+mod catalog_error;
 mod tenant;
 mod hosts;
+mod host_name;
 mod normal_form;
 mod route_tree;
 mod places;
@@ -121,6 +136,7 @@ mod limit;
 mod request_id;
 mod rewrite;
 mod record;
+mod observer;
 mod metrics;
 mod access_log;
 mod journal;
@@ -133,16 +149,18 @@ mod deploy;
 pub mod project;
 pub mod config;
 
-pub use catalog::CatalogError;
+pub use admin::{AdminToken, AdminTokenError};
+pub use catalog_error::CatalogError;
 pub(crate) use close_reason::CloseReason;
 pub use deploy::{DeployError, DeployErrors, Deployer, Deployment};
 pub use guest::{
     Allocation, Cache, CompileLimits, Compiled, Compiler, Component, Directory, Engine,
-    EngineOptions, Footprint, LoadError, Sandbox, compile_stdin,
+    EngineError, EngineOptions, Footprint, LoadError, Sandbox, compile_stdin,
 };
 pub use handler::{Call, Cost, Handler, IntoResult, Origin, Request, RequestId, Response};
 pub use in_memory::{Answered, answer_in_memory};
 pub use limit::Limit;
+pub use observer::Outcome;
 pub use outcome::{Fault, Reason};
 pub use places::{Identity, folders_on_the_way, identity, places};
 pub use rate::Rate;

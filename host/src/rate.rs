@@ -17,7 +17,7 @@ pub struct Rate {
 
 impl From<Rate> for Fill {
     fn from(rate: Rate) -> Self {
-        Fill { per_second: rate.per_second, most: rate.burst.max(1).into() }
+        Fill { per_second: rate.per_second, most: rate.burst.into() }
     }
 }
 

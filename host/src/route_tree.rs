@@ -26,6 +26,7 @@ pub(crate) struct RouteTree<T> {
 
 /// Why a route's path cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PathError {
     /// It does not begin with `/`.
     #[error("a path begins with `/`")]
@@ -36,6 +37,15 @@ pub enum PathError {
     /// `...` is not at its end.
     #[error("`...` is possible as the last segment only")]
     NotLast,
+    /// It ends with `/`.
+    #[error("leave out the last `/`, or write `/...` for all below")]
+    LastSlash,
+    /// A segment is `*` or `**`.
+    #[error("write `:name` for any one segment, and `/...` for all below")]
+    Star,
+    /// A segment is in braces.
+    #[error("write `:name` for any one segment")]
+    Braces,
     /// A name is empty.
     #[error("a name must follow the `:`")]
     NoName,
@@ -86,6 +96,11 @@ impl<T> RouteTree<T> {
             place = match segment {
                 "..." if last => return Ok(&mut place.here_and_below),
                 "..." => return Err(PathError::NotLast),
+                "" if last => return Err(PathError::LastSlash),
+                "*" | "**" => return Err(PathError::Star),
+                name if name.starts_with('{') && name.ends_with('}') => {
+                    return Err(PathError::Braces);
+                }
                 "" | "." | ".." => return Err(PathError::NoSegment(segment.to_owned())),
                 ":" => return Err(PathError::NoName),
                 name if name.starts_with(':') => place.named.get_or_insert_default(),
@@ -235,7 +250,9 @@ mod tests {
             ("a", PathError::NoSlash),
             ("", PathError::NoSlash),
             ("/a//b", PathError::NoSegment(String::new())),
-            ("/a/", PathError::NoSegment(String::new())),
+            ("/a/", PathError::LastSlash),
+            ("/a/**", PathError::Star),
+            ("/{a}/b", PathError::Braces),
             ("/a/../b", PathError::NoSegment("..".to_owned())),
             ("/.../b", PathError::NotLast),
             ("/:", PathError::NoName),

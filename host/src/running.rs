@@ -1,5 +1,6 @@
 //! A server that runs: what it does meanwhile, and how it ends.
 
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -13,12 +14,21 @@ use crate::access_log::Log;
 use crate::admin::Admin;
 use crate::deadline::after;
 use crate::workers::Workers;
-use crate::{CatalogError, Tenant, Tls};
+use crate::{AdminToken, CatalogError, Tenant, Tls};
 
 /// A server that runs until it is stopped. Dropping it leaves it running.
 pub struct RunningServer {
     workers: Arc<Workers>,
     admin: Option<Admin>,
+}
+
+impl fmt::Debug for RunningServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunningServer")
+            .field("address", &self.address())
+            .field("admin_address", &self.admin_address())
+            .finish_non_exhaustive()
+    }
 }
 
 /// How long the last lines of the access log may take to be written.
@@ -63,8 +73,9 @@ impl RunningServer {
         self.workers.replace_tls(tls);
     }
 
-    /// Asks operators for this token from now on, also those who have had another.
-    pub fn replace_admin_token(&self, token: &str) {
+    /// Asks operators for this token from now on, also those who have had another. Where nobody
+    /// listens for operators, nothing changes.
+    pub fn replace_admin_token(&self, token: &AdminToken) {
         if let Some(admin) = &self.admin {
             admin.replace_token(token);
         }
@@ -136,10 +147,13 @@ impl RunningServer {
         self.workers.service().admission.waiting()
     }
 
-    /// Refuses new clients, serves those that are here for at most `timeout`, and ends.
-    /// Returns how many connections were cut off.
+    /// Refuses new clients, serves those that are here for at most `timeout`, and ends; the last
+    /// answers and lines of the access log may take two seconds more. Returns how many connections
+    /// were cut off.
     ///
-    /// A handler that still runs then is not waited for; its own deadline ends it.
+    /// A handler that still runs then is not waited for: a component's own deadline ends it, and a
+    /// closure has none. New clients of a listening socket that counts as shared
+    /// ([`HttpServer::socket`](crate::HttpServer::socket)) are left to whoever else has it.
     pub fn stop(&self, timeout: Duration) -> usize {
         self.workers.stop();
         let cut = self.drain(timeout);
@@ -204,12 +218,14 @@ impl RunningServer {
         }
     }
 
-    /// Waits until the server's threads have ended.
+    /// Waits until the server's threads have ended, all of whose lines are then in the access log.
+    /// Any number of threads may wait, and another stop the server.
     pub fn join(&self) {
         self.workers.join();
         if let Some(admin) = &self.admin {
             admin.end();
             admin.join();
         }
+        self.finish_access_log(LOG_GRACE);
     }
 }

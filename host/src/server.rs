@@ -1,5 +1,6 @@
 //! A server: an address, a handler and the threads that bring them together.
 
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -7,17 +8,18 @@ use std::sync::atomic::Ordering;
 
 use crate::access_log::Log;
 use crate::admin::Admin;
-use crate::config::AccessLog;
+use crate::config::{AccessLog, ServerPlan};
 use crate::listener::Listener;
 use crate::metrics::Metrics;
+use crate::observer::Observer;
 use crate::service::{
     DEFAULT_MAX_CONCURRENT_REQUESTS, DEFAULT_MAX_QUEUE, MAX_CONCURRENT_REQUESTS, Records, Service,
     Settings,
 };
 use crate::workers::Workers;
 use crate::{
-    BoundSocket, Cache, Handler, KeepAlive, Quota, Route, RunningServer, Socket, StartError,
-    Tenant, Timeouts, Tls, http1,
+    AdminToken, BoundSocket, Cache, Handler, KeepAlive, Outcome, Quota, Route, RunningServer,
+    Socket, StartError, Tenant, Timeouts, Tls, http1,
 };
 
 /// A server that has not been started yet.
@@ -51,11 +53,23 @@ pub struct HttpServer {
     threads: bool,
     max_concurrent_requests: usize,
     max_queue: usize,
-    admin: Option<(SocketAddr, Option<String>)>,
+    admin: Option<(SocketAddr, Option<AdminToken>)>,
     admin_socket: Option<Socket>,
     access_log: Option<AccessLog>,
     cache: Option<Cache>,
+    observer: Option<Observer>,
     loading: bool,
+}
+
+impl fmt::Debug for HttpServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpServer")
+            .field("tenants", &self.tenants)
+            .field("addresses", &self.addresses)
+            .field("settings", &self.settings)
+            .field("max_concurrent_requests", &self.max_concurrent_requests)
+            .finish_non_exhaustive()
+    }
 }
 
 impl HttpServer {
@@ -79,7 +93,26 @@ impl HttpServer {
             admin_socket: None,
             access_log: None,
             cache: None,
+            observer: None,
             loading: false,
+        }
+    }
+
+    /// A server that is set up as a plan says: its addresses, timeouts and bounds, whether connections
+    /// persist, and its access log. What needs files, rights or signals is the caller's: TLS,
+    /// the listener for operators, the cache, confinement, reloading and stopping.
+    pub fn of_plan(plan: &ServerPlan, tenants: impl IntoIterator<Item = Tenant>) -> HttpServer {
+        let server = HttpServer::of_tenants(tenants)
+            .max_concurrent_requests(plan.max_concurrent_requests)
+            .max_queue(plan.max_queue)
+            .max_connections(plan.max_connections as usize)
+            .max_buffered(plan.max_buffered)
+            .timeouts(plan.timeouts);
+        HttpServer {
+            addresses: plan.addresses.clone(),
+            access_log: plan.access_log.clone(),
+            settings: Settings { keep_alive: plan.keep_alive, ..server.settings },
+            ..server
         }
     }
 
@@ -97,23 +130,28 @@ impl HttpServer {
 
     /// Listens with a socket that there is already, in place of all addresses. A process that
     /// binds with privileges can so give them up before it loads handlers; and one that
-    /// listens can share its socket with others, or pass it on.
+    /// listens can share its socket with others, or pass it on. One that listens already counts as
+    /// shared, so that a stop refuses nobody there, until [`RunningServer::own_listener`]
+    /// says otherwise.
     pub fn socket(mut self, socket: impl Into<Socket>) -> HttpServer {
         self.socket = Some(socket.into());
         self
     }
 
-    /// The arguments that every handler gets with each request.
+    /// The arguments that handlers get with each request: those of the routes that are there
+    /// and have none of their own ([`Route::args`]). Tenants that take their place
+    /// ([`RunningServer::replace`]) bring theirs along. Closures see none.
     pub fn args(mut self, args: impl IntoIterator<Item = impl Into<String>>) -> HttpServer {
         let args: Arc<[String]> = args.into_iter().map(Into::into).collect();
-        for route in self.tenants.iter_mut().flat_map(|tenant| &mut tenant.routes) {
+        let routes = self.tenants.iter_mut().flat_map(|tenant| &mut tenant.routes);
+        for route in routes.filter(|route| route.args.is_empty()) {
             route.args = Arc::clone(&args);
         }
         self
     }
 
     /// Whether requests are handled by many threads at once, which is the default, or
-    /// strictly one after another.
+    /// strictly one after another, whatever [`HttpServer::max_concurrent_requests`] says.
     pub fn threads(mut self, threads: bool) -> HttpServer {
         self.threads = threads;
         self
@@ -143,7 +181,9 @@ impl HttpServer {
 
     /// How many bytes of requests and responses may be held for all connections together;
     /// 512 MiB unless told otherwise. Bodies that come when there are more are answered
-    /// with 503.
+    /// with 503; a tenant among several has half of it at the most, so larger bodies
+    /// and responses are never let through. While more than half is held, clients that send
+    /// nothing for 2 seconds, or take nothing for 10, are not waited for.
     pub fn max_buffered(mut self, bytes: usize) -> HttpServer {
         self.settings.max_buffered = bytes;
         self
@@ -195,23 +235,52 @@ impl HttpServer {
         self
     }
 
+    /// Has this called with the [`Outcome`] of each request, once its answer is ready and before
+    /// it is sent: handled, refused or unreadable ones, but none that a stop cuts off. It
+    /// runs on the request's thread, so what it waits for the client waits for, too.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    ///
+    /// use picohttp_host::{HttpServer, Request, Response};
+    ///
+    /// let failed = Arc::new(AtomicU64::new(0));
+    /// let count = Arc::clone(&failed);
+    /// let server = HttpServer::new(|_: &Request<'_>, _: &mut Response| {})
+    ///     .observer(move |outcome| {
+    ///         count.fetch_add(u64::from(outcome.status >= 500), Ordering::Relaxed);
+    ///     })
+    ///     .port(0)
+    ///     .start()?;
+    /// # server.stop(std::time::Duration::ZERO);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn observer(
+        mut self,
+        observe: impl Fn(&Outcome<'_>) + Send + Sync + 'static,
+    ) -> HttpServer {
+        self.observer = Some(Observer::new(observe));
+        self
+    }
+
     /// Listens for operators, too: `/healthz`, `/readyz`, `/metrics`, `/status`, `/log` and
     /// a page for people at `/`. With a token, whoever has it may see more than the first
-    /// two; without one, whoever can connect.
-    pub fn admin(mut self, address: SocketAddr, token: Option<String>) -> HttpServer {
+    /// two; without one, whoever can connect: on a loopback address, whatever runs on this machine.
+    pub fn admin(mut self, address: SocketAddr, token: Option<AdminToken>) -> HttpServer {
         self.admin = Some((address, token));
         self
     }
 
     /// Listens for operators with a socket that there is already, in place of the address that
-    /// [`HttpServer::admin`] was given.
+    /// [`HttpServer::admin`] was given; without that, nobody listens for operators.
     pub fn admin_socket(mut self, socket: impl Into<Socket>) -> HttpServer {
         self.admin_socket = Some(socket.into());
         self
     }
 
     /// Reports this cache's hits, misses and compilations in the metrics.
-    pub fn cache(mut self, cache: &Cache) -> HttpServer {
+    pub fn report_cache(mut self, cache: &Cache) -> HttpServer {
         self.cache = Some(cache.clone());
         self
     }
@@ -237,6 +306,7 @@ impl HttpServer {
                 .transpose()
                 .map_err(StartError::AccessLog)?,
             journals: self.admin.is_some(),
+            observer: self.observer,
         };
         let service = Service::new(self.tenants, self.settings, quota, records)
             .map_err(StartError::Catalog)?;
@@ -252,8 +322,8 @@ impl HttpServer {
         let address = listener.address();
         let workers = Workers::start(Arc::clone(&service), listener, self.tls, max_running)
             .map_err(StartError::Threads)?;
-        let start = |(listener, token): (_, Option<String>)| {
-            Admin::start(listener, token.as_deref(), service, address)
+        let start = |(listener, token): (_, Option<AdminToken>)| {
+            Admin::start(listener, token.as_ref(), service, address)
         };
         let admin = admin.map(start).transpose().map_err(|error| {
             workers.stop();

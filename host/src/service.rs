@@ -8,13 +8,14 @@ use arc_swap::ArcSwap;
 
 use crate::access_log::{Facts, Log};
 use crate::admission::{Admission, Lane};
-use crate::catalog::{Catalog, CatalogError, Endpoint};
+use crate::catalog::{Catalog, Endpoint};
 use crate::http1::{self, Head};
 use crate::load::{Held, Load, UNCOUNTED};
 use crate::metrics::Metrics;
+use crate::observer::Observer;
 use crate::rate::{Bucket, Fill};
 use crate::record::Record;
-use crate::{CloseReason, Fault, Limit, Quota, RequestId, Tenant};
+use crate::{CatalogError, CloseReason, Fault, Limit, Quota, RequestId, Tenant};
 
 /// How many connections there may be, unless told otherwise.
 pub(crate) const DEFAULT_MAX_CONNECTIONS: u32 = 20_000;
@@ -117,6 +118,8 @@ pub(crate) struct Records {
     pub(crate) access_log: Option<Log>,
     /// Whether tenants have journals.
     pub(crate) journals: bool,
+    /// Who is told of each request.
+    pub(crate) observer: Option<Observer>,
 }
 
 /// What all request threads share.
@@ -133,6 +136,7 @@ pub(crate) struct Service {
     pub(crate) metrics: Metrics,
     pub(crate) access_log: Option<Log>,
     journals: bool,
+    observer: Option<Observer>,
     /// Held while a catalog takes the place of the one that it was made from.
     replacing: Mutex<()>,
     /// Set when the server begins to stop: connections no longer persist.
@@ -156,7 +160,7 @@ impl Service {
         let next_id = AtomicU64::new((start.as_micros() as u64) << 12);
         let (load, stopping) = (Arc::default(), AtomicBool::new(false));
         let (admission, root_lane) = Admission::new(quota);
-        let Records { metrics, access_log, journals } = records;
+        let Records { metrics, access_log, journals, observer } = records;
         let catalog = Catalog::new(tenants, &admission, &root_lane, &metrics, None)?;
         catalog.settle(journals);
         Ok(Service {
@@ -169,6 +173,7 @@ impl Service {
             metrics,
             access_log,
             journals,
+            observer,
             replacing: Mutex::default(),
             stopping,
             loading: AtomicBool::new(false),
@@ -211,6 +216,9 @@ impl Service {
     pub(crate) fn record(&self, record: &Record<'_>) {
         record.log();
         self.metrics.count(record);
+        if let Some(observer) = &self.observer {
+            observer.tell(record);
+        }
         let journal = record.endpoint.and_then(|endpoint| endpoint.origin.account.journal());
         if self.access_log.is_some() || journal.is_some() {
             let facts = Facts::of(record);
@@ -225,7 +233,10 @@ impl Service {
 
     /// Whether anybody is told what the heads of requests say that are not handled.
     pub(crate) fn records_heads(&self) -> bool {
-        self.access_log.is_some() || self.journals || self.settings.request_ids
+        self.access_log.is_some()
+            || self.journals
+            || self.observer.is_some()
+            || self.settings.request_ids
     }
 
     pub(crate) fn next_id(&self) -> RequestId {

@@ -1,5 +1,6 @@
 //! Whom a server serves: tenants, the routes of each, and what each may have.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::{Handler, Rate};
@@ -24,6 +25,7 @@ use crate::{Handler, Rate};
 /// # server.stop(std::time::Duration::ZERO);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[derive(Clone, Debug)]
 pub struct Tenant {
     pub(crate) name: String,
     pub(crate) hosts: Vec<String>,
@@ -54,10 +56,21 @@ pub struct Route {
     pub(crate) max_body_size: Option<u64>,
 }
 
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Route")
+            .field("path", &self.path)
+            .field("args", &self.args)
+            .field("quota", &self.quota)
+            .field("max_body_size", &self.max_body_size)
+            .finish_non_exhaustive()
+    }
+}
+
 /// How much may go on at once.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quota {
-    /// How many requests may run.
+    /// How many requests may run; at least 1.
     pub max_concurrent_requests: usize,
     /// How many complete requests may wait for others to end. Those over it are answered
     /// with 503.
@@ -75,6 +88,21 @@ impl Default for Quota {
 }
 
 impl Quota {
+    /// What is wrong with it, if anything is.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let Quota { max_concurrent_requests, rate, max_queue: _ } = *self;
+        if max_concurrent_requests == 0 {
+            return Err("`max_concurrent_requests` must be at least 1");
+        }
+        match rate {
+            Some(Rate { per_second, .. }) if !(per_second > 0.0 && per_second.is_finite()) => {
+                Err("`per_second` must be more than 0")
+            }
+            Some(Rate { burst: 0, .. }) => Err("`burst` must be at least 1"),
+            _ => Ok(()),
+        }
+    }
+
     /// How many requests may run, and how many may wait, where there is a bound.
     pub(crate) fn bounds(&self) -> (Option<usize>, Option<usize>) {
         let bound = |bound| Some(bound).filter(|&bound| bound != usize::MAX);
@@ -84,7 +112,8 @@ impl Quota {
 
 impl Tenant {
     /// A tenant without routes, for every host that no other tenant has. Its name is for
-    /// logs and metrics, and must be the only one of its kind.
+    /// logs and metrics, and must be the only one of its kind. It has no bounds but the server's,
+    /// where one of a file has some ([`TenantPlan`](crate::config::TenantPlan)).
     pub fn new(name: impl Into<String>) -> Tenant {
         Tenant {
             name: name.into(),
@@ -95,8 +124,8 @@ impl Tenant {
     }
 
     /// The hosts whose requests are the tenant's: names as in `www.example.com`, or
-    /// `*.example.com` for all below `example.com`. The longest that fits a request
-    /// decides.
+    /// `*.example.com` for all below `example.com`; an IPv6 address stands in brackets. The
+    /// longest that fits a request decides.
     pub fn hosts(mut self, hosts: impl IntoIterator<Item = impl Into<String>>) -> Tenant {
         self.hosts.extend(hosts.into_iter().map(Into::into));
         self

@@ -8,7 +8,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Result;
-use picohttp_host::{HttpServer, Quota, Request, Response, Route, RunningServer, Tenant};
+use picohttp_host::{
+    AdminToken, HttpServer, Quota, Request, Response, Route, RunningServer, Tenant,
+};
 use picohttp_tests::client::{Answer, exchange, get_of};
 use serde_json::Value;
 
@@ -19,8 +21,8 @@ struct Server(RunningServer);
 
 impl Server {
     fn start(server: HttpServer, token: Option<&str>) -> Result<Server> {
-        let server = server.port(0).admin(ANYWHERE.parse()?, token.map(str::to_owned));
-        Ok(Server(server.start()?))
+        let token = token.map(AdminToken::new).transpose()?;
+        Ok(Server(server.port(0).admin(ANYWHERE.parse()?, token).start()?))
     }
 
     fn admin(&self) -> SocketAddr {

@@ -257,7 +257,7 @@ fn who_takes_slowly_and_goes_on_has_its_time() -> Result<()> {
     const PER_SECOND: usize = 500 << 10;
     let handler =
         |_: &Request<'_>, response: &mut Response| response.data = Some(vec![b'a'; ANSWER]);
-    let timeouts = Timeouts { write: Duration::from_secs(1), ..Timeouts::default() };
+    let timeouts = Timeouts { write: Duration::from_secs(3), ..Timeouts::default() };
     let host = Host::serve(HttpServer::new(handler).timeouts(timeouts))?;
     let mut client = Client::connect(host.address())?;
     client.send("GET / HTTP/1.0\r\n\r\n")?;

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use picohttp_host::{HttpServer, Request, Response, Route, RunningServer, Sandbox, Tenant};
+use picohttp_host::{
+    AdminToken, HttpServer, Request, Response, Route, RunningServer, Sandbox, Tenant,
+};
 use picohttp_tests::client::get_of;
 use picohttp_tests::sandbox::load;
 use serde_json::json;
@@ -26,7 +28,8 @@ struct Server(RunningServer);
 
 impl Server {
     fn start(server: HttpServer, admin: SocketAddr, token: Option<&str>) -> Result<Server> {
-        Ok(Server(server.port(0).admin(admin, token.map(str::to_owned)).start()?))
+        let token = token.map(AdminToken::new).transpose()?;
+        Ok(Server(server.port(0).admin(admin, token).start()?))
     }
 
     fn admin(&self) -> SocketAddr {
@@ -204,12 +207,12 @@ fn tenants_are_sorted_filtered_and_walked_by_keyboard() -> Result<()> {
 #[test]
 fn it_asks_for_the_token() -> Result<()> {
     let Some(mut browser) = Browser::start()? else { return Ok(()) };
-    let server = Server::start(HttpServer::new(hello), anywhere(), Some("s3 cret&"))?;
+    let server = Server::start(HttpServer::new(hello), anywhere(), Some("s3+cret&"))?;
     browser.open(&server.url())?;
     browser.wait_for("document.activeElement.id === 'token'")?;
     for (token, then) in [
         ("s3", "document.getElementById('notice').textContent === 'That is not the token.'"),
-        ("s3 cret&", "document.querySelectorAll('.tenant').length === 1"),
+        ("s3+cret&", "document.querySelectorAll('.tenant').length === 1"),
     ] {
         browser.value("document.getElementById('token').select()")?;
         browser.call("Input.insertText", json!({ "text": token }))?;

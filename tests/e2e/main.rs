@@ -11,6 +11,7 @@ mod tls; // the same over TLS, and all that comes before a request there
 mod bounds; // what all clients may take together
 mod hostile; // the program itself, among hostile clients and in hostile surroundings
 mod library; // starting, stopping, and how much runs at once
+mod embedding; // in another program
 mod sharing; // one listening socket, and several servers
 mod tenants; // whose a request is: hosts, paths, and odd spellings of both
 mod limits; // the names of limits that requests meet

@@ -94,7 +94,9 @@ fn who_waits_to_be_refused_is_told_when_the_server_ends() -> Result<()> {
             told += 1;
         }
     }
-    // Each that is in the log, but for the first that was answered.
-    assert_eq!(told, fs::read_to_string(log)?.lines().count() - 1);
+    // At least those that are in the log, but for the first that was answered. The log ends with the
+    // server, and a thread that tells a client last may come too late.
+    let logged = fs::read_to_string(log)?.lines().count() - 1;
+    assert!(told >= logged, "{told} of {logged}");
     Ok(())
 }

@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use anyhow::{Context, Result, ensure};
 use picohttp_host::{
-    CatalogError, HttpServer, KeepAlive, Request, Response, Route, Sandbox, StartError, Tenant,
+    CatalogError, HttpServer, KeepAlive, Quota, Rate, Request, Response, Route, Sandbox,
+    StartError, Tenant,
 };
 use picohttp_tests::client::{Answer, Client, get_of};
 use picohttp_tests::host::Host;
@@ -291,12 +292,34 @@ fn tenants_that_cannot_be_served_together_are_refused() {
     let pair = |one: &[&str], other: &[&str]| {
         refused(vec![tenant("a", one, &["/..."]), tenant("b", other, &["/..."])])
     };
-    assert!(matches!(pair(&["x.test"], &["X.test:80"]), CatalogError::Host { .. }));
-    assert!(matches!(pair(&["*.x.test"], &["*.X.test."]), CatalogError::Host { .. }));
+    assert!(matches!(pair(&["x.test"], &["X.test"]), CatalogError::Host { .. }));
+    assert!(matches!(pair(&["*.x.test"], &["*.X.test"]), CatalogError::Host { .. }));
+    assert!(matches!(pair(&["*"], &["x.test"]), CatalogError::NoHost { .. }));
     assert!(matches!(pair(&[], &[]), CatalogError::OtherHosts(_)));
     let same = |one, other| refused(vec![tenant("a", &[], &[one, other])]);
     assert!(matches!(same("/:x/b", "/:y/b"), CatalogError::SamePath { .. }));
     assert!(matches!(same("/...", "/../x"), CatalogError::Path { .. }));
     let twice = vec![tenant("a", &[], &["/"]), tenant("a", &["x.test"], &["/"])];
     assert!(matches!(refused(twice), CatalogError::Name(_)));
+}
+
+#[test]
+fn quotas_that_let_nothing_go_on_are_refused() {
+    let refused = |quota| {
+        let tenant = Tenant::new("a").route(route("a", "/x").quota(quota));
+        let started = HttpServer::of_tenants([tenant]).port(0).start();
+        started.err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    let of_rate = |per_second, burst| {
+        refused(Quota { rate: Some(Rate { per_second, burst }), ..Quota::default() })
+    };
+    let none = refused(Quota { max_concurrent_requests: 0, ..Quota::default() });
+    assert_eq!(none, "the quota of a /x is none: `max_concurrent_requests` must be at least 1");
+    for per_second in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert_eq!(
+            of_rate(per_second, 1),
+            "the quota of a /x is none: `per_second` must be more than 0"
+        );
+    }
+    assert_eq!(of_rate(1.0, 0), "the quota of a /x is none: `burst` must be at least 1");
 }

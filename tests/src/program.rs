@@ -22,12 +22,21 @@ pub fn file() -> Result<&'static Path> {
     if let Some(file) = FILE.get() {
         return Ok(file);
     }
-    let built = build(&["--package", "picohttp-host", "--bin", "picohttp-host"])?
-        .into_iter()
-        .filter(|message| message["target"]["name"] == "picohttp-host")
-        .find_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
-        .context("the build names no program")?;
+    let built = executable("--bin", "picohttp-host")?;
     Ok(FILE.get_or_init(|| built))
+}
+
+/// The file of one of the library's examples, built.
+pub fn example(name: &str) -> Result<PathBuf> {
+    executable("--example", name)
+}
+
+fn executable(kind: &str, name: &str) -> Result<PathBuf> {
+    build(&["--package", "picohttp-host", kind, name])?
+        .into_iter()
+        .filter(|message| message["target"]["name"] == name)
+        .find_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
+        .context("the build names no program")
 }
 
 /// A command that runs the program in this file, yet without arguments.
@@ -108,6 +117,15 @@ impl Program {
         self.wait_for(SERVES)?;
         self.address = address_in(&self.log())?;
         Ok(())
+    }
+
+    /// Waits until all handlers are there that can be: on a busy machine some are still compiled when
+    /// the first are served.
+    pub fn wait_until_all_are_loaded(&self) -> Result<()> {
+        match self.log().contains("the rest follows") {
+            true => self.wait_for("serving all that there are"),
+            false => Ok(()),
+        }
     }
 
     /// Where operators connect, once that is said.

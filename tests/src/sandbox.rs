@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::{Arc, OnceLock};
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use picohttp_host::{
     Cache, Call, Component, Engine, EngineOptions, Fault, Handler, Origin, Request, RequestId,
     Response, Sandbox,
@@ -24,7 +24,7 @@ pub fn engine() -> Result<&'static Engine> {
 
 /// An engine of a test's own.
 pub fn new_engine(options: EngineOptions) -> Result<Engine> {
-    Engine::new(&options).map_err(|error| anyhow!("{error:#}"))
+    Ok(Engine::new(&options)?)
 }
 
 /// A guest's component, from `tests/guests/NAME.rs` or `tests/guests/NAME.wat`.

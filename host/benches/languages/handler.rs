@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use picohttp_host::{
     Cache, Call, Component, Engine, EngineOptions, Handler, Origin, Request, RequestId, Sandbox,
 };
@@ -58,7 +58,7 @@ pub fn measure(files: &Files) -> Result<Measured> {
 }
 
 fn engine() -> Result<Engine> {
-    Engine::new(&EngineOptions::default()).map_err(|error| anyhow!("{error:#}"))
+    Ok(Engine::new(&EngineOptions::default())?)
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

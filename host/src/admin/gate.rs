@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 
 use sha2::{Digest as _, Sha256};
 
+use super::AdminToken;
 use crate::http1::{self, Head};
 use crate::normal_form;
 use crate::text::hex;
@@ -51,11 +52,9 @@ pub(super) enum Verdict {
 }
 
 impl Gate {
-    pub(super) fn new(address: SocketAddr, token: Option<&str>) -> Gate {
-        let lock = match token {
-            Some(token) => {
-                Lock::Token { digest: digest(token), cookie: Cookie::new(address, token) }
-            }
+    pub(super) fn new(address: SocketAddr, token: Option<&AdminToken>) -> Gate {
+        let lock = match token.map(AdminToken::word) {
+            Some(word) => Lock::Token { digest: digest(word), cookie: Cookie::new(address, word) },
             None if address.ip().to_canonical().is_loopback() => Lock::Loopback,
             None => Lock::Open,
         };
@@ -181,19 +180,20 @@ mod tests {
     }
 
     fn gate(address: &str, token: Option<&str>) -> Gate {
-        Gate::new(address.parse().unwrap(), token)
+        let token = token.map(|token| AdminToken::new(token).unwrap());
+        Gate::new(address.parse().unwrap(), token.as_ref())
     }
 
     #[test]
     fn a_token_opens_in_three_ways() {
-        let gate = gate("127.0.0.1:81", Some("s3 cret"));
+        let gate = gate("127.0.0.1:81", Some("s3+cret"));
         let authorized = |value: &str| judge(&gate, "/", &[("authorization", value)]);
-        assert_eq!(authorized("Bearer s3 cret"), Verdict::Enter);
-        assert_eq!(authorized("bearer s3 cret"), Verdict::Enter);
-        for value in ["s3 cret", "Bearer s3", "Bearer", "Bearer s3 cret!", "Basic s3 cret", ""] {
+        assert_eq!(authorized("Bearer s3+cret"), Verdict::Enter);
+        assert_eq!(authorized("bearer s3+cret"), Verdict::Enter);
+        for value in ["s3+cret", "Bearer s3", "Bearer", "Bearer s3+cret!", "Basic s3+cret", ""] {
             assert_eq!(authorized(value), Verdict::NoToken, "{value}");
         }
-        let Verdict::Welcome(cookie) = judge(&gate, "/?a=b&token=s3%20cret", &[]) else { panic!() };
+        let Verdict::Welcome(cookie) = judge(&gate, "/?a=b&token=s3%2Bcret", &[]) else { panic!() };
         assert!(cookie.starts_with("picohttp_admin_81=") && !cookie.contains("s3"));
         assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Strict"));
         let (cookie, _) = cookie.split_once(';').unwrap();

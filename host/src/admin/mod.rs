@@ -11,6 +11,7 @@
 mod pending;
 mod visit;
 mod gate;
+mod token;
 mod pages;
 mod policy;
 mod status;
@@ -37,6 +38,7 @@ use gate::Gate;
 pub(crate) use gate::{sets_cookie, without_cookies};
 use pending::Pending;
 use policy::Policy;
+pub use token::{AdminToken, AdminTokenError};
 use visit::{Asked, Visit};
 
 /// How many visitors may be answered at once. Who has been longest at taking an answer gives way
@@ -83,11 +85,14 @@ impl Admin {
     /// Starts the thread that accepts visitors.
     pub(crate) fn start(
         listener: Listener,
-        token: Option<&str>,
+        token: Option<&AdminToken>,
         service: Arc<Service>,
         served_at: SocketAddr,
     ) -> io::Result<Admin> {
         let address = listener.address();
+        if token.is_none() && !address.ip().to_canonical().is_loopback() {
+            warn!(%address, "whoever can connect sees what operators see; have them know a token (`admin_token_file`)");
+        }
         let shared = Arc::new(AdminService {
             service,
             served_at,
@@ -118,7 +123,7 @@ impl Admin {
     }
 
     /// Asks for this token from now on.
-    pub(crate) fn replace_token(&self, token: &str) {
+    pub(crate) fn replace_token(&self, token: &AdminToken) {
         self.shared.gate.store(Arc::new(Gate::new(self.address, Some(token))));
     }
 

@@ -8,7 +8,10 @@
 //! line.
 //!
 //! A plan is plain data: no component has been opened for it, and no socket bound. It can
-//! also be made by hand; nothing but reading checks its numbers.
+//! also be made by hand; nothing but reading checks its numbers. Before it is served, look whether
+//! it has tenants (a file that was cut short has none), whether a handler may write where the
+//! server relies on what is there ([`Plan::refuse_writable`]), and resolve the links in its
+//! folders ([`Plan::resolved`]).
 //!
 //! ```
 //! use picohttp_host::config::{Plan, RoutePlan, ServerPlan, TenantPlan};
@@ -32,9 +35,9 @@ mod tenant;
 mod route;
 mod limits;
 mod grants;
-mod host_name;
 mod unique;
 mod owners;
+mod writable;
 mod table;
 mod value;
 mod text;
@@ -44,6 +47,7 @@ pub use grants::{MAX_DIRECTORIES, directory};
 pub use plan::{AccessLog, Confine, LogFormat, LogTarget, Plan, RoutePlan, ServerPlan, TenantPlan};
 pub use position::Position;
 pub use problem::{Errors, Problem};
+pub use writable::WritableError;
 
 #[cfg(test)]
 mod tests;

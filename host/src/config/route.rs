@@ -58,16 +58,6 @@ pub(super) fn read<'a>(
 
 fn read_path(value: &DeValue<'_>) -> Result<String, String> {
     let path = value::string(value)?;
-    for segment in path.split('/').skip(1) {
-        if matches!(segment, "*" | "**") {
-            return Err("write `:name` for any one segment, and `/...` for all below".to_owned());
-        } else if segment.starts_with('{') && segment.ends_with('}') {
-            return Err("write `:name` for any one segment".to_owned());
-        }
-    }
-    if path.len() > 1 && path.ends_with('/') {
-        return Err("leave out the last `/`, or write `/...` for all below".to_owned());
-    }
     RouteTree::<()>::default().place(&path).map_err(|error| error.to_string())?;
     Ok(path)
 }

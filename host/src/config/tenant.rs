@@ -3,7 +3,6 @@
 use toml::de::DeValue;
 
 use super::grants;
-use super::host_name;
 use super::limits::{Limits, Totals, either};
 use super::plan::TenantPlan;
 use super::problem::Problems;
@@ -13,6 +12,7 @@ use super::table::{Setting, Table};
 use super::text::{Place, quoted};
 use super::value;
 use crate::Quota;
+use crate::host_name;
 use crate::route_tree::RouteTree;
 
 /// A tenant, and where it says what no other tenant may say.
@@ -37,7 +37,7 @@ pub(super) fn read<'a>(
         table.place.key = format!("tenant.{}", name.value);
     }
     let is_empty = table.list_length("hosts") == Some(0);
-    let hosts = table.take_list("hosts", problems, |value| host_name::read(&value::string(value)?));
+    let hosts = table.take_list("hosts", problems, host);
     if let Some(empty) = hosts.as_ref().filter(|_| is_empty) {
         problems.add(&empty.place, "has no host; leave it out for every host that is left");
     }
@@ -118,6 +118,12 @@ fn check_paths(routes: &[Route<'_>], problems: &mut Problems) {
     if let (Err(error), Some(first)) = (seen.check(), routes.first()) {
         problems.add(&first.path, error.to_string());
     }
+}
+
+fn host(value: &DeValue<'_>) -> Result<String, String> {
+    let written = value::string(value)?;
+    host_name::read(&written)
+        .map_err(|hint| format!("{} is not a host name; {hint}", quoted(&written)))
 }
 
 fn tenant_name(value: &DeValue<'_>) -> Result<String, String> {

@@ -11,6 +11,7 @@ pub struct DeployErrors(pub(super) Vec<DeployError>);
 
 /// Why a route has no handler.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub struct DeployError {
     /// The tenant.
     pub tenant: String,
@@ -30,7 +31,7 @@ impl DeployErrors {
 }
 
 impl fmt::Display for DeployErrors {
-    /// One line for each route.
+    /// One after the other, each on a line of its own. What building a project says may be several.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, error) in self.0.iter().enumerate() {
             let line_end = if number == 0 { "" } else { "\n" };

@@ -4,6 +4,7 @@ mod error;
 mod sources;
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use error::{DeployError, DeployErrors};
@@ -14,12 +15,24 @@ use crate::{Cache, Component, Engine, Route, Tenant};
 use sources::{Effort, Loaded};
 
 /// Loads components, and keeps those that are in use for the next time.
+///
+/// What it is asked for takes as long as reading, building ([`Source::Folder`], which runs `cargo`
+/// and has no time limit) and compiling take. It may be asked from any thread.
 pub struct Deployer {
     engine: Engine,
     cache: Cache,
     loaded: Mutex<Components>,
     /// Once all of some plan is served that can be, what is missing.
     missing: Mutex<Option<Vec<String>>>,
+}
+
+impl fmt::Debug for Deployer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deployer")
+            .field("engine", &self.engine)
+            .field("cache", &self.cache)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a component was compiled from.
@@ -44,6 +57,8 @@ impl Components {
 }
 
 /// As much of a plan as can be served.
+#[derive(Debug)]
+#[non_exhaustive]
 pub struct Deployment {
     /// All tenants of the plan. Requests to routes without a handler are answered with 503
     /// ([`Fault::Unavailable`](crate::Fault)).
@@ -83,7 +98,8 @@ impl Deployer {
     }
 
     /// What of a plan can be served after all is compiled. `progress` is told, at
-    /// first and after each component, how many are loaded by now, and of how many.
+    /// first and after each component, how many are loaded by now, and of how many; by several
+    /// threads, so perhaps not in order.
     pub fn complete(&self, plan: &Plan, progress: impl Fn(usize, usize) + Sync) -> Deployment {
         let mut sources = self.load_all(plan, Effort::Compile, progress);
         let deployment = self.deployment(plan, &mut sources);

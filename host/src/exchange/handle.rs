@@ -12,6 +12,7 @@ use crate::catalog::Endpoint;
 use crate::catch_panic::catch_panic;
 use crate::connection::Connection;
 use crate::cpu_time::CpuTimer;
+use crate::handler;
 use crate::http1::{self, Head, Message};
 use crate::load::Held;
 use crate::record::{MAX_WORD, Record, Words};
@@ -143,11 +144,11 @@ fn call(
     let Some(handler) = &endpoint.handler else {
         return (Err(Fault::Unavailable), Cost::default());
     };
-    let call = Call::new(connection.id, &endpoint.args, &endpoint.origin);
+    let mut call = Call::new(connection.id, &endpoint.args, &endpoint.origin);
+    call.client = connection.client;
     // Components have deadlines of their own, and say so; others have none.
     background::go_on(connection.deadline);
-    let response = catch_panic(|| handler.handle(request, &call))
-        .unwrap_or_else(|panic| Err(Fault::Trap(format!("panicked in the host: {panic}"))));
+    let response = handler::handle(handler, request, &call);
     // What follows takes locks that all wait for.
     background::end();
     (response, call.cost.get())

@@ -221,7 +221,8 @@ mod tests {
         assert!(Instance::new(&mut store, &spin, &[]).is_err());
         let mut gaps: Vec<_> = store.data().windows(2).map(|ticks| ticks[1] - ticks[0]).collect();
         gaps.sort();
-        assert!(gaps[gaps.len() / 2] < TICK / 2);
+        // Others may have kept this thread, or the clock's, for a while.
+        assert!(gaps[gaps.len() / 10] < TICK / 2);
     }
 
     #[test]

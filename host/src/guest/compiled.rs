@@ -4,6 +4,7 @@
 //! The seal is against damage alone: whoever can write such a file can seal it. So none is
 //! loaded unless the engine was told to believe them.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use sha2::{Digest as _, Sha256};
@@ -20,6 +21,12 @@ const SEAL: usize = 32;
 
 /// A component as machine code, for engines like the one that compiled it.
 pub struct Compiled(Vec<u8>);
+
+impl fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Compiled").field("size", &self.size()).finish()
+    }
+}
 
 impl Compiled {
     /// Compiles a component.

@@ -1,5 +1,6 @@
 //! A compiled handler: instantiate, handle, throw away.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,6 +34,12 @@ pub struct Component {
     pub(super) pre: PluginPre<State>,
     /// Whether what the memories of an instance begin with is there, in a descriptor each.
     has_images: Arc<AtomicBool>,
+}
+
+impl fmt::Debug for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Component").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// What every instance of a component has in common.

@@ -5,6 +5,7 @@
 //! guest has written (Linux 6.7, `PAGEMAP_SCAN`), only those are restored and they
 //! stay resident, so that a fresh instance takes no page faults.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ use super::pool::{memories, pool};
 use super::runtime::Runtime;
 use super::state::State;
 use super::{files, logging, wait};
+use crate::config::Plan;
+use crate::config::units::MEMORY;
 
 /// How large a memory's image may be that is mostly made of what nobody wrote, in bytes. A
 /// component of a kilobyte can ask for as many as it likes, and they are made when it is
@@ -51,6 +54,20 @@ impl Default for EngineOptions {
     }
 }
 
+impl EngineOptions {
+    /// Room for all that a plan names.
+    pub fn of_plan(plan: &Plan) -> EngineOptions {
+        let sources: HashSet<_> = plan.routes().map(|route| &route.source).collect();
+        EngineOptions {
+            instances: u32::try_from(plan.server.max_concurrent_requests).unwrap_or(u32::MAX),
+            components: u32::try_from(sources.len()).unwrap_or(u32::MAX),
+            // Each route has a bound of its own, and room that is only reserved costs nothing.
+            max_memory: *MEMORY.end(),
+            ..EngineOptions::default()
+        }
+    }
+}
+
 /// How instance slots are allocated, fastest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Allocation {
@@ -72,7 +89,23 @@ impl fmt::Display for Allocation {
     }
 }
 
+/// Why there is no engine: what this machine lacks for one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot start the engine: {0}")]
+pub struct EngineError(String);
+
 /// Compiles and runs components.
+///
+/// A process needs one, and clones of it are the same. What it does to the process:
+///
+/// - It reserves address space, which costs no memory: for each of its `instances` up to
+///   8 GiB. Where there is not so much, instances are made on demand, at a fraction of the speed;
+///   the log says so, and [`Engine::allocation`].
+/// - It has two threads for its clock, and those of a runtime for what waits in imports.
+/// - It handles the signals with which a processor reports a guest's traps, such as SIGSEGV,
+///   SIGILL and SIGFPE, and leaves those that are not a guest's to whoever had them before.
+/// - It **aborts the process** if its clock stands still for 5 seconds while guests run: nothing
+///   else can end them.
 #[derive(Clone)]
 pub struct Engine {
     inner: wasmtime::Engine,
@@ -83,7 +116,18 @@ pub struct Engine {
     compiler: Compiler,
     max_memory: usize,
     memories: u32,
+    allocation: Allocation,
     believes_precompiled: bool,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("allocation", &self.allocation)
+            .field("compiler", &self.compiler)
+            .field("max_memory", &self.max_memory)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Engine {
@@ -92,9 +136,13 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// When this machine can host no engine at all: no memory to reserve, or no
+    /// [`EngineError`] when this machine can host no engine at all: no memory to reserve, or no
     /// threads for the clock and for what waits in imports.
-    pub fn new(options: &EngineOptions) -> Result<Engine> {
+    pub fn new(options: &EngineOptions) -> Result<Engine, EngineError> {
+        Engine::start(options).map_err(|error| EngineError(format!("{error:#}")))
+    }
+
+    fn start(options: &EngineOptions) -> Result<Engine> {
         let (inner, allocation) = match options.allocation {
             Some(allocation) => (wasmtime::Engine::new(&config(options, allocation))?, allocation),
             None => probe(options)?,
@@ -118,6 +166,7 @@ impl Engine {
             compiler,
             max_memory,
             memories: memories(options.instances.max(1)),
+            allocation,
             believes_precompiled,
         })
     }
@@ -132,6 +181,11 @@ impl Engine {
     /// whoever can write one of its files can do what this process can.
     pub fn allow_precompiled(self, allowed: bool) -> Engine {
         Engine { believes_precompiled: allowed, ..self }
+    }
+
+    /// How instances are allocated on this machine.
+    pub fn allocation(&self) -> Allocation {
+        self.allocation
     }
 
     /// The largest memory that an instance may have, in bytes.

@@ -9,6 +9,7 @@ use crate::{Call, Fault, Origin, RequestId};
 
 /// What an instance begins with, before it is asked for anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Footprint {
     /// How long it took until the instance was there.
     pub instantiate: Duration,

@@ -30,7 +30,7 @@ pub use compile_stdin::compile_stdin;
 pub use compiled::Compiled;
 pub use compiler::{CompileLimits, Compiler};
 pub use component::Component;
-pub use engine::{Allocation, Engine, EngineOptions};
+pub use engine::{Allocation, Engine, EngineError, EngineOptions};
 pub use footprint::Footprint;
 pub use load_error::LoadError;
 pub use sandbox::{Directory, Sandbox};

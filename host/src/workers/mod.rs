@@ -81,6 +81,8 @@ pub(crate) struct Workers {
     background_threads: Mutex<Vec<JoinHandle<()>>>,
     /// The numbers of those that ended and must be replaced.
     vacant: Mutex<Vec<usize>>,
+    /// Whoever waits for all threads to end has this meanwhile.
+    joining: Mutex<()>,
     /// Set when the server begins to stop.
     stopping: Mutex<Option<Instant>>,
     /// Set when the threads are to end.
@@ -118,6 +120,7 @@ impl Workers {
             handed_over: unbounded(),
             background_threads: Mutex::default(),
             vacant: Mutex::default(),
+            joining: Mutex::default(),
             stopping: Mutex::default(),
             ended: AtomicBool::new(false),
         });
@@ -182,6 +185,7 @@ impl Workers {
 
     /// Waits until all threads have ended.
     pub(crate) fn join(&self) {
+        let _alone = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let thread = self.threads().pop_first();
             match thread {

@@ -46,7 +46,15 @@ impl Folder {
         self.write(name, fs::read(component)?)
     }
 
+    /// Serves all that there is.
     pub fn serve(&self, args: &[&str]) -> Result<Program> {
+        let host = self.begin_to_serve(args)?;
+        host.wait_until_all_are_loaded()?;
+        Ok(host)
+    }
+
+    /// Serves what is there soon.
+    pub fn begin_to_serve(&self, args: &[&str]) -> Result<Program> {
         let mut command = command();
         command.arg("--config").arg(self.path("picohttp.toml")).args(args);
         Program::start_on(&mut command)

@@ -82,7 +82,7 @@ fn handlers_that_are_there_do_not_wait_for_one_that_compiles_for_long() -> Resul
     let operators = "admin_addr = '127.0.0.1:0'\ncompile_timeout = '20s'\n";
     let folder = Folder::new(&format!("{operators}{}", granted("a", "good")?))?;
     tenant(&folder, "b", &deep()?)?;
-    let host = folder.serve(&[])?;
+    let host = folder.begin_to_serve(&[])?;
     host.wait_for("serving what is compiled; the rest follows")?;
     let operators = host.operators()?;
     assert_eq!(host.get_of("b.test", "/")?.status, 503);
@@ -103,7 +103,7 @@ fn a_handler_is_served_before_all_others_are_compiled() -> Result<()> {
     }
     // It is begun after them.
     tenant(&folder, "a", &large()?)?;
-    let host = folder.serve(&[])?;
+    let host = folder.begin_to_serve(&[])?;
     host.wait_for("the rest follows")?;
     assert_eq!(host.get_of("a.test", "/")?.status, 503);
     eventually("the good one is served", || {
@@ -123,7 +123,7 @@ fn a_tenant_does_not_wait_for_all_that_another_has() -> Result<()> {
     }
     folder.configure(&text)?;
     tenant(&folder, "a", &large()?)?;
-    let host = folder.serve(&[])?;
+    let host = folder.begin_to_serve(&[])?;
     eventually("the good one is served", || {
         host.get_of("a.test", "/").is_ok_and(|answer| answer.status == 200)
     })?;
@@ -186,9 +186,9 @@ fn a_reload_that_is_asked_for_before_it_serves_is_done_then() -> Result<()> {
 
 #[test]
 fn a_reload_that_is_asked_for_while_the_rest_compiles_is_done_then() -> Result<()> {
-    let folder = Folder::new(&granted("a", "old")?)?;
+    let folder = Folder::new(&format!("compile_timeout = '20s'\n{}", granted("a", "old")?))?;
     tenant(&folder, "b", &slow(0)?)?;
-    let host = folder.serve(&[])?;
+    let host = folder.begin_to_serve(&[])?;
     host.wait_for("the rest follows")?;
     folder.configure(&granted("a", "new")?)?;
     fs::remove_file(folder.path("tenants.d/b.toml"))?;

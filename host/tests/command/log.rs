@@ -115,8 +115,8 @@ fn the_level_decides_what_is_logged() -> Result<()> {
     let mut quiet = command();
     quiet.arg(guest("talk")?).arg("-q").env("RUST_LOG", "warn");
     // A quiet host does not say that it serves, so the port must be known.
-    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let quiet = Program::begin(quiet.args(["--port", &address.port().to_string()]))?;
+    let address = TcpListener::bind("127.0.0.4:0")?.local_addr()?;
+    let quiet = Program::begin(quiet.args(["--addr", &address.to_string()]))?;
     eventually("it serves", || get(address, "/lines").is_ok())?;
     quiet.signal("KILL")?;
     let said = quiet.whole_log()?;

@@ -99,6 +99,7 @@ fn a_request_that_runs_is_not_disturbed() -> Result<()> {
     let host = folder.serve(&[])?;
     let mut client = Client::connect(host.address)?;
     client.send("GET /1500 HTTP/1.0\r\n\r\n")?;
+    eventually("the request has begun", || host.get("/1").is_ok())?;
     folder.configure(&granted("b", "new")?)?;
     host.signal("HUP")?;
     eventually("the other is served", || {

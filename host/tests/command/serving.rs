@@ -79,6 +79,10 @@ fn the_first_free_port_is_used() -> Result<()> {
 
 #[test]
 fn any_address_can_be_listened_on() -> Result<()> {
+    if TcpListener::bind("[::1]:0").is_err() {
+        eprintln!("SKIPPED: there is no IPv6 here");
+        return Ok(());
+    }
     let mut command = command();
     command.arg(plugin("hello")?).args(["--addr", "[::1]:0"]);
     let host = Program::start_on(&mut command)?;

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use picohttp_tests::bombs::deep;
-use picohttp_tests::client::Client;
+use picohttp_tests::client::{Client, get};
 use picohttp_tests::guests::{guest, plugin};
 use picohttp_tests::host::eventually;
 use picohttp_tests::process::ProcessId;
@@ -53,6 +53,7 @@ fn a_request_that_runs_is_finished_and_new_clients_are_refused() -> Result<()> {
     let mut host = Program::start(command().arg(plugin("echo")?))?;
     let mut client = Client::connect(host.address)?;
     client.send("POST / HTTP/1.0\r\nContent-Length: 2\r\n\r\n1")?;
+    eventually("the request has begun", || host.get("/").is_ok())?;
     host.signal("TERM")?;
     host.wait_for("stopping")?;
     eventually("new clients are refused", || Client::connect(host.address).is_err())?;
@@ -64,10 +65,14 @@ fn a_request_that_runs_is_finished_and_new_clients_are_refused() -> Result<()> {
 
 #[test]
 fn requests_are_waited_for_no_longer_than_the_shutdown_timeout() -> Result<()> {
-    let args = ["--timeout", "60s", "--shutdown-timeout", "100ms"];
+    let args = ["--timeout", "60s", "--shutdown-timeout", "100ms", "--admin-addr", "127.0.0.1:0"];
     let mut host = Program::start(command().arg(guest("spin")?).args(args))?;
+    let operators = host.operators()?;
     let mut client = Client::connect(host.address)?;
     client.send("GET /spin HTTP/1.0\r\n\r\n")?;
+    eventually("the handler runs", || {
+        get(operators, "/status").is_ok_and(|status| status.text().contains(r#"{"running":1,"#))
+    })?;
     host.signal("TERM")?;
     assert_eq!(host.end()?.code(), Some(3));
     host.wait_for(

@@ -37,7 +37,7 @@ fn requests_are_counted_by_tenant_route_status_and_reason() -> Result<()> {
 #[test]
 fn the_documentation_names_every_metric_and_no_other() -> Result<()> {
     let cache = Cache::none();
-    let server = HttpServer::of_tenants(tenants()).cache(&cache);
+    let server = HttpServer::of_tenants(tenants()).report_cache(&cache);
     let folder = tempfile::tempdir()?;
     let target = LogTarget::File(folder.path().join("log"));
     let server = server.access_log(AccessLog { target, format: LogFormat::Text });
@@ -156,7 +156,7 @@ fn connections_are_counted_by_why_they_are_closed() -> Result<()> {
 #[test]
 fn a_connection_is_closed_for_the_reason_that_its_client_was_told() -> Result<()> {
     let timeouts = Timeouts { head: Duration::from_millis(200), ..Timeouts::default() };
-    let server = Server::start(HttpServer::new(hello).timeouts(timeouts).max_connections(8), None)?;
+    let server = Server::start(HttpServer::new(hello).timeouts(timeouts), None)?;
     for (request, status, reason) in [
         ("GET / HTTP/1.1\r\nTransfer-Encoding: x\r\n\r\n", 501, "unreadable"),
         ("GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400, "unreadable"),
@@ -172,6 +172,12 @@ fn a_connection_is_closed_for_the_reason_that_its_client_was_told() -> Result<()
         let is_counted = || server.metric(&series).is_ok_and(|now| now == Some(before + 1.0));
         eventually(reason, is_counted)?;
     }
+    Ok(())
+}
+
+#[test]
+fn who_is_closed_as_there_are_too_many_is_counted() -> Result<()> {
+    let server = Server::start(HttpServer::new(hello).max_connections(8), None)?;
     let clients =
         (0..8).map(|_| Client::connect(server.0.address())).collect::<Result<Vec<_>>>()?;
     eventually("all are here", || server.0.connections() == 8)?;
@@ -214,7 +220,7 @@ fn the_cache_is_counted() -> Result<()> {
             .map_err(anyhow::Error::from)
     };
     load()?;
-    let server = Server::start(HttpServer::new(load()?).cache(&cache), None)?;
+    let server = Server::start(HttpServer::new(load()?).report_cache(&cache), None)?;
     for result in ["hit", "miss", "compiled"] {
         let series = format!(r#"picohttp_component_loads_total{{result="{result}"}}"#);
         assert_eq!(server.metric(&series)?, Some(1.0), "{result}");

@@ -89,6 +89,7 @@ impl Machine {
         }
         let started = Program::start_on(&mut command)?;
         assert_eq!(self.manager.told()?, "READY=1\n");
+        started.wait_until_all_are_loaded()?;
         Ok(started)
     }
 }

@@ -77,6 +77,8 @@ fn what_instances_begin_with_leaves_descriptors_for_clients() -> Result<()> {
     let operators = program.operators()?;
     let is_ready = || get(operators, "/readyz").is_ok_and(|answer| answer.status == 200);
     eventually("all are compiled", is_ready)?;
+    // Until that visitor's descriptor is free.
+    program.settle()?;
     let ask = |number| Ok(program.get(&format!("/{number}"))?.status);
     let statuses = (0..40).map(ask).collect::<Result<Vec<_>>>()?;
     let count = |wanted| statuses.iter().filter(|status| **status == wanted).count();
@@ -96,18 +98,34 @@ fn what_instances_begin_with_leaves_descriptors_for_clients() -> Result<()> {
 /// the descriptors that it can have.
 fn check_clients_get_in(mut program: Program, greedy_target: &str) -> Result<()> {
     program.id().limit(Resource::Nofile, 64)?;
+    for _ in 0..3 {
+        if let Some(statuses) = answered_beside(&program, greedy_target)? {
+            assert_eq!(statuses, [503; 8]);
+            ensure!(!program.log().contains("cannot accept clients"));
+            return program.check_nothing_is_left();
+        }
+    }
+    bail!("it never kept them for as long as others took")
+}
+
+/// How clients are answered while a guest keeps all the descriptors that it can have. It does so for
+/// a second; nothing if that was too short.
+fn answered_beside(program: &Program, greedy_target: &str) -> Result<Option<Vec<u16>>> {
     let mut greedy = Client::connect(program.address)?;
     greedy.send(format!("GET {greedy_target} HTTP/1.0\r\n\r\n"))?;
     eventually("it has all it can have", || {
         program.gauge().is_ok_and(|now| now.descriptors >= 64 - 64 / 4)
     })?;
+    let mut statuses = Vec::new();
     for mut client in program.connect(8)? {
         client.send("GET /read?path=/etc HTTP/1.0\r\n\r\n")?;
-        assert_eq!(client.answer()?.status, 503);
+        statuses.push(client.answer()?.status);
     }
+    greedy.0.set_nonblocking(true)?;
+    let keeps = greedy.0.peek(&mut [0]).is_err();
+    greedy.0.set_nonblocking(false)?;
     assert_eq!(greedy.answer()?.status, 503);
-    ensure!(!program.log().contains("cannot accept clients"));
-    program.check_nothing_is_left()
+    Ok(keeps.then_some(statuses))
 }
 
 #[test]

@@ -32,7 +32,10 @@ impl Program {
     pub fn configured(config: &str, folder: TempDir) -> Result<Program> {
         let file = folder.path().join("picohttp.toml");
         fs::write(&file, config)?;
-        Program::run(program::command(program::file()?).arg("--config").arg(file), folder)
+        let mut command = program::command(program::file()?);
+        let program = Program::run(command.arg("--config").arg(file), folder)?;
+        program.wait_until_all_are_loaded()?;
+        Ok(program)
     }
 
     /// Starts it with a command that says all, with this folder as its own.

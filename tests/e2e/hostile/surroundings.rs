@@ -161,7 +161,7 @@ fn requests_that_wait_for_a_thread_that_cannot_be_end_in_time() -> Result<()> {
 fn sleeping_handlers_are_finished_across_a_stop() -> Result<()> {
     let mut program = Program::start(&guest("pause")?, &["--admin-addr", "127.0.0.1:0"])?;
     let mut clients = program.connect(10)?;
-    clients.iter_mut().try_for_each(|client| client.send("GET /1000 HTTP/1.0\r\n\r\n"))?;
+    clients.iter_mut().try_for_each(|client| client.send("GET /3000 HTTP/1.0\r\n\r\n"))?;
     let operators = program.operators()?;
     let request = format!("GET /status HTTP/1.0\r\nHost: {operators}\r\n\r\n");
     eventually("all are asleep", || {

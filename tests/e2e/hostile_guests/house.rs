@@ -52,9 +52,6 @@ impl House {
         eventually("all are loaded", || {
             client::get(operators, "/readyz").is_ok_and(|answer| answer.status == 200)
         })?;
-        if program.log().contains("the rest follows") {
-            program.wait_for("serving all that there are")?;
-        }
         let mut house = House { program, rows, requests: Tail::new(requests), log: 0 };
         // What was asked of the tenant in good health until now.
         eventually("the first is in the log", || {

@@ -1,10 +1,7 @@
 //! What handlers are compiled and run with, and where what is compiled is kept.
 
-use std::collections::HashSet;
-
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use picohttp_host::config::Plan;
-use picohttp_host::config::units::MEMORY;
 use picohttp_host::{Cache, Compiler, Engine, EngineOptions};
 
 use crate::cli::Keeping;
@@ -19,22 +16,11 @@ pub const COMPILE: &str = "compile-stdin";
 
 /// The engine of a plan.
 pub fn engine(plan: &Plan) -> Result<Engine> {
-    let options = EngineOptions {
-        instances: u32::try_from(plan.server.max_concurrent_requests).unwrap_or(u32::MAX),
-        components: u32::try_from(sources(plan)).unwrap_or(u32::MAX),
-        // Each route has a bound of its own, and room that is only reserved costs nothing.
-        max_memory: *MEMORY.end(),
-        ..EngineOptions::default()
-    };
-    let engine = Engine::new(&options);
-    let engine = engine.map_err(|error| anyhow!("cannot start the engine: {error:#}"))?;
-    Ok(engine.compiler(Compiler::command(PROGRAM, [COMPILE], plan.server.compile)))
-}
-
-/// How many different handlers there are.
-fn sources(plan: &Plan) -> usize {
-    let routes = plan.routes();
-    routes.map(|route| &route.source).collect::<HashSet<_>>().len()
+    Ok(Engine::new(&EngineOptions::of_plan(plan))?.compiler(Compiler::command(
+        PROGRAM,
+        [COMPILE],
+        plan.server.compile,
+    )))
 }
 
 /// Where compiled handlers are kept, if they are to be.

@@ -101,7 +101,7 @@ pub fn some(plan: &Plan, deployer: &Arc<Deployer>, announce: bool) -> Result<Loa
         Err(RecvTimeoutError::Timeout) => {}
         Err(RecvTimeoutError::Disconnected) => bail!("the handlers cannot be loaded"),
     }
-    let Deployment { tenants, handlers, pending, errors } = deployer.available(plan);
+    let Deployment { tenants, handlers, pending, errors, .. } = deployer.available(plan);
     // Others need not be compiled for that.
     let told = tell(&errors, &HashSet::new());
     warn!(handlers, pending, "serving what is compiled; the rest follows");

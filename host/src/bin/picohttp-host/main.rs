@@ -34,7 +34,6 @@ mod restart;
 mod server;
 mod sockets;
 mod watch;
-mod writable;
 
 use std::env;
 use std::io::{ErrorKind, Write, stderr, stdout};

@@ -1,7 +1,7 @@
 //! From the command line to a plan: one handler is a plan of one tenant.
 
 use std::collections::BTreeSet;
-use std::env::current_dir;
+use std::env::{current_dir, current_exe};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use picohttp_host::config::{
 use picohttp_host::{CompileLimits, Directory, KeepAlive, Sandbox, Source, Timeouts, Totals};
 
 use crate::cli::{self, Call, Format, Grants, Limits, Serve};
-use crate::writable;
+use crate::restart;
 
 /// What the command line asks for, or the file that it names; it may take the place of what is
 /// `served` now.
@@ -22,7 +22,8 @@ pub fn of(options: &Serve, served: Option<&Plan>) -> Result<Plan> {
         Some(file) => read(file)?,
         None => single(options)?,
     };
-    writable::refuse(&plan, served, options.watch || options.keeping.allow_precompiled)?;
+    let components_count = options.watch || options.keeping.allow_precompiled;
+    refuse_writable(&plan, served, components_count)?;
     Ok(plan.resolved())
 }
 
@@ -30,6 +31,14 @@ fn read(file: &Path) -> Result<Plan> {
     let plan = Plan::read(file)?;
     has_tenants(file, &plan)?;
     Ok(plan)
+}
+
+/// Refuses a plan in which a handler may change what this process relies on: with the program
+/// that runs, and the one that takes its place.
+pub fn refuse_writable(plan: &Plan, served: Option<&Plan>, components_count: bool) -> Result<()> {
+    let programs: Vec<_> = [current_exe().ok(), restart::program()].into_iter().flatten().collect();
+    let refused = plan.refuse_writable(served, &programs, components_count);
+    refused.map_err(|error| written_at(error.written.as_ref(), Error::msg(error.message)))
 }
 
 /// There is something to serve: a configuration that was cut short, by a full disk say, must not
@@ -48,7 +57,7 @@ pub fn of_call(options: &Call) -> Result<Plan> {
     let route = route(source, &options.grants, &options.limits)?;
     let tenants = vec![TenantPlan::new(name, &server, vec![route])];
     let plan = Plan { tenants, server, ..Plan::default() };
-    writable::refuse(&plan, None, options.keeping.allow_precompiled)?;
+    refuse_writable(&plan, None, options.keeping.allow_precompiled)?;
     Ok(plan.resolved())
 }
 

@@ -5,7 +5,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use picohttp_host::config::{Plan, ServerPlan};
 use picohttp_host::{
-    Cache, HttpServer, RunningServer, Socket, StartError, Tenant, Tls, TlsError, read_regular_file,
+    AdminToken, Cache, HttpServer, RunningServer, Socket, StartError, Tenant, Tls, TlsError,
+    read_regular_file,
 };
 use tracing::warn;
 
@@ -22,30 +23,15 @@ pub fn start(
     (request_ids, loading): (bool, bool),
     (clients, operators): (Option<Socket>, Option<Socket>),
 ) -> Result<RunningServer> {
-    let mut server = HttpServer::of_tenants(tenants)
-        .max_concurrent_requests(plan.server.max_concurrent_requests)
-        .max_queue(plan.server.max_queue)
-        .max_connections(plan.server.max_connections as usize)
-        .max_buffered(plan.server.max_buffered)
-        .timeouts(plan.server.timeouts)
-        .cache(cache)
+    let mut server = HttpServer::of_plan(&plan.server, tenants)
+        .report_cache(cache)
         .request_ids(request_ids)
         .loading(loading);
-    if let Some(keep_alive) = plan.server.keep_alive {
-        server = server.keep_alive(keep_alive);
-    }
-    if let Some(log) = &plan.server.access_log {
-        server = server.access_log(log.clone());
-    }
     if let Some(tls) = tls(plan)? {
         server = server.tls(tls);
     }
     if let Some(address) = plan.server.admin_address {
-        let token = token(plan)?;
-        if token.is_none() && !address.ip().is_loopback() {
-            warn!(%address, "whoever can connect sees what operators see; set `admin_token_file` (--admin-token-file)");
-        }
-        server = server.admin(address, token);
+        server = server.admin(address, token(plan)?);
     }
     if let Some(socket) = clients {
         server = server.socket(socket);
@@ -90,24 +76,15 @@ pub fn tls(plan: &Plan) -> Result<Option<Tls>> {
 const MAX_TOKEN: u64 = 4 << 10;
 
 /// The word that operators must know, if there is one.
-pub fn token(plan: &Plan) -> Result<Option<String>> {
+pub fn token(plan: &Plan) -> Result<Option<AdminToken>> {
     let Some(file) = &plan.server.admin_token_file else { return Ok(None) };
     read_token(file).map(Some).map_err(|error| plan::wrong(plan, "admin_token_file", error))
 }
 
-fn read_token(file: &Path) -> Result<String> {
+fn read_token(file: &Path) -> Result<AdminToken> {
     let read = || format!("cannot read {}", file.display());
     let text = String::from_utf8(read_regular_file(file, MAX_TOKEN).with_context(read)?);
-    let text = text.with_context(read)?;
-    match text.trim() {
-        "" => bail!("{} is empty; put a long random word into it", file.display()),
-        // RFC 6750 section 2.1.
-        token if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(token.to_owned()),
-        _ => bail!(
-            "{} is not one word of ASCII letters, digits and marks; nobody could send it",
-            file.display()
-        ),
-    }
+    AdminToken::new(&text.with_context(read)?).with_context(|| file.display().to_string())
 }
 
 /// What is said once the server serves.

@@ -12,7 +12,7 @@ use super::imports::{ENVIRONMENT, FILESYSTEM, given, imports};
 use super::{Findings, Place, Problem};
 use crate::cli::Check;
 use crate::engine::{cache_of, engine};
-use crate::{confine, plan, progress, server, writable};
+use crate::{confine, plan, progress, server};
 
 /// A configuration in which nothing is wrong.
 #[derive(Serialize)]
@@ -62,7 +62,7 @@ pub fn check(file: &Path, options: &Check) -> Result<Findings<Configuration>> {
         server::tls(&served).err(),
         server::token(&served).err(),
         user.err(),
-        writable::refuse(&served, None, options.allow_precompiled).err(),
+        plan::refuse_writable(&served, None, options.allow_precompiled).err(),
     ];
     errors.extend(files.into_iter().flatten().map(wrong_file));
     match deployer.handlers(&served, progress::show(true, &served)) {
@@ -105,7 +105,7 @@ fn wrong_file(error: anyhow::Error) -> Problem {
 }
 
 fn wrong_handler(error: &DeployError) -> Problem {
-    let DeployError { tenant, route, written, cause } = error;
+    let DeployError { tenant, route, written, cause, .. } = error;
     let (tenant, route) = (Some(tenant.clone()), Some(route.clone()));
     let written = written.as_ref().map(place).unwrap_or_default();
     Problem {

@@ -5,16 +5,36 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
-use std::env::current_exe;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::ptr;
 
-use anyhow::{Result, anyhow};
-use picohttp_host::config::{LogTarget, Plan, RoutePlan, ServerPlan};
-use picohttp_host::{Identity, Source, folders_on_the_way, identity};
+use super::plan::{LogTarget, Plan, RoutePlan, ServerPlan};
+use super::position::Position;
+use super::problem::Problem;
+use crate::{Identity, Source, folders_on_the_way, identity};
 
-use crate::plan::written_at;
-use crate::restart;
+/// That a handler may change what the host relies on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WritableError {
+    /// Where the handler's source is written, if that was read from a file.
+    pub written: Option<Position>,
+    /// What it may change, and what to do about it.
+    pub message: String,
+}
+
+impl std::error::Error for WritableError {}
+
+impl fmt::Display for WritableError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let message = self.message.clone();
+        match self.written.clone() {
+            Some(position) => Problem { position, message }.fmt(f),
+            None => f.write_str(&message),
+        }
+    }
+}
 
 /// The folders that handlers may write in, and a route of each.
 struct Writable<'a> {
@@ -23,22 +43,41 @@ struct Writable<'a> {
     known: RefCell<HashMap<PathBuf, Option<Identity>>>,
 }
 
-/// Refuses a plan in which a handler may; or in which one may that is `served` now, until it is
-/// no longer. A component counts if it is watched, if it may be machine code, or if there are
-/// others': alone, a handler may put another in its own place.
-pub fn refuse(plan: &Plan, served: Option<&Plan>, components_count: bool) -> Result<()> {
+impl Plan {
+    /// Refuses a plan in which a handler may write where something is that the host relies on, or
+    /// that is `served` now and lets one. What the plan names counts, and `others`, such as
+    /// the process's own program. Of a plan that is in no file, components count only if they
+    /// are watched or may be machine code: alone, a handler may put another in its own place.
+    ///
+    /// # Errors
+    ///
+    /// [`WritableError`], for the first that is found.
+    pub fn refuse_writable(
+        &self,
+        served: Option<&Plan>,
+        others: &[PathBuf],
+        components_count: bool,
+    ) -> Result<(), WritableError> {
+        refuse(self, served, others, components_count || !self.files.is_empty())
+    }
+}
+
+fn refuse(
+    plan: &Plan,
+    served: Option<&Plan>,
+    others: &[PathBuf],
+    components_count: bool,
+) -> Result<(), WritableError> {
     let plans = || served.into_iter().chain([plan]);
     let writable = Writable::of(plans().flat_map(Plan::routes));
     if writable.folders.is_empty() {
         return Ok(());
     }
-    let components_count = components_count || !plan.files.is_empty();
     let counts = |source: &&Source| components_count || matches!(source, Source::Folder(_));
     let sources = plan.routes().map(|route| &route.source).filter(counts);
     let configuration = plan.files.iter().chain(&plan.folders).map(PathBuf::as_path);
-    let programs = [current_exe().ok(), restart::program()];
-    let programs = programs.iter().flatten().map(PathBuf::as_path);
-    let others = plans().flat_map(|plan| named_by(&plan.server)).chain(programs);
+    let others = others.iter().map(PathBuf::as_path);
+    let others = plans().flat_map(|plan| named_by(&plan.server)).chain(others);
     let paths: BTreeSet<&Path> =
         sources.filter_map(Source::path).chain(configuration).chain(others).collect();
     let is_served = |route: &RoutePlan| {
@@ -50,8 +89,8 @@ pub fn refuse(plan: &Plan, served: Option<&Plan>, components_count: bool) -> Res
             true => " (what is served lets it: reload without that, and look where all leads)",
             false => "",
         };
-        let error = anyhow!("the handler may write in {folder}, and so {harm}{more}");
-        Err(written_at(route.written.as_ref(), error))
+        let message = format!("the handler may write in {folder}, and so {harm}{more}");
+        Err(WritableError { written: route.written.clone(), message })
     };
     for path in paths {
         let found = writable
