@@ -1,10 +1,15 @@
 //! A compiler that is a command, whatever the command does.
 
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::{Result, bail, ensure};
+use picohttp_host::config::{Plan, RoutePlan, ServerPlan, TenantPlan};
 use picohttp_host::{
-    Cache, CompileLimits, Compiled, Compiler, Component, Engine, EngineOptions, LoadError, Sandbox,
+    Cache, CompileLimits, Compiled, Compiler, Component, Deployer, Engine, EngineOptions,
+    LoadError, Sandbox, Source,
 };
 use picohttp_tests::sandbox::{bytes, engine};
 use picohttp_tests::text::answer_with;
@@ -15,7 +20,7 @@ const LONG: Duration = Duration::from_secs(60);
 
 /// Has a command compile a component, which it does not.
 fn refusal(program: &str, args: &[&str], time: Duration, component: &[u8]) -> Result<LoadError> {
-    let engine = Engine::new(&EngineOptions::default()).map_err(|error| anyhow!("{error:#}"))?;
+    let engine = Engine::new(&EngineOptions::default())?;
     let limits = CompileLimits { time, memory: 1 << 30 };
     let engine = engine.compiler(Compiler::command(program, args, limits));
     match Component::from_bytes(&engine, "x", component, Sandbox::default(), &Cache::none()) {
@@ -43,6 +48,37 @@ fn one_that_does_not_listen_is_ended() -> Result<()> {
     let more_than_a_pipe_holds = [bytes("answer")?, vec![0; 1 << 19]].concat();
     let error = refusal("/bin/sleep", &["1000"], SHORT, &more_than_a_pipe_holds)?;
     ensure!(matches!(error, LoadError::CompileTime(_)), "{error}");
+    Ok(())
+}
+
+#[test]
+fn one_that_went_last_and_got_nothing_is_asked_again_like_others() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("a.wasm");
+    fs::write(&file, bytes("answer")?)?;
+    let route = RoutePlan::new("/...", Source::at(&file));
+    let tenant = TenantPlan::new("a", &ServerPlan::default(), vec![route]);
+    let plan = Plan { tenants: vec![tenant], ..Plan::default() };
+    let script = "test -z \"$PICOHTTP_GOES_LAST\" || exec sleep 1000; echo like others >&2; exit 3";
+    let limits = CompileLimits { time: SHORT, memory: 1 << 30 };
+    let compiler = Compiler::command("/bin/sh", ["-c", script], limits);
+    let engine = Engine::new(&EngineOptions::default())?.compiler(compiler);
+    let deployer = Deployer::new(engine, Cache::none());
+    let is_over = AtomicBool::new(false);
+    let errors = thread::scope(|scope| {
+        // It is this process that takes all, and not another.
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        let deployment = deployer.complete(&plan, |_, _| {});
+        is_over.store(true, Ordering::Relaxed);
+        deployment.errors
+    });
+    ensure!(errors.to_string().ends_with("It said: like others"), "{errors}");
     Ok(())
 }
 

@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// What a command may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
+    /// When it is to have begun: an attempt before this one counts, too.
+    pub(super) began: Instant,
     /// How long it may take. If others leave it no processor, it may take longer.
     pub(super) time: Duration,
     /// How long processors are busy with it in any case, unless that takes far too long.
@@ -46,8 +48,7 @@ pub(super) enum Outcome {
     Ended(Ended),
     /// Its time was over. It has been killed.
     Late,
-    /// It went last and got next to nothing, for no good of this process: others were busy. It
-    /// has been killed.
+    /// It went last, and others left it next to nothing. It has been killed.
     Crowded,
 }
 
@@ -88,11 +89,11 @@ pub(super) fn run(command: &mut Command, input: &[u8], bounds: Bounds) -> io::Re
     command.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(errors.try_clone()?);
     let mut process = Running(command.spawn()?);
     // It has been given nothing yet.
-    let Bounds { time, work, threads, output: most, goes_last } = bounds;
+    let Bounds { began, time, work, threads, output: most, goes_last } = bounds;
     process.limit(Resource::Fsize, most)?;
     // Should nobody wait for it any more, this ends it.
     process.limit_work(time.saturating_mul(threads))?;
-    let last = after(started, time.saturating_mul(STARVED));
+    let last = after(began, time.saturating_mul(STARVED));
     process.give(input, last)?;
     if goes_last && !process.has_ended(after(started, PATIENCE.min(time)))? {
         let own = process_clock().saturating_sub(clock);
@@ -100,8 +101,11 @@ pub(super) fn run(command: &mut Command, input: &[u8], bounds: Bounds) -> io::Re
             return Ok(Outcome::Crowded);
         }
     }
-    let mut has_ended = process.has_ended(after(started, time))?;
+    let mut has_ended = process.has_ended(after(began, time))?;
     while !has_ended && Instant::now() < last && process.work().is_some_and(|done| done < work) {
+        if goes_last {
+            return Ok(Outcome::Crowded);
+        }
         has_ended = process.has_ended(after(Instant::now(), LOOK).min(last))?;
     }
     if !has_ended {

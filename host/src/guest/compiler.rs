@@ -9,7 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
@@ -57,8 +57,9 @@ enum Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CompileLimits {
     /// How long it may take, and a second more for every 256 KiB of the component. Where others
-    /// keep the compiler from the processors, it may take longer: until it has had one for as
-    /// long as usual components of its size take, and four times as long at the most.
+    /// keep the compiler from the processors, it may take longer, and goes like them then: until it
+    /// has had one for as long as usual components of its size take, and four times as long at
+    /// the most.
     pub time: Duration,
     /// How much address space the compiler may have, in bytes.
     pub memory: u64,
@@ -93,16 +94,13 @@ impl Compiler {
         Compiler(Mode::Command { program: program.into(), args, limits, goes_last: false })
     }
 
-    /// The same compiler, which lets all other processes go first if it is one of its own; where
-    /// those leave it nothing, and are none of ours, it begins again and goes like them.
+    /// The same compiler, which lets all other processes go first if it is one of its own. Where
+    /// those leave it next to nothing, and are none of ours or its time is over, it begins again and
+    /// goes like them.
     pub(super) fn going_last(&self) -> Compiler {
-        self.with_place_in_line(true)
-    }
-
-    fn with_place_in_line(&self, last: bool) -> Compiler {
         let mut compiler = self.clone();
         if let Mode::Command { goes_last, .. } = &mut compiler.0 {
-            *goes_last = last;
+            *goes_last = true;
         }
         compiler
     }
@@ -115,18 +113,20 @@ impl Compiler {
         match &self.0 {
             Mode::InProcess => engine.precompile_component(component).map_err(LoadError::invalid),
             Mode::Command { program, args, limits, goes_last } => {
-                let mut command = Command::new(program);
-                let bounds = limits.bounds(component.len() as u64, *goes_last);
-                command.args(args).env_clear().env(THREADS, bounds.threads.to_string());
-                command.env(MEMORY, limits.memory.to_string());
-                if *goes_last {
-                    command.env(GOES_LAST, "1");
-                }
-                let outcome = bounded::run(&mut command, component, bounds);
-                match outcome.map_err(LoadError::NoCompiler)? {
-                    Outcome::Ended(ended) => judge(ended, bounds, limits.memory),
-                    Outcome::Late => Err(LoadError::CompileTime(bounds.time)),
-                    Outcome::Crowded => self.with_place_in_line(false).compile(engine, component),
+                let mut bounds = limits.bounds(component.len() as u64, *goes_last);
+                loop {
+                    let mut command = Command::new(program);
+                    command.args(args).env_clear().env(THREADS, bounds.threads.to_string());
+                    command.env(MEMORY, limits.memory.to_string());
+                    if bounds.goes_last {
+                        command.env(GOES_LAST, "1");
+                    }
+                    let outcome = bounded::run(&mut command, component, bounds);
+                    match outcome.map_err(LoadError::NoCompiler)? {
+                        Outcome::Ended(ended) => return judge(ended, bounds, limits.memory),
+                        Outcome::Late => return Err(LoadError::CompileTime(bounds.time)),
+                        Outcome::Crowded => bounds = bounds.going_like_others(),
+                    }
                 }
             }
         }
@@ -139,12 +139,23 @@ impl CompileLimits {
         let time = self.time.saturating_add(more);
         let work = Duration::from_millis(component.saturating_mul(1000) / USUAL_PER_SECOND);
         let work = work.saturating_add(self.time / 40).min(time);
-        let processors = processors();
-        let processors = if goes_last { processors.div_ceil(2) } else { processors };
-        let threads = u32::try_from(processors).map_or(MAX_THREADS, |all| all.min(MAX_THREADS));
         let output = component.saturating_mul(GROWTH).saturating_add(MIN_COMPILED);
-        Bounds { time, work, threads, output: output.min(MAX_COMPILED), goes_last }
+        let (output, threads) = (output.min(MAX_COMPILED), threads(goes_last));
+        Bounds { began: Instant::now(), time, work, threads, output, goes_last }
     }
+}
+
+impl Bounds {
+    fn going_like_others(self) -> Bounds {
+        Bounds { threads: threads(false), goes_last: false, ..self }
+    }
+}
+
+/// How many threads a compiler has.
+fn threads(goes_last: bool) -> u32 {
+    let processors = processors();
+    let processors = if goes_last { processors.div_ceil(2) } else { processors };
+    u32::try_from(processors).map_or(MAX_THREADS, |all| all.min(MAX_THREADS))
 }
 
 /// What a compiler has made, or why it made nothing.
