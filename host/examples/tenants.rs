@@ -1,6 +1,9 @@
 //! Serves the tenants of a configuration, as a program of your own would:
 //! `cargo run --release --example tenants -- picohttp.toml`. Enter has it read again, and the end
 //! of the input (Ctrl-D) stops the server.
+//!
+//! It is not confined, and nobody listens for operators: a configuration that asks for these, or
+//! for another user, is refused.
 
 use std::env::{args_os, current_exe};
 use std::error::Error;
@@ -8,9 +11,9 @@ use std::io::stdin;
 use std::path::Path;
 use std::process::ExitCode;
 
-use picohttp_host::config::Plan;
+use picohttp_host::config::{Confine, Plan};
 use picohttp_host::{
-    Cache, Compiler, Deployer, Engine, EngineOptions, HttpServer, RunningServer, compile_stdin,
+    Cache, Compiler, Deployer, Engine, EngineOptions, HttpServer, RunningServer, Tls, compile_stdin,
 };
 
 /// What has this program compile a component, as its only argument.
@@ -27,17 +30,17 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     // Strangers' components are compiled in processes of their own, within bounds.
     let compiler = Compiler::command("/proc/self/exe", [COMPILE], plan.server.compile);
     let engine = Engine::new(&EngineOptions::of_plan(&plan))?.compiler(compiler);
-    let cache = Cache::of_user();
-    let deployer = Deployer::new(engine, cache.clone());
+    let deployer = Deployer::new(engine, Cache::of_user());
     let deployment = deployer.replacement(&plan, |done, all| println!("{done} of {all} loaded"))?;
 
-    let server = HttpServer::of_plan(&plan.server, deployment.tenants)
-        .report_cache(&cache)
-        .observer(|outcome| {
-            let tenant = outcome.tenant.unwrap_or("nobody");
-            println!("{tenant}: {} {}, {:?}", outcome.status, outcome.reason, outcome.total);
-        })
-        .start()?;
+    let mut server = HttpServer::of_plan(&plan.server, deployment.tenants).observer(|outcome| {
+        let tenant = outcome.tenant.unwrap_or("nobody");
+        println!("{tenant}: {} {}, {:?}", outcome.status, outcome.reason, outcome.total);
+    });
+    if let Some((certificate, key)) = &plan.server.tls {
+        server = server.tls(Tls::from_files(certificate, key)?);
+    }
+    let server = server.start()?;
     println!("Serving HTTP on http://{}/", server.address());
     for line in stdin().lines() {
         line?;
@@ -56,6 +59,12 @@ fn read(file: &Path, served: Option<&Plan>) -> Result<Plan, Box<dyn Error>> {
     let plan = Plan::read(file)?;
     if plan.tenants.is_empty() {
         return Err("there is no tenant to serve".into());
+    }
+    let server = &plan.server;
+    if server.user.is_some() || server.admin_address.is_some() || server.confine == Confine::Files {
+        return Err(
+            "`user`, `admin_addr` and `confine = \"files\"` are not for this example".into()
+        );
     }
     plan.refuse_writable(served, &[current_exe()?], false)?;
     Ok(plan.resolved())

@@ -34,6 +34,8 @@ pub(crate) struct Account {
     /// When it was last said that something of the two streams did not reach the log.
     told: [Seldom; 2],
     credit: Mutex<Bucket>,
+    /// When its long handlers last had a turn in the background; turns count from 1.
+    turn: AtomicU64,
     /// Whether the credit has been used up, and may still be.
     owed: AtomicBool,
     /// Whether the tenant is the only one.
@@ -54,6 +56,7 @@ impl Account {
             journal: OnceLock::new(),
             told: Default::default(),
             credit: Mutex::default(),
+            turn: AtomicU64::new(0),
             owed: AtomicBool::new(false),
             alone: AtomicBool::new(true),
         }
@@ -157,6 +160,15 @@ impl Account {
     /// The journal, if one is kept.
     pub(crate) fn journal(&self) -> Option<&Journal> {
         self.journal.get()
+    }
+
+    /// When its long handlers last had a turn in the background; 0 if they never had one.
+    pub(crate) fn turn(&self) -> u64 {
+        self.turn.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_turn(&self, turn: u64) {
+        self.turn.store(turn, Ordering::Relaxed);
     }
 
     /// Whether long handlers have used up what they may have like anyone's. Waits for no

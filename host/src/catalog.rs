@@ -251,7 +251,8 @@ impl Served {
         Ok(())
     }
 }
-/// Something can go on within each quota of a tenant's.
+
+/// Each quota of a tenant's lets something go on.
 fn check_quotas(tenant: &Tenant) -> Result<(), CatalogError> {
     let routes = tenant.routes.iter().map(|route| (&route.quota, Some(&route.path)));
     for (quota, route) in routes.chain([(&tenant.totals.quota, None)]) {

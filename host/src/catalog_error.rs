@@ -9,7 +9,7 @@ pub enum CatalogError {
     /// Two tenants have this name.
     #[error("there are two tenants `{0}`")]
     Name(String),
-    /// A tenant's host is none.
+    /// A tenant's host is no host name.
     #[error("{tenant} cannot have the host `{host}`: {hint}")]
     NoHost {
         /// The tenant.
@@ -19,8 +19,8 @@ pub enum CatalogError {
         /// What to do about it.
         hint: &'static str,
     },
-    /// Nothing can go on within a quota.
-    #[error("the quota of {whose} is none: {wrong}")]
+    /// A quota lets nothing go on.
+    #[error("the quota of {whose} lets nothing go on: {wrong}")]
     Quota {
         /// The tenant, or its route.
         whose: String,

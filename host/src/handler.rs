@@ -154,8 +154,8 @@ impl fmt::Display for RequestId {
 /// returns nothing or a `Result`; an error becomes status 500 with its text. Who wants to know
 /// the [`Call`], too, implements this trait.
 ///
-/// - Nothing ends a handler of your own but itself: it has no deadline, and as long as it runs it has
-///   a place of [`max_concurrent_requests`](crate::HttpServer::max_concurrent_requests) and
+/// - Nothing ends a handler of your own but itself: it has no deadline, and as long as it runs it
+///   has a place of [`max_concurrent_requests`](crate::HttpServer::max_concurrent_requests) and
 ///   a thread with a stack of 2 MiB. A component has its own deadline.
 /// - One that panics costs its own request (status 500), unless panics abort the program.
 /// - Where a tenant has had more of the processors than its share, among others, its handlers

@@ -30,13 +30,8 @@ pub struct Answered {
 
 /// Answers one request, given as the bytes that a client would send. They are parsed, and
 /// the handler is called and its response checked, as a server does it; the handler runs on
-/// the present thread, and its panics go no further. Each such request is the first of its name,
-/// [`RequestId::default`].
-///
-/// # Panics
-///
-/// A component that prints or waits, on a thread that runs asynchronous code: call it where
-/// blocking is allowed.
+/// the present thread, with the name [`RequestId::default`]. One that panics is answered with
+/// status 500, as is a component that prints or waits on a thread that runs asynchronous code.
 ///
 /// ```
 /// use std::sync::Arc;

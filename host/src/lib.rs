@@ -17,8 +17,8 @@
 //! ```
 //!
 //! For many tenants, whose handlers are in a file and replaced without a pause,
-//! `examples/tenants.rs` has all of it: a [`config::Plan`] is read and checked, a [`Deployer`] loads
-//! its handlers, and a [`RunningServer`] is given others with [`replace`](RunningServer::replace).
+//! `examples/tenants.rs` has all of it: a [`config::Plan`] is read and checked, a [`Deployer`]
+//! loads its handlers, and a [`RunningServer`] is given others with [`replace`](RunningServer::replace).
 //! Nothing here is asynchronous. [`start`](HttpServer::start) returns once threads serve;
 //! [`stop`](RunningServer::stop), [`join`](RunningServer::join) and a deployer block. All handles
 //! can be shared between threads.
@@ -36,8 +36,8 @@
 //!   the threads, and [`turns`] decide how many of them are at work. What all requests have
 //!   in common is a [`service`].
 //! - [`listener`] accepts a client; its [`connection`] is parked with the [`poller`]
-//!   whenever it is slow, whatever its [`stage`]. Its bytes go through a [`transport`], plain or a TLS
-//!   [`session`].
+//!   whenever it is slow, whatever its [`stage`]. Its bytes go through a [`transport`], plain or
+//!   a TLS [`session`].
 //! - [`http1`] makes a request out of its bytes.
 //! - A [`close_reason`] says why a connection ends.
 //! - The [`catalog`] knows whose it is: [`hosts`] lead to a [`tenant`], and [`route_tree`] to
@@ -47,7 +47,7 @@
 //! - [`handler`] is what answers it: a component, run by [`guest`], or a closure. One that
 //!   runs for long goes on in the [`background`], and one that panics is caught ([`catch_panic`]).
 //!   A request may also be answered [`in_memory`], without any of the above.
-//! - [`answer`] is what is sent back, and [`outcome`] the word for how it went.
+//! - [`answer`] is what is sent back, and [`outcome`] how it went.
 //! - What is known of it by then is a [`record`]: counted by [`metrics`], told an [`observer`],
 //!   written to the [`access_log`] and a tenant's [`journal`], and shown by [`admin`].
 //!
@@ -160,8 +160,7 @@ pub use guest::{
 pub use handler::{Call, Cost, Handler, IntoResult, Origin, Request, RequestId, Response};
 pub use in_memory::{Answered, answer_in_memory};
 pub use limit::Limit;
-pub use observer::Outcome;
-pub use outcome::{Fault, Reason};
+pub use outcome::{Fault, Outcome, Reason};
 pub use places::{Identity, folders_on_the_way, identity, places};
 pub use rate::Rate;
 pub use record::REQUEST_LOG;

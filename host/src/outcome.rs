@@ -1,12 +1,14 @@
 //! How a request ended: the words that logs use, and the statuses that go with them.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::Limit;
 use crate::http1::Error;
+use crate::record::Record;
 use crate::text::quote;
 use crate::words::{Word, words};
+use crate::{Cost, Limit, RequestId};
 
 /// How much of a handler's message reaches the log, in bytes.
 const MAX_MESSAGE: usize = 2 << 10;
@@ -203,6 +205,65 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+/// How a request ended, for an [`observer`](crate::HttpServer::observer).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outcome<'a> {
+    /// Names the request in every log line about it.
+    pub id: RequestId,
+    /// The client's address, if it is known.
+    pub client: Option<IpAddr>,
+    /// The tenant whose request it was; `None` if it was nobody's, or nobody knows.
+    pub tenant: Option<&'a str>,
+    /// The path of the route that it was for.
+    pub route: Option<&'a str>,
+    /// The method and the target, as the client sent them: of a request that could not be read
+    /// there may be none, or only some.
+    pub method: Option<&'a str>,
+    /// See `method`.
+    pub target: Option<&'a str>,
+    /// The status that it was answered with.
+    pub status: u16,
+    /// Why it was answered so.
+    pub reason: Reason,
+    /// The limit that it met, where the reason leaves more than one.
+    pub limit: Option<Limit>,
+    /// How many bytes of body there were to handle.
+    pub received: usize,
+    /// How many bytes of body the answer has.
+    pub sent: usize,
+    /// How long it waited in line, if it had a place there.
+    pub queued: Option<Duration>,
+    /// How long it took from its first byte until its answer was ready.
+    pub total: Duration,
+    /// What the handler took.
+    pub cost: Cost,
+}
+
+impl<'a> Outcome<'a> {
+    pub(crate) fn of(record: &Record<'a>) -> Outcome<'a> {
+        let &Record { connection, head, endpoint, status, reason, limit, .. } = record;
+        let &Record { received, sent, queued, total, cost, .. } = record;
+        let word = |word: &'a str| Some(word).filter(|word| !word.is_empty());
+        Outcome {
+            id: connection.id,
+            client: connection.client,
+            tenant: endpoint.map(|endpoint| endpoint.origin.tenant()),
+            route: endpoint.map(|endpoint| endpoint.origin.route()),
+            method: head.and_then(|head| word(head.method)),
+            target: head.and_then(|head| word(head.target)),
+            status,
+            reason,
+            limit,
+            received,
+            sent,
+            queued,
+            total,
+            cost,
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

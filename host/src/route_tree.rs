@@ -84,6 +84,9 @@ impl<T> RouteTree<T> {
         if let Some(character) = path.chars().find(character) {
             return Err(PathError::Character(character));
         }
+        if path.len() > 1 && path.ends_with('/') {
+            return Err(PathError::LastSlash);
+        }
         let path = path.strip_prefix('/').ok_or(PathError::NoSlash)?;
         let mut place = self;
         let mut segments = path.split('/').peekable();
@@ -96,7 +99,6 @@ impl<T> RouteTree<T> {
             place = match segment {
                 "..." if last => return Ok(&mut place.here_and_below),
                 "..." => return Err(PathError::NotLast),
-                "" if last => return Err(PathError::LastSlash),
                 "*" | "**" => return Err(PathError::Star),
                 name if name.starts_with('{') && name.ends_with('}') => {
                     return Err(PathError::Braces);

@@ -160,10 +160,10 @@ impl RunningServer {
         if let Some(admin) = &self.admin {
             admin.end();
         }
-        if cut == 0 {
-            self.join();
+        match cut {
+            0 => self.join(),
+            _ => self.finish_access_log(LOG_GRACE),
         }
-        self.finish_access_log(LOG_GRACE);
         cut
     }
 
@@ -218,8 +218,9 @@ impl RunningServer {
         }
     }
 
-    /// Waits until the server's threads have ended, all of whose lines are then in the access log.
-    /// Any number of threads may wait, and another stop the server.
+    /// Waits until the server's threads have ended, and their lines are in the access log, but for
+    /// those of handlers that a stop did not wait for. Any number of threads may wait here, and
+    /// another stop the server.
     pub fn join(&self) {
         self.workers.join();
         if let Some(admin) = &self.admin {

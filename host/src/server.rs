@@ -98,9 +98,10 @@ impl HttpServer {
         }
     }
 
-    /// A server that is set up as a plan says: its addresses, timeouts and bounds, whether connections
-    /// persist, and its access log. What needs files, rights or signals is the caller's: TLS,
-    /// the listener for operators, the cache, confinement, reloading and stopping.
+    /// A server that is set up as a plan says: its addresses, timeouts and bounds, whether
+    /// connections persist, and its access log. What needs files, rights or signals is the
+    /// caller's, and is not done here: TLS, the listener for operators, the cache, the user and
+    /// confinement, reloading and stopping.
     pub fn of_plan(plan: &ServerPlan, tenants: impl IntoIterator<Item = Tenant>) -> HttpServer {
         let server = HttpServer::of_tenants(tenants)
             .max_concurrent_requests(plan.max_concurrent_requests)
@@ -139,7 +140,7 @@ impl HttpServer {
     }
 
     /// The arguments that handlers get with each request: those of the routes that are there
-    /// and have none of their own ([`Route::args`]). Tenants that take their place
+    /// and have none yet, of their own ([`Route::args`]) or by this. Tenants that take their place
     /// ([`RunningServer::replace`]) bring theirs along. Closures see none.
     pub fn args(mut self, args: impl IntoIterator<Item = impl Into<String>>) -> HttpServer {
         let args: Arc<[String]> = args.into_iter().map(Into::into).collect();
@@ -236,26 +237,9 @@ impl HttpServer {
     }
 
     /// Has this called with the [`Outcome`] of each request, once its answer is ready and before
-    /// it is sent: handled, refused or unreadable ones, but none that a stop cuts off. It
-    /// runs on the request's thread, so what it waits for the client waits for, too.
-    ///
-    /// ```
-    /// use std::sync::Arc;
-    /// use std::sync::atomic::{AtomicU64, Ordering};
-    ///
-    /// use picohttp_host::{HttpServer, Request, Response};
-    ///
-    /// let failed = Arc::new(AtomicU64::new(0));
-    /// let count = Arc::clone(&failed);
-    /// let server = HttpServer::new(|_: &Request<'_>, _: &mut Response| {})
-    ///     .observer(move |outcome| {
-    ///         count.fetch_add(u64::from(outcome.status >= 500), Ordering::Relaxed);
-    ///     })
-    ///     .port(0)
-    ///     .start()?;
-    /// # server.stop(std::time::Duration::ZERO);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
+    /// it is sent: handled, refused or unreadable ones, but none that a stop cuts off. It must
+    /// not wait for anything: all clients may wait with it, and who stops the server, on whose
+    /// thread it may be called, too.
     pub fn observer(
         mut self,
         observe: impl Fn(&Outcome<'_>) + Send + Sync + 'static,
@@ -266,7 +250,7 @@ impl HttpServer {
 
     /// Listens for operators, too: `/healthz`, `/readyz`, `/metrics`, `/status`, `/log` and
     /// a page for people at `/`. With a token, whoever has it may see more than the first
-    /// two; without one, whoever can connect: on a loopback address, whatever runs on this machine.
+    /// two; without one, whoever can connect: on a loopback address, whatever runs here.
     pub fn admin(mut self, address: SocketAddr, token: Option<AdminToken>) -> HttpServer {
         self.admin = Some((address, token));
         self
@@ -285,8 +269,8 @@ impl HttpServer {
         self
     }
 
-    /// Binds what is not bound, listens and starts the threads. Clients that connect from now on are
-    /// served.
+    /// Binds what is not bound, listens and starts the threads. Clients that connect from now on
+    /// are served.
     ///
     /// # Errors
     ///

@@ -96,7 +96,7 @@ impl Quota {
         }
         match rate {
             Some(Rate { per_second, .. }) if !(per_second > 0.0 && per_second.is_finite()) => {
-                Err("`per_second` must be more than 0")
+                Err("`per_second` must be a number above 0")
             }
             Some(Rate { burst: 0, .. }) => Err("`burst` must be at least 1"),
             _ => Ok(()),
@@ -164,8 +164,9 @@ impl Route {
     /// A path is literal segments as in `/a/b`, `:name` for any one segment, and `...` at
     /// its end for all that begins with it, itself included. Segments of requests are
     /// decoded (`%61` is `a`) before they are compared; empty ones, `.` and `..` are
-    /// segments like others, which no route names. At each segment, a literal goes before
-    /// a name, and a name before `...`.
+    /// segments like others, which no route names; `*`, `**` and what is in braces are names of
+    /// other servers', and refused. At each segment, a literal goes before a name, and a name
+    /// before `...`.
     pub fn new(path: impl Into<String>, handler: impl Handler) -> Route {
         Route { handler: Some(Arc::new(handler)), ..Route::unavailable(path) }
     }

@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use picohttp_host::{HttpServer, Quota, Request, Response, Route, Sandbox, Tenant};
-use picohttp_tests::client::{Answer, Client, PATIENCE};
+use picohttp_tests::client::{Answer, Client, PATIENCE, get_of};
 use picohttp_tests::guests::guest;
 use picohttp_tests::host::{Host, eventually};
 use picohttp_tests::process::ProcessId;
@@ -63,6 +64,34 @@ fn a_handler_that_computes_for_long_finishes_although_its_tenant_owes() -> Resul
         }
     }
     Ok(())
+}
+
+#[test]
+fn long_handlers_of_a_tenant_wait_for_no_more_of_anothers_than_of_one() -> Result<()> {
+    if !may_be_helped()? {
+        return Ok(());
+    }
+    let work = load("work", Sandbox { timeout: PATIENCE, ..Sandbox::default() })?;
+    let tenant = |name| Tenant::new(name).hosts([name]).route(Route::new("/...", work.clone()));
+    let host = Host::serve(HttpServer::of_tenants([tenant("few"), tenant("many")]))?;
+    let compute = |tenant| get_of(host.address(), tenant, "/40000").map(|answer| answer.status);
+    let (answered, is_over) = (AtomicU32::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) && compute("many").is_ok() {
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let statuses: Result<Vec<u16>> = (0..20).map(|_| compute("few")).collect();
+        is_over.store(true, Ordering::Relaxed);
+        assert_eq!(statuses?, [200; 20]);
+        // In the order in which they came there would be sixteen for each.
+        let answered = answered.load(Ordering::Relaxed);
+        ensure!(answered < 20 * 8, "{answered} beside 20");
+        Ok(())
+    })
 }
 
 #[test]

@@ -59,11 +59,16 @@ fn one_that_went_last_and_got_nothing_is_asked_again_like_others() -> Result<()>
     let route = RoutePlan::new("/...", Source::at(&file));
     let tenant = TenantPlan::new("a", &ServerPlan::default(), vec![route]);
     let plan = Plan { tenants: vec![tenant], ..Plan::default() };
-    let script = "test -z \"$PICOHTTP_GOES_LAST\" || exec sleep 1000; echo like others >&2; exit 3";
-    let limits = CompileLimits { time: SHORT, memory: 1 << 30 };
-    let compiler = Compiler::command("/bin/sh", ["-c", script], limits);
+    let script = "test -z \"$PICOHTTP_GOES_LAST\" || { echo > \"$0\"; exec sleep 1000; }
+        echo like others >&2; exit 3";
+    let went_last = folder.path().join("went_last");
+    let args = ["-c".as_ref(), script.as_ref(), went_last.as_os_str()];
+    let limits = CompileLimits { time: Duration::from_secs(1), memory: 1 << 30 };
+    let compiler = Compiler::command("/bin/sh", args, limits);
     let engine = Engine::new(&EngineOptions::default())?.compiler(compiler);
     let deployer = Deployer::new(engine, Cache::none());
+    // As long as nothing is served, none goes last.
+    deployer.complete(&Plan::default(), |_, _| {});
     let is_over = AtomicBool::new(false);
     let errors = thread::scope(|scope| {
         // It is this process that takes all, and not another.
@@ -79,6 +84,7 @@ fn one_that_went_last_and_got_nothing_is_asked_again_like_others() -> Result<()>
         deployment.errors
     });
     ensure!(errors.to_string().ends_with("It said: like others"), "{errors}");
+    ensure!(went_last.exists(), "it never went last");
     Ok(())
 }
 

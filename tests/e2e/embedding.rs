@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
@@ -117,8 +117,9 @@ fn who_waits_for_the_end_finds_the_whole_log_when_another_stops_the_server() -> 
                 server.join();
                 fs::read_to_string(&file)
             });
-            get(server.address(), "/")?;
+            let answered = get(server.address(), "/");
             assert_eq!(server.stop(PATIENCE), 0);
+            answered?;
             anyhow::Ok(waits.join().expect("no panic")?)
         })?;
         assert_eq!(lines.lines().count(), 1, "{lines:?}");
@@ -156,10 +157,13 @@ fn the_example_of_many_tenants_serves_reloads_and_stops() -> Result<()> {
     let mut running = Running(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?);
     let mut enter = running.0.stdin.take().context("no input")?;
     let said = BufReader::new(running.0.stdout.take().context("no output")?);
-    let mut lines = said.lines();
-    let mut wait_for = |text: &str| {
-        let found = lines.by_ref().map_while(Result::ok).find(|line| line.contains(text));
-        found.with_context(|| format!("it never said {text:?}"))
+    let (send, lines) = mpsc::channel();
+    thread::spawn(move || said.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+    let wait_for = |text: &str| loop {
+        let line = lines.recv_timeout(PATIENCE).with_context(|| format!("never said: {text}"))?;
+        if line.contains(text) {
+            return anyhow::Ok(line);
+        }
     };
     let address = address_in(&wait_for("Serving HTTP on")?)?;
     assert_eq!(get_of(address, "b.test", "/hello")?.status, 404);

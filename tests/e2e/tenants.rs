@@ -314,12 +314,15 @@ fn quotas_that_let_nothing_go_on_are_refused() {
         refused(Quota { rate: Some(Rate { per_second, burst }), ..Quota::default() })
     };
     let none = refused(Quota { max_concurrent_requests: 0, ..Quota::default() });
-    assert_eq!(none, "the quota of a /x is none: `max_concurrent_requests` must be at least 1");
+    assert_eq!(
+        none,
+        "the quota of a /x lets nothing go on: `max_concurrent_requests` must be at least 1"
+    );
     for per_second in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         assert_eq!(
             of_rate(per_second, 1),
-            "the quota of a /x is none: `per_second` must be more than 0"
+            "the quota of a /x lets nothing go on: `per_second` must be a number above 0"
         );
     }
-    assert_eq!(of_rate(1.0, 0), "the quota of a /x is none: `burst` must be at least 1");
+    assert_eq!(of_rate(1.0, 0), "the quota of a /x lets nothing go on: `burst` must be at least 1");
 }

@@ -31,6 +31,7 @@ use std::time::{Duration, Instant};
 
 use rustix::thread::Pid;
 
+use crate::account::Account;
 use crate::cpu_time::thread_clock;
 use permits::{Permits, Usage};
 pub(crate) use pressure::Pressure;
@@ -151,10 +152,10 @@ pub(crate) fn end() {
     in_background(|member| member.task.as_ref().map(|task| task.end()));
 }
 
-/// In the background, waits for a permit until `deadline`.
-pub(crate) fn acquire_permit(deadline: Instant) {
+/// In the background, waits until `deadline` for a permit in a tenant's turn.
+pub(crate) fn acquire_permit(deadline: Instant, account: &Arc<Account>) {
     in_background(|member| {
-        if member.permit.is_none() && member.background.permits.take(deadline) {
+        if member.permit.is_none() && member.background.permits.take(deadline, account) {
             member.permit = Some(thread_clock());
         }
     });
@@ -162,9 +163,9 @@ pub(crate) fn acquire_permit(deadline: Instant) {
 
 /// In the background, goes on with something that must be over by `deadline`, with a permit that
 /// it waits for; one that it has already is released first, as others may wait for it.
-pub(crate) fn go_on_with_permit(deadline: Instant) {
+pub(crate) fn go_on_with_permit(deadline: Instant, account: &Arc<Account>) {
     release_permit();
-    acquire_permit(deadline);
+    acquire_permit(deadline, account);
     go_on(deadline);
 }
 

@@ -1,4 +1,5 @@
-//! Permits to run for threads in the background: as many as there are processors.
+//! Permits to run for threads in the background: as many as there are processors. Tenants have
+//! them in turn, however many threads of theirs want one.
 //!
 //! While those who go first wait, what a permit was used for is followed by a rest, many times as
 //! long, of all permits that are taken from then on. So the background has its part of the
@@ -7,12 +8,13 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 
+use crate::account::Account;
 use crate::deadline::after;
 use crate::processors::processors;
 
@@ -46,9 +48,33 @@ pub(super) enum Usage {
 struct State {
     count: usize,
     free: usize,
-    waiting: VecDeque<Sender<()>>,
+    waiting: VecDeque<Waiting>,
+    /// How many were given to tenants so far.
+    given: u64,
     /// Until when who has one does nothing with it.
     rest_until: Option<Instant>,
+}
+
+/// One who waits for a permit.
+#[derive(Debug)]
+struct Waiting {
+    account: Arc<Account>,
+    sender: Sender<()>,
+}
+
+impl State {
+    /// The next permit is for this tenant.
+    fn give_to(&mut self, account: &Account) {
+        self.given += 1;
+        account.set_turn(self.given);
+    }
+
+    /// Who has waited longest, of the tenant that has waited longest for its turn.
+    fn take_next(&mut self) -> Option<Waiting> {
+        let turns = self.waiting.iter().map(|waiting| waiting.account.turn()).enumerate();
+        let (place, _) = turns.min_by_key(|&(_, turn)| turn)?;
+        self.waiting.remove(place)
+    }
 }
 
 impl Permits {
@@ -56,13 +82,13 @@ impl Permits {
     pub(super) fn new() -> Permits {
         let count = processors();
         let waiting = VecDeque::new();
-        let state = State { count, free: count, waiting, rest_until: None };
+        let state = State { count, free: count, waiting, given: 0, rest_until: None };
         Permits { state: Mutex::new(state), is_under_pressure: AtomicBool::new(false) }
     }
 
     /// Waits for one until `deadline`, and while they rest. Says whether there was one.
-    pub(super) fn take(&self, deadline: Instant) -> bool {
-        let has_permit = self.wait(deadline);
+    pub(super) fn take(&self, deadline: Instant, account: &Arc<Account>) -> bool {
+        let has_permit = self.wait(deadline, account);
         // Nobody is to wait for the lock meanwhile.
         let rest_until = self.state().rest_until;
         if has_permit && let Some(until) = rest_until {
@@ -71,32 +97,36 @@ impl Permits {
         has_permit
     }
 
-    fn wait(&self, deadline: Instant) -> bool {
+    fn wait(&self, deadline: Instant, account: &Arc<Account>) -> bool {
         let mut state = self.state();
         if state.free > 0 {
             state.free -= 1;
+            state.give_to(account);
             return true;
         }
         let (sender, receiver) = bounded(1);
-        state.waiting.push_back(sender.clone());
+        state.waiting.push_back(Waiting { account: Arc::clone(account), sender: sender.clone() });
         drop(state);
         receiver.recv_deadline(deadline).is_ok() || {
-            self.state().waiting.retain(|waiting| !waiting.same_channel(&sender));
+            self.state().waiting.retain(|waiting| !waiting.sender.same_channel(&sender));
             // It may have come just now.
             receiver.try_recv().is_ok()
         }
     }
 
-    /// Gives one, with which processors were busy for so long, to who has waited longest.
+    /// Gives one, with which processors were busy for so long, to the next tenant.
     pub(super) fn give(&self, busy: Duration) {
         let mut state = self.state();
         if self.is_under_pressure() {
             let until = after(Instant::now(), busy.saturating_mul(REST).min(MOST_REST));
             state.rest_until = state.rest_until.max(Some(until));
         }
-        match state.waiting.pop_front() {
-            // It has room for one, and a receiver for as long as it was in the line.
-            Some(waiting) => drop(waiting.send(())),
+        match state.take_next() {
+            Some(waiting) => {
+                state.give_to(&waiting.account);
+                // It has room for one, and a receiver for as long as it was in the line.
+                let _ = waiting.sender.send(());
+            }
             None => state.free += 1,
         }
     }
@@ -138,23 +168,28 @@ mod tests {
         Instant::now() + Duration::from_secs(60)
     }
 
+    fn tenant(name: &str) -> Arc<Account> {
+        Arc::new(Account::new(name))
+    }
+
     /// Permits, all of which are taken.
     fn all_taken() -> Permits {
         let permits = Permits::new();
         while permits.state().free > 0 {
-            assert!(permits.take(late()));
+            assert!(permits.take(late(), &tenant("a")));
         }
         permits
     }
 
     #[test]
-    fn a_permit_goes_to_who_has_waited_longest() {
+    fn permits_go_from_tenant_to_tenant_and_to_who_has_waited_longest_of_each() {
         let (permits, order) = (&all_taken(), &Mutex::new(Vec::new()));
+        let (a, b) = (tenant("a"), tenant("b"));
         thread::scope(|scope| {
-            for waiter in 0..3 {
+            for (waiter, tenant) in [&a, &a, &a, &b, &b].into_iter().enumerate() {
                 scope.spawn(move || {
-                    assert!(permits.take(late()));
-                    order.lock().unwrap().push(waiter);
+                    assert!(permits.take(late(), tenant));
+                    order.lock().unwrap().push((&*tenant.name, waiter));
                     permits.give(Duration::ZERO);
                 });
                 while permits.state().waiting.len() <= waiter {
@@ -163,13 +198,14 @@ mod tests {
             }
             permits.give(Duration::ZERO);
         });
-        assert_eq!(*order.lock().unwrap(), [0, 1, 2]);
+        let order = order.lock().unwrap();
+        assert_eq!(*order, [("a", 0), ("b", 3), ("a", 1), ("b", 4), ("a", 2)]);
     }
 
     #[test]
     fn who_has_waited_in_vain_is_not_given_a_permit() {
         let permits = all_taken();
-        assert!(!permits.take(Instant::now() + SOON));
+        assert!(!permits.take(Instant::now() + SOON, &tenant("a")));
         permits.give(Duration::ZERO);
         assert_eq!(permits.state().free, 1);
     }
@@ -179,10 +215,10 @@ mod tests {
         let permits = Permits::new();
         assert_eq!(permits.usage(Instant::now()), Some(Usage::Idle));
         permits.set_pressure(true);
-        assert!(permits.take(late()));
+        assert!(permits.take(late(), &tenant("a")));
         let before = Instant::now();
         permits.give(SOON);
-        assert!(permits.take(late()));
+        assert!(permits.take(late(), &tenant("a")));
         assert!(before.elapsed() >= SOON * REST);
         let until = permits.state().rest_until.unwrap();
         assert_eq!(permits.usage(until - SOON), Some(Usage::Resting));
@@ -220,7 +256,7 @@ mod tests {
         permits.state().rest_until = Some(late());
         let deadline = Instant::now() + SOON * 50;
         thread::scope(|scope| {
-            let resting = scope.spawn(|| permits.take(deadline));
+            let resting = scope.spawn(|| permits.take(deadline, &tenant("a")));
             while permits.usage(Instant::now()) != Some(Usage::Resting) {
                 thread::yield_now();
             }

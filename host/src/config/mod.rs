@@ -8,7 +8,7 @@
 //! line.
 //!
 //! A plan is plain data: no component has been opened for it, and no socket bound. It can
-//! also be made by hand; nothing but reading checks its numbers. Before it is served, look whether
+//! also be made by hand; nothing but reading checks most of its numbers. Before it is served, look whether
 //! it has tenants (a file that was cut short has none), whether a handler may write where the
 //! server relies on what is there ([`Plan::refuse_writable`]), and resolve the links in its
 //! folders ([`Plan::resolved`]).

@@ -64,20 +64,33 @@ pub(super) fn read_table(table: &mut Table<'_>, problems: &mut Problems) -> Serv
         plan.admin_token_file = Some(token.value);
     }
 
+    let has_log = table.has("access_log");
     let target = table.take("access_log", problems, |value| match value::string(value)?.as_str() {
         "stdout" => Ok(LogTarget::Stdout),
         "stderr" => Ok(LogTarget::Stderr),
         _ => log_file(path(value)?),
     });
     let format = table.take("access_log_format", problems, log_format);
+    if let Some(format) = format.as_ref().filter(|_| !has_log) {
+        problems.add(&format.place, "needs `access_log`");
+    }
     let format = format.map(|it| it.value).unwrap_or_default();
     plan.access_log = target.map(|target| AccessLog { target: target.value, format });
 
+    let has_keep_alive = table.has("keep_alive");
     let persists = table.take("keep_alive", problems, value::boolean);
-    let mut keep_alive = KeepAlive::default();
-    table.set("idle_timeout", &mut keep_alive.idle, problems, value::duration);
     let count = value::count(1..=u32::MAX);
-    table.set("max_requests_per_connection", &mut keep_alive.max_requests, problems, &count);
+    let idle = table.take("idle_timeout", problems, value::duration);
+    let requests = table.take("max_requests_per_connection", problems, &count);
+    let places = [idle.as_ref().map(|it| &it.place), requests.as_ref().map(|it| &it.place)];
+    for place in places.into_iter().flatten().filter(|_| !has_keep_alive) {
+        problems.add(place, "needs `keep_alive`");
+    }
+    let default = KeepAlive::default();
+    let keep_alive = KeepAlive {
+        idle: idle.map_or(default.idle, |it| it.value),
+        max_requests: requests.map_or(default.max_requests, |it| it.value),
+    };
     plan.keep_alive = persists.is_some_and(|it| it.value).then_some(keep_alive);
 
     table.set("head_timeout", &mut plan.timeouts.head, problems, value::duration);

@@ -47,7 +47,7 @@ impl Plan {
     /// Refuses a plan in which a handler may write where something is that the host relies on, or
     /// that is `served` now and lets one. What the plan names counts, and `others`, such as
     /// the process's own program. Of a plan that is in no file, components count only if they
-    /// are watched or may be machine code: alone, a handler may put another in its own place.
+    /// are `watched`, or may be machine code: alone, a handler may put another in its own place.
     ///
     /// # Errors
     ///
@@ -56,9 +56,9 @@ impl Plan {
         &self,
         served: Option<&Plan>,
         others: &[PathBuf],
-        components_count: bool,
+        watched: bool,
     ) -> Result<(), WritableError> {
-        refuse(self, served, others, components_count || !self.files.is_empty())
+        refuse(self, served, others, watched || !self.files.is_empty())
     }
 }
 

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::{Result, Trap};
 
+use crate::account::Account;
 use crate::background;
 use crate::nap::Nap;
 
@@ -72,13 +73,14 @@ impl Clock {
         self.guests.running.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Has a guest in the background wait for its turn, and go on with it; its last one is over.
+    /// Has a guest in the background wait for its tenant's turn, and go on with it; its last one is
+    /// over.
     ///
     /// # Errors
     ///
     /// [`Trap::Interrupt`] if it was the deadline that came.
-    pub(super) fn take_turn(&self, deadline: Instant) -> Result<()> {
-        background::go_on_with_permit(deadline);
+    pub(super) fn take_turn(&self, deadline: Instant, account: &Arc<Account>) -> Result<()> {
+        background::go_on_with_permit(deadline, account);
         if Instant::now() >= deadline {
             return Err(Trap::Interrupt.into());
         }
@@ -229,6 +231,7 @@ mod tests {
     fn who_waits_for_a_turn_until_its_deadline_ends_there() {
         let engine = wasmtime::Engine::new(Config::new().epoch_interruption(true)).unwrap();
         let (clock, background) = (&start(&engine).unwrap(), &Arc::new(Background::new()));
+        let account = &Arc::new(Account::new("a"));
         let turns = processors();
         let (taken, over) = (&Barrier::new(turns + 1), &Barrier::new(turns + 1));
         let later = |time| Instant::now() + time;
@@ -240,7 +243,7 @@ mod tests {
             for _ in 0..turns {
                 scope.spawn(move || {
                     in_background();
-                    let turn = clock.take_turn(later(PATIENT));
+                    let turn = clock.take_turn(later(PATIENT), account);
                     taken.wait();
                     over.wait();
                     background::release_permit();
@@ -250,12 +253,12 @@ mod tests {
             taken.wait();
             in_background();
             let deadline = later(TICK);
-            let turn = clock.take_turn(deadline);
+            let turn = clock.take_turn(deadline, account);
             over.wait();
             assert_eq!(turn.unwrap_err().downcast_ref(), Some(&Trap::Interrupt));
             assert!(Instant::now() >= deadline);
             // Those who had turns have given them up.
-            clock.take_turn(later(PATIENT)).unwrap();
+            clock.take_turn(later(PATIENT), account).unwrap();
         });
     }
 

@@ -95,8 +95,8 @@ impl Compiler {
     }
 
     /// The same compiler, which lets all other processes go first if it is one of its own. Where
-    /// those leave it next to nothing, and are none of ours or its time is over, it begins again and
-    /// goes like them.
+    /// those leave it next to nothing, and are none of ours or its time is over, it begins again
+    /// and goes like them.
     pub(super) fn going_last(&self) -> Compiler {
         let mut compiler = self.clone();
         if let Mode::Command { goes_last, .. } = &mut compiler.0 {

@@ -294,7 +294,7 @@ fn at_tick(mut store: StoreContextMut<'_, State>) -> Result<UpdateDeadline> {
         }
     }
     if is_long || background::place() == Place::Background {
-        state.profile.clock.take_turn(state.deadline)?;
+        state.profile.clock.take_turn(state.deadline, &state.meter.origin.account)?;
     }
     Ok(UpdateDeadline::Continue(1))
 }

@@ -98,8 +98,8 @@ pub struct EngineError(String);
 ///
 /// A process needs one, and clones of it are the same. What it does to the process:
 ///
-/// - It reserves address space, which costs no memory: for each of its `instances` up to
-///   8 GiB. Where there is not so much, instances are made on demand, at a fraction of the speed;
+/// - It reserves address space, which costs no memory: for each of its `instances` some
+///   16 GiB. Where there is not so much, instances are made on demand, at a fraction of the speed;
 ///   the log says so, and [`Engine::allocation`].
 /// - It has two threads for its clock, and those of a runtime for what waits in imports.
 /// - It handles the signals with which a processor reports a guest's traps, such as SIGSEGV,

@@ -19,8 +19,8 @@ pub struct Sandbox {
     /// How large a response may be, headers and data together, in bytes.
     pub max_response: usize,
     /// How much output may reach the log for one request, in bytes; half of it for each
-    /// of the two streams. A line counts as it is logged, with 150 bytes and the names of its tenant
-    /// and route.
+    /// of the two streams. A line counts as it is logged, with 150 bytes and the names of its
+    /// tenant and route.
     pub max_output: usize,
     /// The folders that the guest may open.
     pub directories: Vec<Directory>,

@@ -5,6 +5,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Instant;
 
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
@@ -16,6 +17,7 @@ use wasmtime_wasi_io::bindings::wasi::io::poll as unbounded;
 
 use super::clock::Clock;
 use super::state::State;
+use crate::account::Account;
 use crate::background::{self, Place};
 use crate::turns;
 
@@ -25,6 +27,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     poll::add_to_linker::<State, HasWait>(linker, |state| Wait {
         table: &mut state.table,
         clock: &state.profile.clock,
+        account: &state.meter.origin.account,
         deadline: state.deadline,
     })?;
     linker.allow_shadowing(false);
@@ -40,6 +43,7 @@ impl HasData for HasWait {
 struct Wait<'a> {
     table: &'a mut ResourceTable,
     clock: &'a Clock,
+    account: &'a Arc<Account>,
     deadline: Instant,
 }
 
@@ -52,7 +56,7 @@ impl Wait<'_> {
     where
         F: Future<Output = Result<T>> + 'a,
     {
-        let Wait { table, clock, deadline } = self;
+        let Wait { table, clock, account, deadline } = self;
         let mut has_waited = false;
         let result = in_tokio(async {
             let mut patient = pin!(tokio::time::timeout_at((*deadline).into(), future(table)));
@@ -73,7 +77,7 @@ impl Wait<'_> {
         if has_waited && background::place() == Place::Front {
             turns::come_back(*deadline);
         }
-        clock.take_turn(*deadline)?;
+        clock.take_turn(*deadline, account)?;
         result
     }
 }

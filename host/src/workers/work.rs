@@ -98,7 +98,9 @@ impl Workers {
         let Some(seat) = self.turns.seat(self.supervisor) else { return };
         while !self.ended.load(Ordering::Relaxed) {
             let Some(connection) = self.service.admission.next_in_background(IDLE) else { return };
-            background::acquire_permit(connection.deadline);
+            if let Some(endpoint) = &connection.endpoint {
+                background::acquire_permit(connection.deadline, &endpoint.origin.account);
+            }
             self.advance(connection, seat);
             background::end();
             background::release_permit();

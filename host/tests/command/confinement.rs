@@ -330,7 +330,7 @@ fn a_check_reads_the_certificate_and_the_token() -> Result<()> {
     let certificate = ": server.tls_cert: there is no certificate in ";
     ensure!(said.contains(certificate), "{said}");
     let token = folder.path("token");
-    let token = format!(": server.admin_token_file: {} is empty", token.display());
+    let token = format!(": server.admin_token_file: {}: the token is empty", token.display());
     ensure!(said.contains(&token), "{said}");
     fs::write(folder.path("token"), "two\nlines\n")?;
     let (_, said) = check(&folder)?;

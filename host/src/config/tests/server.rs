@@ -112,7 +112,7 @@ fn one_address_needs_no_list() {
 
 #[test]
 fn the_access_log_is_off_unless_it_has_a_place() {
-    assert_eq!(server("access_log_format = 'json'").access_log, None);
+    assert_eq!(server("").access_log, None);
     let log = AccessLog { target: LogTarget::Stderr, format: LogFormat::Text };
     assert_eq!(server("access_log = 'stderr'").access_log, Some(log));
     assert_eq!(
@@ -136,6 +136,21 @@ fn files_must_be_there_and_certificates_have_keys() {
     );
     assert_eq!(server_errors("tls_key = 'api.wasm'"), "1:1: server: `tls_key` needs `tls_cert`");
     assert_eq!(server("cache_dir = '/none'").cache_dir, Some(PathBuf::from("/none")));
+}
+
+#[test]
+fn keys_that_would_do_nothing_are_errors() {
+    assert_eq!(
+        server_errors(
+            "idle_timeout = 1\nmax_requests_per_connection = 2\naccess_log_format = 'json'\n\
+             admin_token_file = 'api.wasm'"
+        ),
+        "2:16: server.idle_timeout: needs `keep_alive`\n\
+         3:31: server.max_requests_per_connection: needs `keep_alive`\n\
+         4:21: server.access_log_format: needs `access_log`\n\
+         5:20: server.admin_token_file: needs `admin_addr`"
+    );
+    assert_eq!(server("keep_alive = false\nidle_timeout = 1").keep_alive, None);
 }
 
 #[test]

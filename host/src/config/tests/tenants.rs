@@ -91,6 +91,11 @@ fn a_host_belongs_to_one_tenant() {
         "4:9: tenant.a.hosts: has no host; leave it out for every host that is left"
     );
     assert_eq!(
+        tenant_errors("hosts = [\"a\\u001B[2J\"]\n"),
+        "4:10: tenant.a.hosts[0]: `a\\u{1b}[2J` is not a host name; write it like `example.com` or \
+         `*.example.com`"
+    );
+    assert_eq!(
         tenant_errors("hosts = ['a:80', 1]\n"),
         "4:10: tenant.a.hosts[0]: `a:80` is not a host name; write it without a port\n\
          4:18: tenant.a.hosts[1]: must be a string, not an integer"
