@@ -19,6 +19,13 @@ pub fn print(servers: &[(&'static Server, String)], wrk: &str) {
         println!("{:<22} {}; {version}", server.name, server.about);
     }
     println!("{:<22} {wrk}", "load");
+    if let Ok(most) = fs::read_to_string("/proc/sys/net/netfilter/nf_conntrack_max") {
+        println!(
+            "The kernel tracks connections, {} at the most, and drops the packets of others: where \
+             each request has one of its own, some may be lost.",
+            most.trim()
+        );
+    }
 }
 
 fn memory() -> Option<String> {
