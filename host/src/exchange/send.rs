@@ -40,8 +40,10 @@ pub(super) fn begin_sending(
     connection.stage = Stage::Send(Output { head, data, sent: 0, then });
 }
 
-/// How long a client waits for a refusal that comes too soon after another.
+/// How long a client waits for a refusal that comes too soon after another, and how soon that is:
+/// where many wait they do so for up to a second, and none shall come round between two pauses.
 pub(crate) const PAUSE: Duration = Duration::from_millis(100);
+const TOO_SOON: Duration = Duration::from_secs(1);
 
 /// How many can be refused in a second, and how many at once, before any waits. It is a small part
 /// of what a processor can. A large head is as good as several requests: one for each so many
@@ -62,7 +64,7 @@ pub(super) fn pace(connection: &mut Connection, reason: Reason, head: usize, ser
     let amount = 1.0 + head as f64 / HEAD_BYTES;
     let is_within = service.may_refuse(amount, REFUSALS, now);
     let before = connection.refused.map(|before| now.saturating_duration_since(before));
-    let is_too_soon = !is_within && before.is_some_and(|since| since < PAUSE);
+    let is_too_soon = !is_within && before.is_some_and(|since| since < TOO_SOON);
     connection.refused = Some(now);
     if is_too_soon && let Stage::Send(output) = connection.take_stage() {
         connection.stage = Stage::Pause(output);

@@ -8,9 +8,14 @@ use std::time::Instant;
 use crate::connection::Connection;
 use crate::exchange::PAUSE;
 
-/// How many pauses end at once. As many may have begun together, of clients that ask again as soon
-/// as they are answered: all others would have to wait for all of them.
+/// How many pauses end at once, if they are not very many. As many may have begun together, of
+/// clients that ask again as soon as they are answered: all others would have to wait for all of
+/// them.
 const AT_ONCE: usize = 16;
+
+/// In how many times they all end, however many they are: in about a second, as somebody looks
+/// every 5 ms.
+const TIMES: usize = 200;
 
 /// Connections that pause, and since when.
 #[derive(Default)]
@@ -29,7 +34,8 @@ impl Pauses {
     pub(super) fn take_ended(&self, now: Instant) -> Vec<Connection> {
         let mut all = self.all();
         let is_over = |since: Instant| now.saturating_duration_since(since) >= PAUSE;
-        let over = all.iter().take(AT_ONCE).take_while(|(since, _)| is_over(*since)).count();
+        let most = at_once(all.len());
+        let over = all.iter().take(most).take_while(|(since, _)| is_over(*since)).count();
         let ended = all.drain(..over).map(|(_, mut connection)| {
             // It is refused no sooner than now.
             connection.refused = Some(now);
@@ -47,6 +53,11 @@ impl Pauses {
     }
 }
 
+/// How many of so many pauses end at once.
+fn at_once(count: usize) -> usize {
+    AT_ONCE.max(count.div_ceil(TIMES))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::connection;
@@ -60,5 +71,13 @@ mod tests {
         let ended = [before, after, after].map(|now| pauses.take_ended(now).len());
         assert_eq!(ended, [0, AT_ONCE, 1]);
         assert!(!pauses.are_any());
+    }
+
+    #[test]
+    fn as_many_as_there_may_be_end_in_as_many_times() {
+        assert_eq!([0, 1, 3200].map(at_once), [AT_ONCE; 3]);
+        for count in [20_000, 20_001, usize::MAX] {
+            assert!(count / at_once(count) <= TIMES);
+        }
     }
 }
