@@ -2,8 +2,8 @@
 //! `cargo run --release --example tenants -- picohttp.toml`. Enter has it read again, and the end
 //! of the input (Ctrl-D) stops the server.
 //!
-//! It is not confined, and nobody listens for operators: a configuration that asks for these, or
-//! for another user, is refused.
+//! It is not confined as the program itself is, and nobody listens for operators: a configuration
+//! that asks for operators, for another user or for `confine = "files"` is refused.
 
 use std::env::{args_os, current_exe};
 use std::error::Error;
@@ -30,7 +30,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     // Strangers' components are compiled in processes of their own, within bounds.
     let compiler = Compiler::command("/proc/self/exe", [COMPILE], plan.server.compile);
     let engine = Engine::new(&EngineOptions::of_plan(&plan))?.compiler(compiler);
-    let deployer = Deployer::new(engine, Cache::of_user());
+    let cache = plan.server.cache_dir.as_ref().map_or_else(Cache::of_user, Cache::in_folder);
+    let deployer = Deployer::new(engine, cache);
     let deployment = deployer.replacement(&plan, |done, all| println!("{done} of {all} loaded"))?;
 
     let mut server = HttpServer::of_plan(&plan.server, deployment.tenants).observer(|outcome| {
@@ -41,7 +42,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         server = server.tls(Tls::from_files(certificate, key)?);
     }
     let server = server.start()?;
-    println!("Serving HTTP on http://{}/", server.address());
+    let scheme = if plan.server.tls.is_some() { "https" } else { "http" };
+    println!("Serving HTTP on {scheme}://{}/", server.address());
     for line in stdin().lines() {
         line?;
         match reload(file, &plan, &deployer, &server) {

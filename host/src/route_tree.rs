@@ -253,6 +253,7 @@ mod tests {
             ("", PathError::NoSlash),
             ("/a//b", PathError::NoSegment(String::new())),
             ("/a/", PathError::LastSlash),
+            ("/.../", PathError::LastSlash),
             ("/a/**", PathError::Star),
             ("/{a}/b", PathError::Braces),
             ("/a/../b", PathError::NoSegment("..".to_owned())),

@@ -40,8 +40,8 @@ pub(super) fn begin_sending(
     connection.stage = Stage::Send(Output { head, data, sent: 0, then });
 }
 
-/// How long a client waits for a refusal that comes too soon after another, and how soon that is:
-/// where many wait they do so for up to a second, and none shall come round between two pauses.
+/// How long a client waits for a refusal that comes too soon after another, longer where many do;
+/// and how soon that is: none of many shall come round between two pauses.
 pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 const TOO_SOON: Duration = Duration::from_secs(1);
 

@@ -3,19 +3,18 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::connection::Connection;
 use crate::exchange::PAUSE;
 
-/// How many pauses end at once, if they are not very many. As many may have begun together, of
-/// clients that ask again as soon as they are answered: all others would have to wait for all of
-/// them.
+/// How many pauses end at once. As many may have begun together, of clients that ask again as soon
+/// as they are answered: all others would have to wait for all of them.
 const AT_ONCE: usize = 16;
 
-/// In how many times they all end, however many they are: in about a second, as somebody looks
-/// every 5 ms.
-const TIMES: usize = 200;
+/// For how long the first may have waited. For each time more, as many more end at once: so of
+/// 20 000 that wait the last has waited for a second and a half.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Connections that pause, and since when.
 #[derive(Default)]
@@ -33,9 +32,7 @@ impl Pauses {
     /// Ends some of those pauses that are over at that time.
     pub(super) fn take_ended(&self, now: Instant) -> Vec<Connection> {
         let mut all = self.all();
-        let is_over = |since: Instant| now.saturating_duration_since(since) >= PAUSE;
-        let most = at_once(all.len());
-        let over = all.iter().take(most).take_while(|(since, _)| is_over(*since)).count();
+        let over = count_ended(&all, now);
         let ended = all.drain(..over).map(|(_, mut connection)| {
             // It is refused no sooner than now.
             connection.refused = Some(now);
@@ -53,9 +50,13 @@ impl Pauses {
     }
 }
 
-/// How many of so many pauses end at once.
-fn at_once(count: usize) -> usize {
-    AT_ONCE.max(count.div_ceil(TIMES))
+/// How many of those who wait, and since when they do, have waited for long enough at that time.
+fn count_ended<T>(line: &VecDeque<(Instant, T)>, now: Instant) -> usize {
+    let time = |since: &Instant| now.saturating_duration_since(*since);
+    let waited = line.front().map_or(Duration::ZERO, |(since, _)| time(since));
+    let times = waited.as_millis() / PATIENCE.as_millis() + 1;
+    let most = AT_ONCE.saturating_mul(times.try_into().unwrap_or(usize::MAX));
+    line.iter().take(most).take_while(|(since, _)| time(since) >= PAUSE).count()
 }
 
 #[cfg(test)]
@@ -74,10 +75,18 @@ mod tests {
     }
 
     #[test]
-    fn as_many_as_there_may_be_end_in_as_many_times() {
-        assert_eq!([0, 1, 3200].map(at_once), [AT_ONCE; 3]);
-        for count in [20_000, 20_001, usize::MAX] {
-            assert!(count / at_once(count) <= TIMES);
+    fn however_many_wait_they_do_not_wait_for_long() {
+        let began = Instant::now();
+        let mut line: VecDeque<_> = (0..20_000).map(|_| (began, ())).collect();
+        let (mut now, mut most) = (began + PAUSE, 0);
+        while !line.is_empty() {
+            let ended = count_ended(&line, now);
+            most = most.max(ended);
+            line.drain(..ended);
+            // As often as somebody looks.
+            now += Duration::from_millis(5);
         }
+        assert!(now - began < Duration::from_millis(1600), "{:?}", now - began);
+        assert!(most <= 8 * AT_ONCE, "{most} at once");
     }
 }
