@@ -18,7 +18,8 @@
 //!
 //! For many tenants, whose handlers are in a file and replaced without a pause,
 //! `examples/tenants.rs` has all of it: a [`config::Plan`] is read and checked, a [`Deployer`]
-//! loads its handlers, and a [`RunningServer`] is given others with [`replace`](RunningServer::replace).
+//! loads its handlers, and a [`RunningServer`] is given others with
+//! [`replace`](RunningServer::replace).
 //! Nothing here is asynchronous. [`start`](HttpServer::start) returns once threads serve;
 //! [`stop`](RunningServer::stop), [`join`](RunningServer::join) and a deployer block. All handles
 //! can be shared between threads.

@@ -91,7 +91,7 @@ impl Admin {
     ) -> io::Result<Admin> {
         let address = listener.address();
         if token.is_none() && !address.ip().to_canonical().is_loopback() {
-            warn!(%address, "whoever can connect sees what operators see; have them know a token (`admin_token_file`)");
+            warn!(%address, "whoever can connect sees what operators see; set `admin_token_file` (--admin-token-file)");
         }
         let shared = Arc::new(AdminService {
             service,

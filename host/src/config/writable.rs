@@ -58,62 +58,54 @@ impl Plan {
         others: &[PathBuf],
         watched: bool,
     ) -> Result<(), WritableError> {
-        refuse(self, served, others, watched || !self.files.is_empty())
-    }
-}
-
-fn refuse(
-    plan: &Plan,
-    served: Option<&Plan>,
-    others: &[PathBuf],
-    components_count: bool,
-) -> Result<(), WritableError> {
-    let plans = || served.into_iter().chain([plan]);
-    let writable = Writable::of(plans().flat_map(Plan::routes));
-    if writable.folders.is_empty() {
-        return Ok(());
-    }
-    let counts = |source: &&Source| components_count || matches!(source, Source::Folder(_));
-    let sources = plan.routes().map(|route| &route.source).filter(counts);
-    let configuration = plan.files.iter().chain(&plan.folders).map(PathBuf::as_path);
-    let others = others.iter().map(PathBuf::as_path);
-    let others = plans().flat_map(|plan| named_by(&plan.server)).chain(others);
-    let paths: BTreeSet<&Path> =
-        sources.filter_map(Source::path).chain(configuration).chain(others).collect();
-    let is_served = |route: &RoutePlan| {
-        served.is_some_and(|served| served.routes().any(|other| ptr::eq(other, route)))
-    };
-    let refused = |(folder, route): (&Path, &RoutePlan), harm: String| {
-        let folder = folder.display();
-        let more = match is_served(route) {
-            true => " (what is served lets it: reload without that, and look where all leads)",
-            false => "",
+        let plans = || served.into_iter().chain([self]);
+        let writable = Writable::of(plans().flat_map(Plan::routes));
+        if writable.folders.is_empty() {
+            return Ok(());
+        }
+        let components_count = watched || !self.files.is_empty();
+        let counts = |source: &&Source| components_count || matches!(source, Source::Folder(_));
+        let sources = self.routes().map(|route| &route.source).filter(counts);
+        let configuration = self.files.iter().chain(&self.folders).map(PathBuf::as_path);
+        let others = others.iter().map(PathBuf::as_path);
+        let others = plans().flat_map(|plan| named_by(&plan.server)).chain(others);
+        let paths: BTreeSet<&Path> =
+            sources.filter_map(Source::path).chain(configuration).chain(others).collect();
+        let is_served = |route: &RoutePlan| {
+            served.is_some_and(|served| served.routes().any(|other| ptr::eq(other, route)))
         };
-        let message = format!("the handler may write in {folder}, and so {harm}{more}");
-        Err(WritableError { written: route.written.clone(), message })
-    };
-    for path in paths {
-        let found = writable
-            .on_the_way(path)
-            .or_else(|| writable.at(path))
-            .or_else(|| writable.in_project(path));
-        if let Some(found) = found {
-            let path = path.display();
-            let harm = "which the host relies on; grant it another folder";
-            return refused(found, format!("change {path}, {harm}"));
+        let refused = |(folder, route): (&Path, &RoutePlan), harm: String| {
+            let folder = folder.display();
+            let more = match is_served(route) {
+                true => " (what is served lets it: reload without that, and look where all leads)",
+                false => "",
+            };
+            let message = format!("the handler may write in {folder}, and so {harm}{more}");
+            Err(WritableError { written: route.written.clone(), message })
+        };
+        for path in paths {
+            let found = writable
+                .on_the_way(path)
+                .or_else(|| writable.at(path))
+                .or_else(|| writable.in_project(path));
+            if let Some(found) = found {
+                let path = path.display();
+                let harm = "which the host relies on; grant it another folder";
+                return refused(found, format!("change {path}, {harm}"));
+            }
         }
-    }
-    let granted = plan.routes().flat_map(|route| &route.sandbox.directories);
-    let granted: BTreeSet<&Path> = granted.map(|folder| &*folder.host).collect();
-    for path in granted {
-        if let Some(found) = writable.on_the_way(path) {
-            let path = path.display();
-            let harm = "which is granted, too, to any other folder; grant folders that are beside \
-                        each other";
-            return refused(found, format!("lead {path}, {harm}"));
+        let granted = self.routes().flat_map(|route| &route.sandbox.directories);
+        let granted: BTreeSet<&Path> = granted.map(|folder| &*folder.host).collect();
+        for path in granted {
+            if let Some(found) = writable.on_the_way(path) {
+                let path = path.display();
+                let harm = "which is granted, too, to any other folder; grant folders that are beside \
+                            each other";
+                return refused(found, format!("lead {path}, {harm}"));
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 impl<'a> Writable<'a> {

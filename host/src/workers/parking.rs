@@ -179,25 +179,16 @@ fn key(connection: &Connection) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, TcpListener, TcpStream};
-    use std::sync::Arc;
     use std::time::Duration;
 
+    use super::super::tests::connection;
     use super::*;
-    use crate::RequestId;
-    use crate::load::{Load, Share};
-    use crate::transport::Transport;
 
     /// A connection that is due so many seconds after another moment.
     fn due(began: Instant, seconds: u64) -> Connection {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (transport, share) = (
-            Transport::new(socket, None).unwrap(),
-            Share::of(&Arc::new(Load::default()), 1).unwrap(),
-        );
-        let deadline = began + Duration::from_secs(seconds);
-        Connection::new(transport, None, RequestId::default(), began, deadline, share)
+        let mut connection = connection();
+        connection.deadline = began + Duration::from_secs(seconds);
+        connection
     }
 
     #[test]
