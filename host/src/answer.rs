@@ -56,7 +56,8 @@ impl Answer {
     /// [`Fault::BadResponse`] if the response cannot be sent.
     fn response(response: Response, asked: Asked) -> Result<Answer, Fault> {
         let Response { protocol, status, headers, data } = response;
-        let data = data.unwrap_or_default();
+        // RFC 9110 section 15.3.6: what resets a client's form brings nothing else.
+        let data = data.filter(|_| status != 205).unwrap_or_default();
         let (protocol, close) = match (protocol.as_str(), asked.close) {
             ("HTTP/1.0" | "HTTP/1.1", None) => ("HTTP/1.1", None),
             (other, None) => (other, Some(CloseReason::HandlerProtocol)),

@@ -146,7 +146,7 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// [`http1::Error::Hosts`] if the host decides and the request names several.
+    /// Those of [`http1::host`], if the host decides.
     pub(crate) fn find(&self, head: &Head<'_>) -> Result<Option<&Arc<Endpoint>>, http1::Error> {
         let tenant = if self.hosts.are_all_one() {
             self.hosts.find("")

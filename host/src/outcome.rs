@@ -67,13 +67,15 @@ impl From<Error> for Reason {
             Error::TargetTooLong
             | Error::TargetParts
             | Error::HeadTooLarge
-            | Error::TooManyHeaders => Reason::HeadTooLarge,
+            | Error::TooManyHeaders
+            | Error::ChunkExtras => Reason::HeadTooLarge,
             Error::RequestLine
             | Error::TargetHost
             | Error::ControlByte
             | Error::FoldedHeader
             | Error::HeaderName
             | Error::Hosts
+            | Error::Host
             | Error::ContentLength
             | Error::AmbiguousLength
             | Error::UnknownCoding

@@ -65,6 +65,14 @@ fn statuses_204_and_304_have_neither_a_body_nor_a_length() -> Result<()> {
 }
 
 #[test]
+fn status_205_has_no_body() -> Result<()> {
+    let answer = answer(&json!({"status": 205, "data": "data"}))?;
+    assert_eq!((answer.status, answer.text()), (205, ""));
+    assert_eq!(answer.header("Content-Length"), Some("0"));
+    Ok(())
+}
+
+#[test]
 fn a_client_that_waits_is_told_to_continue() -> Result<()> {
     for (framing, body) in
         [("Content-Length: 5", "hello"), ("Transfer-Encoding: chunked", "5\r\nhello\r\n0\r\n\r\n")]

@@ -118,6 +118,17 @@ fn the_connection_closes_after_a_request_that_cannot_be_read() -> Result<()> {
 }
 
 #[test]
+fn what_is_left_of_a_body_is_no_request() -> Result<()> {
+    let host = host()?;
+    let mut client = Client::connect(host.address())?;
+    client.send("POST /a HTTP/1.1\r\nX-Length: 5\r\n\r\n4\r\nabcd\r\n0\r\n\r\n")?;
+    assert_eq!(answer(&mut client)?.text(), "a");
+    let rest = answer(&mut client)?;
+    assert_eq!((rest.status, rest.header("Connection")), (400, Some("close")));
+    Ok(())
+}
+
+#[test]
 fn a_connection_has_no_more_requests_than_it_may() -> Result<()> {
     let keep_alive = KeepAlive { max_requests: 2, ..KeepAlive::default() };
     let host = Host::serve(server().keep_alive(keep_alive))?;

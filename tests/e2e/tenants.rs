@@ -72,23 +72,33 @@ fn a_host_is_the_same_with_a_port_in_capitals_and_with_the_roots_dot() -> Result
 }
 
 #[test]
-fn what_only_looks_like_a_host_is_nobodys() -> Result<()> {
+fn what_only_looks_like_a_tenants_host_is_nobodys() -> Result<()> {
+    for host in ["", "a.test..", ".a.test", "a%2etest", "*.a.test.evil", "a.test.evil"] {
+        assert_eq!(answered(&TWO, "/", &format!("Host: {host}\r\n"))?, "404", "{host:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_a_host_is_refused_even_if_others_are_served() -> Result<()> {
+    let tenants = [tenant("a", &["a.test"], &["/..."]), tenant("others", &[], &["/..."])];
+    let others = Host::serve(HttpServer::of_tenants(tenants))?;
     for host in [
-        "",
         "a.test:80:80",
         "a.test:x",
+        "u@a.test",
         "a.test@b.test.evil",
         "a.test/",
-        "a.test..",
-        ".a.test",
-        "a%2etest",
+        "a.test#",
+        "a.test\\",
         "a.test, b.test",
         "a.test b.test",
-        "*.a.test.evil",
         "[a.test]",
         "http://a.test/",
     ] {
-        assert_eq!(answered(&TWO, "/", &format!("Host: {host}\r\n"))?, "404", "{host:?}");
+        for server in [&*TWO, &others] {
+            assert_eq!(answered(server, "/", &format!("Host: {host}\r\n"))?, "400", "{host:?}");
+        }
     }
     Ok(())
 }

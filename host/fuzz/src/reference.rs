@@ -106,7 +106,9 @@ pub fn is_disguised(name: &str, framing: &[&str]) -> bool {
             !before.ends_with(plain) && !after.starts_with(plain)
         })
     });
-    found && !name.chars().all(is_name)
+    let letters = |it: &str| it.to_ascii_lowercase().replace(|it: char| !it.is_ascii_lowercase(), "");
+    let is_spaced = framing.iter().any(|framing| letters(framing) == letters(name));
+    (found || is_spaced) && !name.chars().all(is_name)
 }
 
 fn is_name(letter: char) -> bool {

@@ -35,8 +35,9 @@ pub(super) fn receive(
     for reads in 0..=READS_IN_A_ROW {
         let was_in_body = receiver.in_body();
         let limits = service.limits(connection.endpoint.as_deref());
-        let Connection { input, endpoint, .. } = connection;
-        match receiver.receive(input, &limits, |head| route(head, endpoint, service)) {
+        let Connection { input, endpoint, answered, .. } = connection;
+        let is_first = *answered == 0;
+        match receiver.receive(input, &limits, |head| route(head, is_first, endpoint, service)) {
             Ok(Received::Message(message)) => {
                 connection.stage = if has_room(connection, message.decoded(), service) {
                     Stage::Admit(message)
@@ -147,11 +148,18 @@ impl Unserved {
 /// Finds the endpoint of a request whose head is complete, and with it the limits of the
 /// rest. Without one, a request without a body is as good as received, and others need
 /// not send theirs.
+///
+/// Behind another request there is none without all of its three words: what looks like one is
+/// the rest of a body.
 fn route(
     head: &Head<'_>,
+    is_first: bool,
     endpoint: &mut Option<Arc<Endpoint>>,
     service: &Service,
 ) -> Result<Limits, Unserved> {
+    if !is_first && !head.is_full() {
+        return Err(Error::RequestLine.into());
+    }
     *endpoint = service.catalog.load().find(head)?.cloned();
     let limits = service.limits(endpoint.as_deref());
     match endpoint {

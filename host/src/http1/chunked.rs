@@ -8,10 +8,11 @@ use super::{Error, Limits};
 /// How long a chunk's size line, or all trailers together, may be.
 const MAX_LINE: usize = 4096;
 
-/// How long a plain chunk size is at most, and all that is more than that in sum: chunks
-/// may be many, and each could bring a line of extensions.
+/// How long a plain chunk size is at most, and all that is more than that in sum, beside an
+/// eighth of what the chunks bring: they may be many, and some clients sign each of theirs.
 const MAX_SIZE_DIGITS: usize = 16;
 const MAX_EXTENSIONS: usize = 16 << 10;
+const BODY_TO_EXTENSIONS: usize = 8;
 
 /// Decodes a chunked body from bytes that arrive in pieces of any size.
 ///
@@ -51,7 +52,7 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// [`Error::Chunk`], and [`Error::BodyTooLarge`] as soon as a chunk would take
+    /// [`Error::Chunk`], [`Error::ChunkExtras`], and [`Error::BodyTooLarge`] as soon as a chunk would take
     /// the body over [`Limits::body_bytes`].
     pub fn decode(&mut self, input: &[u8], limits: &Limits) -> Result<usize, Error> {
         let mut rest = input;
@@ -91,8 +92,8 @@ impl Decoder {
                 };
                 let size = chunk_size(line)?;
                 self.extensions += line.len().saturating_sub(MAX_SIZE_DIGITS);
-                if self.extensions > MAX_EXTENSIONS {
-                    return Err(Error::Chunk);
+                if self.extensions > MAX_EXTENSIONS + self.body.len() / BODY_TO_EXTENSIONS {
+                    return Err(Error::ChunkExtras);
                 }
                 let total = size.saturating_add(self.body.len() as u64);
                 if total > limits.body_bytes {
@@ -133,9 +134,8 @@ impl Decoder {
                 let taken = line.len() + 2;
                 self.state = match line {
                     [] => State::End,
-                    line if dropped + taken > MAX_LINE || !is_trailer(line) => {
-                        return Err(Error::Chunk);
-                    }
+                    line if !is_trailer(line) => return Err(Error::Chunk),
+                    _ if dropped + taken > MAX_LINE => return Err(Error::ChunkExtras),
                     _ => State::Trailers(dropped + taken),
                 };
                 Ok(Some(taken))
@@ -153,7 +153,7 @@ fn line(input: &[u8], limit: usize) -> Result<Option<&[u8]>, Error> {
             _ => Err(Error::Chunk),
         },
         None if input.len() <= limit => Ok(None),
-        _ => Err(Error::Chunk),
+        _ => Err(Error::ChunkExtras),
     }
 }
 
@@ -242,20 +242,22 @@ mod tests {
 
     #[test]
     fn a_size_line_and_trailers_are_bounded() {
-        assert_eq!(decode(&b"1".repeat(MAX_LINE + 1)), Err(Error::Chunk));
+        assert_eq!(decode(&b"1".repeat(MAX_LINE + 1)), Err(Error::ChunkExtras));
         let trailers = [&b"0\r\n"[..], &b"a: b\r\n".repeat(1000)].concat();
-        assert_eq!(decode(&trailers), Err(Error::Chunk));
+        assert_eq!(decode(&trailers), Err(Error::ChunkExtras));
         let trailer = |length: usize| format!("0\r\na: {}\r\n\r\n", "b".repeat(length - 5));
         assert!(decode(trailer(MAX_LINE).as_bytes()).is_ok_and(|body| body.is_some()));
-        assert_eq!(decode(trailer(MAX_LINE + 1).as_bytes()), Err(Error::Chunk));
+        assert_eq!(decode(trailer(MAX_LINE + 1).as_bytes()), Err(Error::ChunkExtras));
     }
 
     #[test]
     fn extensions_are_bounded_in_sum() {
         let chunk = |extension: usize| format!("1;{}\r\nx\r\n", "e".repeat(extension));
         assert_eq!(decode(chunk(1000).repeat(16).as_bytes()), Ok(None));
-        assert_eq!(decode(chunk(1000).repeat(17).as_bytes()), Err(Error::Chunk));
+        assert_eq!(decode(chunk(1000).repeat(17).as_bytes()), Err(Error::ChunkExtras));
         assert_eq!(decode("1\r\nx\r\n".repeat(100_000).as_bytes()), Ok(None));
+        let signed = format!("400;chunk-signature={}\r\n{}\r\n", "f".repeat(64), "x".repeat(1024));
+        assert_eq!(decode(signed.repeat(5000).as_bytes()), Ok(None));
     }
 
     #[test]

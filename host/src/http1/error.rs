@@ -41,17 +41,24 @@ pub enum Error {
     /// The request names two hosts (RFC 9112 section 3.2).
     #[error("the request names two hosts")]
     Hosts,
+    /// The `Host` header is not one (RFC 9112 section 3.2).
+    #[error("the Host header is malformed")]
+    Host,
     /// `Content-Length` is not one or more digits, or is given twice with different
     /// values (RFC 9112 section 6.3).
     #[error("Content-Length is malformed")]
     ContentLength,
-    /// `Transfer-Encoding` came together with `Content-Length`, twice, or in a
-    /// protocol that is not HTTP/1.1 (RFC 9112 section 6.1).
+    /// `Transfer-Encoding` came together with `Content-Length`, twice, in a protocol that is not
+    /// HTTP/1.1, or with `chunked` where it is not the last coding, or not the first time
+    /// (RFC 9112 sections 6.1 and 6.3).
     #[error("the length of the body is ambiguous")]
     AmbiguousLength,
     /// `Transfer-Encoding` names a coding other than `chunked`.
     #[error("the transfer coding is not supported")]
     UnknownCoding,
+    /// The chunked body has longer chunk extensions or trailers than a body needs.
+    #[error("the chunked body has too many extensions or trailers")]
+    ChunkExtras,
     /// The chunked body is malformed (RFC 9112 section 7.1).
     #[error("the chunked body is malformed")]
     Chunk,
@@ -68,7 +75,7 @@ impl Error {
     pub fn status(self) -> u16 {
         match self {
             Error::TargetTooLong | Error::TargetParts => 414,
-            Error::HeadTooLarge | Error::TooManyHeaders => 431,
+            Error::HeadTooLarge | Error::TooManyHeaders | Error::ChunkExtras => 431,
             Error::BodyTooLarge => 413,
             Error::UnknownCoding => 501,
             Error::RequestLine
@@ -77,6 +84,7 @@ impl Error {
             | Error::FoldedHeader
             | Error::HeaderName
             | Error::Hosts
+            | Error::Host
             | Error::ContentLength
             | Error::AmbiguousLength
             | Error::Chunk

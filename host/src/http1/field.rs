@@ -45,10 +45,15 @@ pub(super) fn is_token(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(is_letter)
 }
 
-/// Whether a name that is no token has one of these in it. With other white space than HTTP's
-/// around it, say, it is a length to one reader and nothing to another.
+/// Whether a name that is no token has one of these in it, or is one but for what stands between
+/// its words. With other white space than HTTP's around it, or for its hyphen, it is a length to
+/// one reader and nothing to another.
 pub(super) fn resembles(name: &str, others: &[&str]) -> bool {
     let words = name.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
     let is_one = |word: &str| others.iter().any(|other| word.eq_ignore_ascii_case(other));
-    words.into_iter().any(is_one)
+    words.into_iter().any(is_one) || others.iter().any(|other| letters(name).eq(letters(other)))
+}
+
+fn letters(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().filter(u8::is_ascii_alphabetic).map(|letter| letter.to_ascii_lowercase())
 }

@@ -4,6 +4,7 @@
 //! stream of bytes. So every doubtful length is an error, and lengths come from
 //! headers alone: never from the method.
 
+use super::target::is_host;
 use super::{Error, Head, Limits};
 
 /// How the body of a request ends.
@@ -42,15 +43,21 @@ pub fn framing(head: &Head<'_>, limits: &Limits) -> Result<Framing, Error> {
         (None, None) => Ok(Framing::None),
         (Some(length), None) if length > limits.body_bytes => Err(Error::BodyTooLarge),
         (Some(length), None) => Ok(Framing::Length(length)),
-        (None, Some(coding)) if head.is_1_1() => {
-            if coding.eq_ignore_ascii_case("chunked") {
-                Ok(Framing::Chunked)
-            } else {
-                Err(Error::UnknownCoding)
+        (None, Some(coding)) if head.is_1_1() => match coding.rsplit_once(',') {
+            None if is_chunked(coding) => Ok(Framing::Chunked),
+            // Chunks tell where a body ends only if they are the last coding, and one (RFC 9112
+            // sections 6.1 and 6.3).
+            Some((others, last)) if others.split(',').any(is_chunked) || !is_chunked(last) => {
+                Err(Error::AmbiguousLength)
             }
-        }
+            _ => Err(Error::UnknownCoding),
+        },
         (_, Some(_)) => Err(Error::AmbiguousLength),
     }
+}
+
+fn is_chunked(coding: &str) -> bool {
+    coding.trim_matches([' ', '\t']).eq_ignore_ascii_case("chunked")
 }
 
 /// `Content-Length = 1*DIGIT`. `u64::from_str` would take `+5` too; a number too
@@ -66,7 +73,8 @@ fn content_length(value: &str) -> Result<u64, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::Hosts`] if there are two (RFC 9112 section 3.2).
+/// [`Error::Hosts`] if there are two, and [`Error::Host`] if it cannot be a host (RFC 9112
+/// section 3.2).
 pub fn host<'a>(head: &Head<'a>) -> Result<&'a str, Error> {
     let mut hosts = head
         .headers
@@ -74,7 +82,13 @@ pub fn host<'a>(head: &Head<'a>) -> Result<&'a str, Error> {
         .filter(|(name, _)| name.eq_ignore_ascii_case("host"))
         .map(|&(_, value)| value);
     let host = hosts.next().unwrap_or_default();
-    if hosts.next().is_some() { Err(Error::Hosts) } else { Ok(host) }
+    if hosts.next().is_some() {
+        Err(Error::Hosts)
+    } else if host.is_empty() || is_host(host) {
+        Ok(host)
+    } else {
+        Err(Error::Host)
+    }
 }
 
 /// Whether the client waits for `100 Continue` before it sends its body
@@ -128,10 +142,11 @@ mod tests {
         let coded = |value| check("HTTP/1.1", &[("Transfer-Encoding", value)]);
         assert_eq!(coded("chunked"), Ok(Framing::Chunked));
         assert_eq!(coded("Chunked"), Ok(Framing::Chunked));
-        for value in
-            ["gzip", "gzip, chunked", "chunked, chunked", "identity", "", "xchunked", "chunked;a"]
-        {
+        for value in ["gzip", "gzip, chunked", "identity", "", "xchunked", "chunked;a"] {
             assert_eq!(coded(value), Err(Error::UnknownCoding), "{value:?}");
+        }
+        for value in ["chunked, chunked", "chunked,identity", "gzip, chunked, br", "Chunked\t,"] {
+            assert_eq!(coded(value), Err(Error::AmbiguousLength), "{value:?}");
         }
         let chunked = ("Transfer-Encoding", "chunked");
         assert_eq!(check("HTTP/1.0", &[chunked]), Err(Error::AmbiguousLength));
@@ -140,6 +155,34 @@ mod tests {
             check("HTTP/1.1", &[chunked, ("Content-Length", "5")]),
             Err(Error::AmbiguousLength)
         );
+    }
+
+    #[test]
+    fn a_request_has_one_host_or_none() {
+        let named = |hosts: &[&'static str]| {
+            let headers = hosts.iter().map(|host| ("hOST", *host)).collect();
+            host(&Head { method: "GET", target: "/", protocol: "HTTP/1.1", headers })
+        };
+        assert_eq!(named(&[]), Ok(""));
+        for host in ["", "a.example", "A.example:80", "a.example:", "127.0.0.1", "[::1]:8080"] {
+            assert_eq!(named(&[host]), Ok(host));
+        }
+        for host in [
+            "u@a.example",
+            "a.example, b.example",
+            "a.example b",
+            "a.example/",
+            "a.example:x",
+            "a.example:80:80",
+            "http://a.example",
+            ":80",
+            "::1",
+            "[::1",
+            "a\u{e9}.example",
+        ] {
+            assert_eq!(named(&[host]), Err(Error::Host), "{host}");
+        }
+        assert_eq!(named(&["a", "a"]), Err(Error::Hosts));
     }
 
     #[test]

@@ -31,6 +31,11 @@ impl Head<'_> {
         matches!(minor, Some([b'1'..=b'9']))
     }
 
+    /// Whether the request line has its three words (RFC 9112 section 3).
+    pub fn is_full(&self) -> bool {
+        ![self.method, self.target, self.protocol].contains(&"")
+    }
+
     /// Whether a header of this name, whose value is a list (RFC 9110 section 5.6.1), has this
     /// word in it. The case of both is nothing.
     pub fn lists(&self, name: &str, word: &str) -> bool {
@@ -44,7 +49,8 @@ impl Head<'_> {
 
 /// Whether a request asks for a head alone, as far as can be told before it is read.
 pub fn asks_for_head(bytes: &[u8]) -> bool {
-    bytes.trim_ascii_start().starts_with(b"HEAD ")
+    let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
+    bytes.get(start.unwrap_or_default()..).is_some_and(|rest| rest.starts_with(b"HEAD "))
 }
 
 /// Whether anything of a request is in `bytes`: an empty line before one is nothing.
@@ -199,6 +205,15 @@ mod tests {
     }
 
     #[test]
+    fn a_full_request_line_has_three_words() {
+        let is_full = |line: &'static str| check(line).map(|head| head.is_full());
+        assert_eq!(is_full("GET / HTTP/1.1\r\n\r\n"), Ok(true));
+        for line in ["4\r\n\r\n", "GET /\r\n\r\n", "GET  HTTP/1.1\r\n\r\n", " / HTTP/1.1\r\n\r\n"] {
+            assert_eq!(is_full(line), Ok(false), "{line}");
+        }
+    }
+
+    #[test]
     fn headers_keep_their_order_case_and_colons() {
         let head = check("GET / HTTP/1.1\r\nHost: a:80\r\nx-A:\t 1 \r\nX-a:2\r\nflag\r\n\r\n");
         let expected = vec![("Host", "a:80"), ("x-A", "1"), ("X-a", "2"), ("flag", "")];
@@ -223,6 +238,9 @@ mod tests {
             ("Content-Length\u{a0}: 5", Error::HeaderName),
             ("\u{feff}transfer-encoding: chunked", Error::HeaderName),
             ("Transfer-Encoding chunked", Error::HeaderName),
+            ("Transfer Encoding: chunked", Error::HeaderName),
+            ("Transfer\u{ad}Encoding: chunked", Error::HeaderName),
+            ("content\\length: 5", Error::HeaderName),
             ("a: b\rc", Error::ControlByte),
             ("a: b\0c", Error::ControlByte),
         ] {
@@ -270,6 +288,19 @@ mod tests {
         assert_eq!(end("\r\n\r\n"), Ok(None));
         assert_eq!(end("\r\n\r\n\n"), Err(Error::RequestLine));
         assert_eq!(end("\x16\x03\x01"), Err(Error::RequestLine));
+    }
+
+    #[test]
+    fn a_method_is_head_before_all_of_it_is_there() {
+        for (bytes, is_head) in [
+            ("HEAD / ", true),
+            ("\r\nHEAD ", true),
+            (" HEAD / ", false),
+            ("head / ", false),
+            ("", false),
+        ] {
+            assert_eq!(asks_for_head(bytes.as_bytes()), is_head, "{bytes:?}");
+        }
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub(super) fn check(target: &str, limits: &Limits) -> Result<(), Error> {
 }
 
 /// Whether this is `uri-host [ ":" port ]` (RFC 9110 section 7.2), and not an empty one.
-fn is_host(authority: &str) -> bool {
+pub(super) fn is_host(authority: &str) -> bool {
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, port),
         _ => (authority, ""),

@@ -96,8 +96,8 @@ pub const DIFFERENCES: &[Difference] = &[
         ],
     },
     Difference {
-        name: "Where a target names a host (`http://host/path`), `Host` has that one; what cannot be a \
-            host is refused with 400",
+        name: "Where a target names a host (`http://host/path`), a `Host` that was sent has that one; what \
+            cannot be a host is refused with 400",
         why: "It counts and not the header (RFC 9112 section 3.2.2): a handler that believes \
             the other writes links to a server that nobody asked",
         cases: &[
@@ -272,8 +272,8 @@ pub const DIFFERENCES: &[Difference] = &[
         ])],
     },
     Difference {
-        name: "Statuses 204 and 304 have no `Content-Length`",
-        why: "They have no body (RFC 9110 section 8.6)",
+        name: "Statuses 204 and 304 have no `Content-Length`, and 205 no body",
+        why: "They have no content (RFC 9110 sections 8.6 and 15.3.6)",
         cases: &[(Answers(drop_first_header), &["reply: status 204", "reply: status 304"])],
     },
     Difference {
