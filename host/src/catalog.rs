@@ -9,8 +9,7 @@ use std::sync::Arc;
 use crate::account::Account;
 use crate::admission::{Admission, Lane};
 use crate::handler::Origin;
-use crate::host_name;
-use crate::hosts::Hosts;
+use crate::hosts::{self, Hosts};
 use crate::http1::{self, Head};
 use crate::metrics::{Metrics, RouteTally, Series, TenantTally};
 use crate::normal_form;
@@ -22,7 +21,7 @@ use crate::{CatalogError, Handler, Quota, Route, Tenant};
 pub(crate) struct Catalog {
     tenants: Vec<Served>,
     /// By place in `tenants`.
-    hosts: Hosts<usize>,
+    hosts: Hosts,
 }
 
 /// A tenant as it is served.
@@ -69,7 +68,7 @@ impl Catalog {
             .flat_map(|previous| &previous.tenants)
             .map(|served| (served.account.name.as_str(), served))
             .collect();
-        let mut catalog = Catalog { tenants: Vec::new(), hosts: Hosts::new() };
+        let mut catalog = Catalog { tenants: Vec::new(), hosts: Hosts::default() };
         let mut names = HashSet::new();
         let mut series = Series::new(metrics);
         for tenant in tenants {
@@ -95,12 +94,12 @@ impl Catalog {
             given.map_err(|other| CatalogError::OtherHosts(pair(other)))?;
         }
         for host in &tenant.hosts {
-            host_name::read(host).map_err(|hint| {
+            let name = hosts::read(host).map_err(|hint| {
                 let (tenant, host) = (tenant.name.clone(), host.clone());
                 CatalogError::NoHost { tenant, host, hint }
             })?;
             hosts
-                .give(host, tenants.len())
+                .give(&name, tenants.len())
                 .map_err(|other| CatalogError::Host { host: host.clone(), tenants: pair(other) })?;
         }
         Ok(())

@@ -1,34 +1,32 @@
-//! Whose a host is: names and wildcards.
+//! The hosts that tenants have: how they are written, and whose one is.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::http1;
 
 /// How long a host's name can be (RFC 1035 section 2.3.4).
 const MAX_NAME: usize = 253;
 
-/// What belongs to hosts, found by name.
-#[derive(Debug)]
-pub(crate) struct Hosts<T> {
-    exact: HashMap<Box<str>, T>,
+/// The owners of hosts, by number.
+#[derive(Debug, Default)]
+pub(crate) struct Hosts {
+    exact: HashMap<Box<str>, usize>,
     /// By the name below which all are meant.
-    below: HashMap<Box<str>, T>,
-    others: Option<T>,
+    below: HashMap<Box<str>, usize>,
+    others: Option<usize>,
 }
 
-impl<T: Copy> Hosts<T> {
-    pub(crate) fn new() -> Hosts<T> {
-        Hosts { exact: HashMap::new(), below: HashMap::new(), others: None }
-    }
-
-    /// Gives a host, or all below `*.`, to `owner`. Returns who has it already.
-    pub(crate) fn give(&mut self, host: &str, owner: T) -> Result<(), T> {
+impl Hosts {
+    /// Gives a host that was [`read`], or all below `*.`, to `owner`. Returns who has it already.
+    pub(crate) fn give(&mut self, host: &str, owner: usize) -> Result<(), usize> {
         let (names, name) = match host.strip_prefix("*.") {
             Some(name) => (&mut self.below, name),
             None => (&mut self.exact, host),
         };
-        match names.entry(normal_form(name).into()) {
+        match names.entry(name.into()) {
             Entry::Occupied(taken) => Err(*taken.get()),
             Entry::Vacant(free) => {
                 free.insert(owner);
@@ -38,7 +36,7 @@ impl<T: Copy> Hosts<T> {
     }
 
     /// Gives all hosts that nobody has to `owner`. Returns who has them already.
-    pub(crate) fn give_others(&mut self, owner: T) -> Result<(), T> {
+    pub(crate) fn give_others(&mut self, owner: usize) -> Result<(), usize> {
         self.others.map_or(Ok(()), Err)?;
         self.others = Some(owner);
         Ok(())
@@ -50,8 +48,9 @@ impl<T: Copy> Hosts<T> {
     }
 
     /// Whose a host is: that of the longest name that fits.
-    pub(crate) fn find(&self, host: &str) -> Option<T> {
-        let host = normal_form(host);
+    pub(crate) fn find(&self, host: &str) -> Option<usize> {
+        let host = http1::without_port(host);
+        let host = normal_form(host.strip_suffix('.').unwrap_or(host));
         if host.len() > MAX_NAME {
             return self.others;
         }
@@ -69,29 +68,51 @@ impl<T: Copy> Hosts<T> {
     }
 }
 
+/// The host that a tenant's configuration means, as it is compared: a name, one with `*.`
+/// before it, or an IP address (version 6 in brackets). As in a Host header, but without a port.
+/// If it means none, what to do about it.
+pub(crate) fn read(written: &str) -> Result<String, &'static str> {
+    let host = normal_form(written);
+    let name = host.strip_prefix("*.").unwrap_or(&host);
+    let is_name = name.len() <= MAX_NAME && name.split('.').all(is_label);
+    if is_name || http1::address(&host).is_some() {
+        return Ok(host.into_owned());
+    }
+    Err(if host == "*" {
+        "leave `hosts` out for every host that is left"
+    } else if host.starts_with('[') && host.ends_with(']') {
+        "write an IPv6 address between the brackets"
+    } else if host.contains('/') {
+        "write only the name, without scheme and path"
+    } else if host.parse::<Ipv6Addr>().is_ok() {
+        "write an IPv6 address in brackets"
+    } else if host.contains(':') {
+        "write it without a port"
+    } else if name.contains('*') {
+        "`*` can only be the first label, like `*.example.com`"
+    } else if name.ends_with('.') {
+        "write it without the last dot"
+    } else if !name.is_ascii() {
+        "write it in ASCII, as `xn--`"
+    } else {
+        "write it like `example.com` or `*.example.com`"
+    })
+}
+
 /// Whether this can stand between two dots of a host's name.
-pub(crate) fn is_label(label: &str) -> bool {
+fn is_label(label: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     (1..=63).contains(&label.len()) && label.bytes().all(good)
 }
 
-/// The form in which hosts are compared: lower case, without port and without the dot
-/// of the root; an IPv6 address in its shortest form.
+/// The form in which hosts are compared: lower case, an IPv6 address in its shortest form.
 fn normal_form(host: &str) -> Cow<'_, str> {
-    let name = match host.rsplit_once(':') {
-        // Not the last part of an IPv6 address, which stands in brackets.
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let name = name.strip_suffix('.').unwrap_or(name);
-    let address = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    if let Some(Ok(address)) = address.map(str::parse::<Ipv6Addr>) {
-        return Cow::Owned(format!("[{address}]"));
-    }
-    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        Cow::Owned(name.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(name)
+    match http1::address(host) {
+        Some(IpAddr::V6(address)) => Cow::Owned(format!("[{address}]")),
+        _ if host.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+            Cow::Owned(host.to_ascii_lowercase())
+        }
+        _ => Cow::Borrowed(host),
     }
 }
 
@@ -99,8 +120,8 @@ fn normal_form(host: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    fn hosts() -> Hosts<u32> {
-        let mut hosts = Hosts::new();
+    fn hosts() -> Hosts {
+        let mut hosts = Hosts::default();
         for (host, owner) in
             [("a.example", 1), ("*.example", 2), ("*.b.example", 3), ("[::1]", 4), ("127.0.0.1", 5)]
         {
@@ -173,12 +194,58 @@ mod tests {
     #[test]
     fn a_host_has_one_owner() {
         let mut hosts = hosts();
-        assert_eq!(hosts.give("A.example:80", 9), Err(1));
-        assert_eq!(hosts.give("*.EXAMPLE", 9), Err(2));
+        assert_eq!(hosts.give(&read("A.example").unwrap(), 9), Err(1));
+        assert_eq!(hosts.give(&read("*.EXAMPLE").unwrap(), 9), Err(2));
+        assert_eq!(hosts.give(&read("[0::1]").unwrap(), 9), Err(4));
         assert_eq!(hosts.find("elsewhere"), None);
         assert_eq!(hosts.give_others(7), Ok(()));
         assert_eq!(hosts.give_others(8), Err(7));
         assert_eq!(hosts.find("elsewhere"), Some(7));
         assert_eq!(hosts.find(""), Some(7));
+    }
+
+    #[test]
+    fn hosts_are_names_or_addresses_in_lower_case() {
+        for (written, host) in [
+            ("example.com", "example.com"),
+            ("API.Example.COM", "api.example.com"),
+            ("*.example.com", "*.example.com"),
+            ("localhost", "localhost"),
+            ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+            ("my_host-1", "my_host-1"),
+            ("127.0.0.1", "127.0.0.1"),
+            ("[::1]", "[::1]"),
+            ("[0:0:0:0:0:0:0:1]", "[::1]"),
+        ] {
+            assert_eq!(read(written).as_deref(), Ok(host));
+        }
+    }
+
+    #[test]
+    fn what_is_no_host_gets_a_hint() {
+        for (written, hint) in [
+            ("*", "leave `hosts` out"),
+            ("http://example.com", "without scheme and path"),
+            ("example.com/x", "without scheme and path"),
+            ("example.com:80", "without a port"),
+            ("[::1]:80", "without a port"),
+            ("::1", "in brackets"),
+            ("[::x]", "between the brackets"),
+            ("*.*.example.com", "can only be the first label"),
+            ("a.*.example.com", "can only be the first label"),
+            ("*example.com", "can only be the first label"),
+            ("example.com.", "without the last dot"),
+            ("bücher.example", "as `xn--`"),
+            ("", "write it like"),
+            ("*.", "write it like"),
+            ("a..b", "write it like"),
+            ("a b", "write it like"),
+        ] {
+            let message = read(written).expect_err(written);
+            assert!(message.contains(hint), "{written}: {message}");
+        }
+        assert!(read(&"a".repeat(63)).is_ok());
+        assert!(read(&"a".repeat(64)).is_err());
+        assert!(read(&"a.".repeat(127)).is_err());
     }
 }

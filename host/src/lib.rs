@@ -114,7 +114,6 @@ mod catalog;
 mod catalog_error;
 mod tenant;
 mod hosts;
-mod host_name;
 mod normal_form;
 mod route_tree;
 mod places;

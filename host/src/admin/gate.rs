@@ -158,16 +158,9 @@ fn bearer(value: &str) -> Option<&str> {
 }
 
 /// Whether a `Host` means this machine, whoever asks. Browsers always send one.
-fn is_local(host: &str) -> bool {
-    let end = host.strip_prefix('[').and_then(|rest| rest.find(']')).map_or(0, |end| end + 2);
-    let (name, port) = match host.get(end..).and_then(|rest| rest.find(':')) {
-        Some(colon) => host.split_at(end + colon),
-        None => (host, ""),
-    };
-    let is_port = port.bytes().skip(1).all(|byte| byte.is_ascii_digit());
-    let is_name =
-        ["", "localhost", "127.0.0.1", "[::1]"].contains(&name.to_ascii_lowercase().as_str());
-    is_name && is_port
+fn is_local(authority: &str) -> bool {
+    let host = http1::without_port(authority).to_ascii_lowercase();
+    ["", "localhost", "127.0.0.1", "[::1]"].contains(&host.as_str())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::table::{Setting, Table};
 use super::text::{Place, quoted};
 use super::value;
 use crate::Quota;
-use crate::host_name;
+use crate::hosts;
 use crate::route_tree::RouteTree;
 
 /// A tenant, and where it says what no other tenant may say.
@@ -122,8 +122,7 @@ fn check_paths(routes: &[Route<'_>], problems: &mut Problems) {
 
 fn host(value: &DeValue<'_>) -> Result<String, String> {
     let written = value::string(value)?;
-    host_name::read(&written)
-        .map_err(|hint| format!("{} is not a host name; {hint}", quoted(&written)))
+    hosts::read(&written).map_err(|hint| format!("{} is not a host name; {hint}", quoted(&written)))
 }
 
 fn tenant_name(value: &DeValue<'_>) -> Result<String, String> {

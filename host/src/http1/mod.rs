@@ -50,7 +50,7 @@ pub use head::{Head, asks_for_head, decode, has_begun, head_end, parse};
 pub use receive::{Body, Message, Received, Receiver};
 pub use respond::{CONTINUE, Unsendable, write_head};
 pub use status::reason_phrase;
-pub use target::{authority, path, query};
+pub use target::{address, authority, path, query, without_port};
 
 /// The sizes that a request may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

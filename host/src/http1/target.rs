@@ -1,6 +1,6 @@
 //! The path and the query of a request target, split but not decoded.
 
-use std::net::Ipv6Addr;
+use std::net::IpAddr;
 
 use memchr::{memchr, memchr_iter};
 
@@ -22,6 +22,22 @@ pub fn authority(target: &str) -> Option<&str> {
     let (scheme, rest) = target.split_once("://")?;
     let is_scheme = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
     is_scheme.then(|| rest.split(['/', '?']).next().unwrap_or_default())
+}
+
+/// What of an authority is the host. A port is digits, or none after the colon.
+pub fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}
+
+/// The IP address that a host is. Version 6 stands in brackets.
+pub fn address(host: &str) -> Option<IpAddr> {
+    match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']')?.parse().ok().map(IpAddr::V6),
+        None => host.parse().ok().map(IpAddr::V4),
+    }
 }
 
 /// Checks the host that a target names, if it does, and of how many parts it is.
@@ -48,18 +64,9 @@ pub(super) fn check(target: &str, limits: &Limits) -> Result<(), Error> {
 
 /// Whether this is `uri-host [ ":" port ]` (RFC 9110 section 7.2), and not an empty one.
 pub(super) fn is_host(authority: &str) -> bool {
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, port),
-        _ => (authority, ""),
-    };
-    let is_name = |host: &str| {
-        let is_letter =
-            |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte);
-        !host.is_empty() && host.bytes().all(is_letter)
-    };
-    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    port.bytes().all(|byte| byte.is_ascii_digit())
-        && address.map_or_else(|| is_name(host), |address| address.parse::<Ipv6Addr>().is_ok())
+    let host = without_port(authority);
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte);
+    address(host).is_some() || !host.is_empty() && host.bytes().all(is_letter)
 }
 
 /// The target before its first `?`, without leading and trailing `/`, split on `/`.
@@ -117,12 +124,37 @@ mod tests {
             "http://a#b/",
             "http://a:b/",
             "https://[::1/",
+            "http://[::1]x/",
+            "http://[::1]]:80/",
+            "http://[127.0.0.1]/",
+            "http://::1/",
             "http://[a]/",
             "http://\u{e9}/",
             "http://a\\b/",
             "http://a:1:2/",
         ] {
             assert_eq!(check(target, &Limits::default()), Err(Error::TargetHost), "{target}");
+        }
+    }
+
+    #[test]
+    fn a_port_is_told_from_a_host_and_an_address_from_a_name() {
+        let version_6 = "::1".parse().ok();
+        for (authority, host, ip) in [
+            ("", "", None),
+            (":80", "", None),
+            ("a:80", "a", None),
+            ("a:", "a", None),
+            ("a:b", "a:b", None),
+            ("127.0.0.1:80", "127.0.0.1", "127.0.0.1".parse().ok()),
+            ("127.0.0.01", "127.0.0.01", None),
+            ("[::1]:80", "[::1]", version_6),
+            ("[0:0::1]", "[0:0::1]", version_6),
+            ("[::1]x", "[::1]x", None),
+            ("[::1", "[:", None),
+        ] {
+            assert_eq!(without_port(authority), host);
+            assert_eq!(address(host), ip, "{host}");
         }
     }
 
