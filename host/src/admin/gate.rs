@@ -157,10 +157,12 @@ fn bearer(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Whether a `Host` means this machine, whoever asks. Browsers always send one.
+/// Whether a `Host` means this machine, whoever asks: no DNS gives a number another meaning.
+/// Browsers always send one.
 fn is_local(authority: &str) -> bool {
-    let host = http1::without_port(authority).to_ascii_lowercase();
-    ["", "localhost", "127.0.0.1", "[::1]"].contains(&host.as_str())
+    let host = http1::without_port(authority);
+    let is_name = host.is_empty() || host.eq_ignore_ascii_case("localhost");
+    is_name || http1::address(host).is_some_and(|address| address.to_canonical().is_loopback())
 }
 
 #[cfg(test)]
@@ -207,14 +209,23 @@ mod tests {
 
     #[test]
     fn on_loopback_only_local_names_are_answered() {
+        for own in ["127.0.0.1:81", "127.0.0.2:81", "[::1]:81", "[::ffff:127.0.0.1]:81"] {
+            let gate = gate(own, None);
+            let named = |host: &str| judge(&gate, "/", &[("Host", host)]);
+            for host in [own, "localhost", "LOCALHOST:81", "127.0.0.1:8080", "[::1]", ":81"] {
+                assert_eq!(named(host), Verdict::Enter, "{host}");
+            }
+            assert_eq!(named("evil.example"), Verdict::OddHost);
+        }
         let gate = gate("127.0.0.1:81", None);
         let named = |host: &str| judge(&gate, "/", &[("Host", host)]);
-        for host in ["localhost", "LOCALHOST:81", "127.0.0.1:8080", "[::1]", "[::1]:81"] {
-            assert_eq!(named(host), Verdict::Enter, "{host}");
-        }
         assert_eq!(judge(&gate, "/", &[]), Verdict::Enter);
         for host in [
-            "evil.example",
+            "192.0.2.1",
+            "0.0.0.0",
+            "[::]",
+            "[::ffff:192.0.2.1]:81",
+            "127.1",
             "localhost.evil.example",
             "127.0.0.1.evil",
             "localhost:81a",

@@ -55,7 +55,7 @@ impl AdminService {
                 return page.with("WWW-Authenticate", "Bearer");
             }
             Verdict::OddHost => {
-                return Page::of_text(421, "this is only answered as localhost or 127.0.0.1");
+                return Page::of_text(421, "this is only answered as localhost or by its address");
             }
         }
         match path {
