@@ -32,7 +32,7 @@ use tracing::{error, warn};
 use crate::catch_panic::catch_panic;
 use crate::deadline::after;
 use crate::listener::{AcceptError, Listener};
-use crate::metrics::Window;
+use crate::metrics::{Sample, Sampler};
 use crate::service::Service;
 use gate::Gate;
 pub(crate) use gate::{sets_cookie, without_cookies};
@@ -69,7 +69,8 @@ struct AdminService {
     spare: Mutex<Option<TcpListener>>,
     gate: ArcSwap<Gate>,
     policy: Policy,
-    window: Mutex<Window>,
+    /// What the last minute began with.
+    minute: ArcSwap<Sample>,
     /// Those who are being answered, in the order that they asked.
     answered: Mutex<VecDeque<Weak<TcpStream>>>,
     /// How many threads they have.
@@ -100,7 +101,7 @@ impl Admin {
             spare: Mutex::default(),
             gate: ArcSwap::from_pointee(Gate::new(address, token)),
             policy: Policy::of(pages::DASHBOARD),
-            window: Mutex::new(Window::new(Instant::now())),
+            minute: ArcSwap::from_pointee(Sample::empty(Instant::now())),
             answered: Mutex::default(),
             threads: AtomicUsize::new(0),
             left: AtomicBool::new(false),
@@ -161,17 +162,14 @@ impl Admin {
 
 impl AdminService {
     fn work(self: &Arc<Self>) {
-        let mut pending = Pending::default();
+        let (mut pending, mut sampler) = (Pending::default(), Sampler::new(Instant::now()));
         while !self.has_left() {
-            let now = Instant::now();
-            let due = self.window().due();
-            if due <= now {
-                self.window().sample(&self.service, now);
-                continue;
+            if let Some(first) = sampler.sample(&self.service, Instant::now()) {
+                self.minute.store(Arc::new(first));
             }
             self.keep_spare();
             let doors = [self.listener.as_fd(), self.bell.as_fd()];
-            self.survive(|| self.attend(&mut pending, &doors, due));
+            self.survive(|| self.attend(&mut pending, &doors, sampler.due));
         }
         while !pending.is_empty() && !self.ended.load(Ordering::Relaxed) {
             self.survive(|| self.attend(&mut pending, &[], after(Instant::now(), PAUSE)));
@@ -254,10 +252,6 @@ impl AdminService {
 
     fn answered(&self) -> MutexGuard<'_, VecDeque<Weak<TcpStream>>> {
         self.answered.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn window(&self) -> MutexGuard<'_, Window> {
-        self.window.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::Quota;
 use crate::admission::Lane;
 use crate::catalog::{Endpoint, Served};
 use crate::cpu_time::process_clock;
-use crate::metrics::{BOUNDS, Times, Window, resident_bytes};
+use crate::metrics::{BOUNDS, Sample, Times, resident_bytes};
 use crate::processors::processors;
 use crate::service::Service;
 use crate::words::Word;
@@ -145,7 +145,7 @@ impl Status {
         let (started, since) = metrics.started;
         let (done, failed) = metrics.reloads.counts();
         let log = admin.service.access_log.as_ref();
-        let window = admin.window();
+        let minute = admin.minute.load();
         let unready = admin.service.unready();
         let catalog = admin.service.catalog.load();
         let mut latency = metrics.other_tenants.total.times();
@@ -180,14 +180,14 @@ impl Status {
             reloads: Reloads { done, failed },
             cache: metrics.cache.as_ref().map(|cache| cache.counts().into_iter().collect()),
             access_log: log.map(|log| AccessLog { dropped_lines: log.dropped() }),
-            window: window.length(now).as_secs_f64(),
+            window: minute.age(now).as_secs_f64(),
             latency_bounds: BOUNDS.iter().map(|&bound| bound as f64 / 1e9).collect(),
             latency: buckets(&latency),
             tenants: tenants
                 .map(|served| {
                     let name = served.account.name.as_bytes();
                     let with_routes = routes_of.is_none_or(|wanted| wanted == name);
-                    Tenant::of(served, &admin.service, with_routes, &window, now)
+                    Tenant::of(served, &admin.service, with_routes, &minute, now)
                 })
                 .collect(),
         }
@@ -208,7 +208,7 @@ impl Tenant {
         served: &Served,
         service: &Service,
         with_routes: bool,
-        window: &Window,
+        minute: &Sample,
         now: Instant,
     ) -> Tenant {
         let seconds = |time: Duration| time.as_secs_f64();
@@ -217,7 +217,7 @@ impl Tenant {
         let tally = if shared { &Default::default() } else { &served.tally };
         let account = &served.account;
         let (latency, cpu) = (tally.total.times(), tally.cpu.times().sum);
-        let recent = window.recent(&account.name, &latency, cpu, now);
+        let recent = minute.recent(&account.name, &latency, cpu, now);
         Tenant {
             name: account.name.clone(),
             hosts: served.hosts.clone(),

@@ -28,7 +28,7 @@ pub(crate) use process::resident_bytes;
 use retired::Retired;
 pub(crate) use series::{OTHERS, Series};
 pub(crate) use tally::{RouteTally, TenantTally};
-pub(crate) use window::Window;
+pub(crate) use window::{Sample, Sampler};
 
 /// What a server counts beside what its catalog does.
 #[derive(Debug)]
