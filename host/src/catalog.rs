@@ -130,17 +130,6 @@ impl Catalog {
         }
     }
 
-    /// The tallies of tenants of their own that another catalog does not go on with.
-    pub(crate) fn tallies_missing_in<'a>(
-        &'a self,
-        other: &Catalog,
-        metrics: &'a Metrics,
-    ) -> impl Iterator<Item = &'a Arc<TenantTally>> {
-        let kept: HashSet<_> = other.tenants.iter().map(|it| Arc::as_ptr(&it.tally)).collect();
-        let own = self.tenants.iter().filter(|served| !served.shares_series(metrics));
-        own.map(|it| &it.tally).filter(move |tally| !kept.contains(&Arc::as_ptr(tally)))
-    }
-
     /// The endpoint of a request, if there is one.
     ///
     /// # Errors

@@ -192,9 +192,6 @@ impl Service {
             .inspect_err(|_| metrics.reloads.count_failed())?;
         before.retire();
         catalog.settle(self.journals);
-        for tally in before.tallies_missing_in(&catalog, metrics) {
-            metrics.retired.add(Arc::clone(tally));
-        }
         self.catalog.store(Arc::new(catalog));
         // That the rest of a start has come is no reload.
         if !self.loading.load(Ordering::Relaxed) {

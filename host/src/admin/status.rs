@@ -3,7 +3,7 @@
 //! With `?routes=NAME` only the tenant of that name is shown with its routes, of which all
 //! together there may be very many.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -148,14 +148,6 @@ impl Status {
         let minute = admin.minute.load();
         let unready = admin.service.unready();
         let catalog = admin.service.catalog.load();
-        let mut latency = metrics.other_tenants.total.times();
-        // A reload may be about to store the next catalog.
-        let tallies: HashSet<_> =
-            catalog.tenants().iter().map(|it| Arc::as_ptr(&it.tally)).collect();
-        latency.add(&metrics.retired.latency(|tally| tallies.contains(&Arc::as_ptr(tally))));
-        for served in catalog.tenants().iter().filter(|served| !served.shares_series(metrics)) {
-            latency.add(&served.tally.total.times());
-        }
         let tenants = catalog.tenants().iter();
         Status {
             version: env!("CARGO_PKG_VERSION"),
@@ -182,7 +174,7 @@ impl Status {
             access_log: log.map(|log| AccessLog { dropped_lines: log.dropped() }),
             window: minute.age(now).as_secs_f64(),
             latency_bounds: BOUNDS.iter().map(|&bound| bound as f64 / 1e9).collect(),
-            latency: buckets(&latency),
+            latency: buckets(&metrics.latency.times()),
             tenants: tenants
                 .map(|served| {
                     let name = served.account.name.as_bytes();

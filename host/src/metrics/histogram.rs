@@ -80,14 +80,6 @@ impl Times {
         &self.buckets
     }
 
-    /// Counts others, too.
-    pub(crate) fn add(&mut self, others: &Times) {
-        for (bucket, more) in self.buckets.iter_mut().zip(&others.buckets) {
-            *bucket += more;
-        }
-        self.sum += others.sum;
-    }
-
     /// Those that have come since an earlier moment.
     pub(crate) fn since(&self, earlier: &Times) -> Times {
         let mut times = self.clone();

@@ -9,7 +9,6 @@ mod histogram;
 mod counts;
 mod tally;
 mod series;
-mod retired;
 mod page;
 mod process;
 mod window;
@@ -22,10 +21,10 @@ use crate::guest::CacheUse;
 use crate::record::Record;
 
 use counts::{ByCloseReason, ByReason};
+use histogram::Histogram;
 pub(crate) use histogram::{BOUNDS, Times};
 pub(crate) use page::page;
 pub(crate) use process::resident_bytes;
-use retired::Retired;
 pub(crate) use series::{OTHERS, Series};
 pub(crate) use tally::{RouteTally, TenantTally};
 pub(crate) use window::{Sample, Sampler};
@@ -37,8 +36,8 @@ pub(crate) struct Metrics {
     pub(crate) started: (SystemTime, Instant),
     /// All tenants that have no series of their own.
     pub(crate) other_tenants: Arc<TenantTally>,
-    /// All tenants that are served no more.
-    pub(crate) retired: Retired,
+    /// How long all requests for routes took, those of tenants that are gone among them.
+    pub(crate) latency: Histogram,
     /// All routes that have no series of their own.
     pub(crate) other_routes: Arc<RouteTally>,
     /// The requests that were for nobody.
@@ -77,7 +76,7 @@ impl Metrics {
         Metrics {
             started: (SystemTime::now(), Instant::now()),
             other_tenants: Arc::default(),
-            retired: Retired::default(),
+            latency: Histogram::default(),
             other_routes: Arc::default(),
             unrouted: ByReason::default(),
             closed: ByCloseReason::default(),
@@ -92,6 +91,7 @@ impl Metrics {
             Some(endpoint) => {
                 endpoint.tally.count(record);
                 endpoint.tenant_tally.count(record);
+                self.latency.count(record.total);
             }
             None => self.unrouted.count(record.reason),
         }
