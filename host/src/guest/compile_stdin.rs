@@ -53,7 +53,10 @@ fn compile() -> wasmtime::Result<()> {
     stdin().lock().take(MAX_COMPONENT + 1).read_to_end(&mut component)?;
     let compile = || engine::for_compiling()?.precompile_component(&component);
     let compiled = threads()?.install(compile)?;
-    stdout().lock().write_all(&compiled)?;
+    let mut output = stdout().lock();
+    output.write_all(&compiled)?;
+    // At the exit nobody would be told that the rest cannot be written.
+    output.flush()?;
     Ok(())
 }
 
