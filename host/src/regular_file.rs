@@ -2,6 +2,7 @@
 //! for.
 
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind::FileTooLarge;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -32,12 +33,20 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 ///
-/// The system's, if something else is there, and if there is more.
+/// The system's, if something else is there, and [`FileTooLarge`] if there is more.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    read_open(&open(path)?, most)
+}
+
+/// Reads such a file that is open. Its length is believed only to spare the reading: it may grow.
+pub(crate) fn read_open(file: &File, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > most {
-        true => Err(io::Error::other(format!("larger than {most} bytes"))),
+    let mut length = file.metadata()?.len();
+    if length <= most {
+        length = file.take(most.saturating_add(1)).read_to_end(&mut bytes)? as u64;
+    }
+    match length > most {
+        true => Err(io::Error::new(FileTooLarge, format!("larger than {most} bytes"))),
         false => Ok(bytes),
     }
 }
@@ -51,7 +60,10 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         io::Write::write_all(&mut file, b"12345").unwrap();
         assert_eq!(read(file.path(), 5).unwrap(), b"12345");
-        assert_eq!(read(file.path(), 4).unwrap_err().to_string(), "larger than 4 bytes");
+        let error = read(file.path(), 4).unwrap_err();
+        assert_eq!((error.kind(), &*error.to_string()), (FileTooLarge, "larger than 4 bytes"));
         assert!(read(Path::new("/dev/zero"), 4).is_err());
+        // A file of this kind has a length of 0, and more to read.
+        assert_eq!(read(Path::new("/proc/self/status"), 4).unwrap_err().kind(), FileTooLarge);
     }
 }

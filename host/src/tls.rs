@@ -1,7 +1,7 @@
 //! TLS: the certificate and the key that a server shows its clients.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -113,11 +113,12 @@ const MAX_PEM: u64 = 1 << 20;
 fn read(file: &Path) -> io::Result<(Vec<u8>, bool)> {
     let file = regular_file::open(file)?;
     let everybody = file.metadata()?.permissions().mode() & 0o004 != 0;
-    let mut bytes = Vec::new();
-    file.take(MAX_PEM + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_PEM {
-        return Err(io::Error::other(format!("more than {} MiB, and so no PEM", MAX_PEM >> 20)));
-    }
+    let bytes = regular_file::read_open(&file, MAX_PEM).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => {
+            io::Error::other(format!("more than {} MiB, and so no PEM", MAX_PEM >> 20))
+        }
+        _ => error,
+    })?;
     Ok((bytes, everybody))
 }
 

@@ -1,7 +1,7 @@
 //! The content of one file, and places in it.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::position::Position;
@@ -21,10 +21,10 @@ pub(super) struct Text {
 impl Text {
     /// Reads the file at `path`. An error says what is wrong with it as a whole.
     pub(super) fn read(path: &Path) -> Result<Text, String> {
-        let bytes = read(path).map_err(|error| error.to_string())?;
-        if bytes.len() as u64 > MAX_BYTES {
-            return Err(format!("is larger than {} MiB", MAX_BYTES >> 20));
-        }
+        let bytes = regular_file::read(path, MAX_BYTES).map_err(|error| match error.kind() {
+            ErrorKind::FileTooLarge => format!("is larger than {} MiB", MAX_BYTES >> 20),
+            _ => error.to_string(),
+        })?;
         if bytes.starts_with(b"\xef\xbb\xbf") {
             return Err("begins with a byte order mark; save it without one".to_owned());
         }
@@ -54,13 +54,6 @@ impl Text {
         let before = begin.and_then(|&begin| self.content.get(begin..offset)).unwrap_or_default();
         (line, before.chars().count() + 1)
     }
-}
-
-/// The bytes of a regular file, one more than there may be at most.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    regular_file::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// Where something is written.

@@ -1,6 +1,6 @@
 //! From bytes to a compiled component that is known to be a handler.
 
-use std::io::Read;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use wasmtime::component::types::ComponentItem;
@@ -28,19 +28,12 @@ const MAX_QUOTE: usize = 1 << 10;
 /// What memory is counted in.
 const PAGE: u64 = 64 << 10;
 
-/// Reads a component file. Its length is believed only to spare the reading: it may grow.
+/// Reads a component file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
-    let failed = |error| LoadError::Read(path.to_owned(), error);
-    let file = regular_file::open(path).map_err(failed)?;
-    let length = file.metadata().map_err(failed)?.len();
-    let mut bytes = Vec::new();
-    if length <= MAX_COMPONENT {
-        file.take(MAX_COMPONENT + 1).read_to_end(&mut bytes).map_err(failed)?;
-    }
-    match length.max(bytes.len() as u64) {
-        0..=MAX_COMPONENT => Ok(bytes),
-        _ => Err(LoadError::TooLarge.in_file(path)),
-    }
+    regular_file::read(path, MAX_COMPONENT).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => LoadError::TooLarge.in_file(path),
+        _ => LoadError::Read(path.to_owned(), error),
+    })
 }
 
 /// Checks that an engine has room for a sandbox, and that nothing in it gives a guest
