@@ -15,20 +15,24 @@ pub(crate) fn hex<const LENGTH: usize>(bytes: [u8; LENGTH]) -> String {
     bytes.map(|byte| format!("{byte:02x}")).concat()
 }
 
-/// A line as printable text: control characters, and those that reorder text around
-/// them, are shown as escapes. It ends before the first character that does not fit into `max`
-/// bytes; how many bytes are left out is returned, too.
+/// Whether a terminal does not show a character as it is: those that control it, those that
+/// reorder the text around them, and those that nobody sees.
+pub(crate) fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A line as printable text, with escapes for what is hidden. It ends before the first character
+/// that does not fit into `max` bytes; how many bytes are left out is returned, too.
 pub(crate) fn escape(line: &[u8], max: usize) -> (String, usize) {
     let mut escaped = String::with_capacity(line.len().min(max));
     let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
     for (at, character) in text.char_indices() {
-        let hidden = character.is_control()
-            || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
         let end = escaped.len();
         // Writing to a String cannot fail.
         let _ = match character {
             '\\' => write!(escaped, "\\\\"),
-            _ if hidden => write!(escaped, "{}", character.escape_default()),
+            _ if is_hidden(character) => write!(escaped, "{}", character.escape_default()),
             _ => write!(escaped, "{character}"),
         };
         if escaped.len() > max {

@@ -21,7 +21,7 @@ pub struct Problem {
 }
 
 impl fmt::Display for Problem {
-    /// One line, with control characters escaped.
+    /// One line, with escapes like a position's.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.position)?;
         escaped(f, &self.message)

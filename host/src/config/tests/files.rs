@@ -97,8 +97,8 @@ fn unknown_keys_without_a_near_one_have_all() {
 #[test]
 fn a_problem_is_one_line_and_moves_no_cursor() {
     assert_eq!(
-        errors(&GOOD.replace("'api.wasm'", "\"a\\n\\u001b[2J\"")),
-        "picohttp.toml:4:10: tenant.good.source: a\\n\\u{1b}[2J: No such file or directory \
+        errors(&GOOD.replace("'api.wasm'", "\"a\\n\\u001b[2J\\u202e\"")),
+        "picohttp.toml:4:10: tenant.good.source: a\\n\\u{1b}[2J\\u{202e}: No such file or directory \
          (os error 2)"
     );
 }
