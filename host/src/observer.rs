@@ -7,7 +7,6 @@ use tracing::error;
 use crate::Outcome;
 use crate::catch_panic::catch_panic;
 use crate::rate::Seldom;
-use crate::record::Record;
 
 /// One who is told.
 pub(crate) struct Observer {
@@ -25,11 +24,11 @@ impl Observer {
     }
 
     /// Tells of a request. If that panics, the request has its answer nevertheless.
-    pub(crate) fn tell(&self, record: &Record<'_>) {
-        if let Err(panic) = catch_panic(|| (self.observe)(&Outcome::of(record)))
+    pub(crate) fn tell(&self, outcome: &Outcome<'_>) {
+        if let Err(panic) = catch_panic(|| (self.observe)(outcome))
             && self.told.may(COMPLAINTS)
         {
-            error!(request = %record.connection.id, panic, "the observer has panicked");
+            error!(request = %outcome.id, panic, "the observer has panicked");
         }
     }
 }

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::http1::Error;
-use crate::record::Record;
 use crate::text::quote;
 use crate::words::{Word, words};
 use crate::{Cost, Limit, RequestId};
@@ -241,30 +240,6 @@ pub struct Outcome<'a> {
     pub total: Duration,
     /// What the handler took.
     pub cost: Cost,
-}
-
-impl<'a> Outcome<'a> {
-    pub(crate) fn of(record: &Record<'a>) -> Outcome<'a> {
-        let &Record { connection, head, endpoint, status, reason, limit, .. } = record;
-        let &Record { received, sent, queued, total, cost, .. } = record;
-        let word = |word: &'a str| Some(word).filter(|word| !word.is_empty());
-        Outcome {
-            id: connection.id,
-            client: connection.client,
-            tenant: endpoint.map(|endpoint| endpoint.origin.tenant()),
-            route: endpoint.map(|endpoint| endpoint.origin.route()),
-            method: head.and_then(|head| word(head.method)),
-            target: head.and_then(|head| word(head.target)),
-            status,
-            reason,
-            limit,
-            received,
-            sent,
-            queued,
-            total,
-            cost,
-        }
-    }
 }
 
 #[cfg(test)]

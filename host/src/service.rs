@@ -214,7 +214,7 @@ impl Service {
         record.log();
         self.metrics.count(record);
         if let Some(observer) = &self.observer {
-            observer.tell(record);
+            observer.tell(&record.outcome);
         }
         let journal = record.endpoint.and_then(|endpoint| endpoint.origin.account.journal());
         if self.access_log.is_some() || journal.is_some() {

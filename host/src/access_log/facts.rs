@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Time;
 use crate::record::Record;
 use crate::words::Word;
-use crate::{Cost, Limit, RequestId, request_id};
+use crate::{Cost, Limit, Outcome, RequestId, request_id};
 
 /// What is said of a request. The words of clients are as they came.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,19 +62,19 @@ impl Figures {
 
 impl<'a> Facts<'a> {
     pub(crate) fn of(record: &Record<'a>) -> Facts<'a> {
-        let origin = record.endpoint.map(|endpoint| &endpoint.origin);
+        let Outcome { tenant, route, method, target, .. } = record.outcome;
         let mut facts = Facts {
-            tenant: origin.map(|origin| origin.tenant()),
-            route: origin.map(|origin| origin.route()),
-            figures: Figures::of(record),
+            tenant,
+            route,
+            method: method.unwrap_or_default(),
+            target: target.unwrap_or_default(),
+            figures: Figures::of(&record.outcome),
             ..Facts::default()
         };
         if let Some(head) = record.head {
-            facts.method = head.method;
-            facts.target = head.target;
             facts.protocol = head.protocol;
-            facts.request_id = request_id::of(head.headers);
-            for (name, value) in head.headers {
+            facts.request_id = request_id::of(&head.headers);
+            for (name, value) in &head.headers {
                 if name.eq_ignore_ascii_case("referer") {
                     facts.referer = Some(value);
                 } else if name.eq_ignore_ascii_case("user-agent") {
@@ -87,21 +87,21 @@ impl<'a> Facts<'a> {
 }
 
 impl Figures {
-    fn of(record: &Record<'_>) -> Figures {
+    fn of(outcome: &Outcome<'_>) -> Figures {
         let microseconds = |time: std::time::Duration| u64::try_from(time.as_micros());
         let microseconds = |time| microseconds(time).unwrap_or(u64::MAX);
-        let Cost { instantiate, guest, cpu, memory } = record.cost;
+        let Cost { instantiate, guest, cpu, memory } = outcome.cost;
         Figures {
             time: Time::now(),
-            client: record.connection.client,
-            request: record.connection.id,
-            status: record.status,
-            reason: record.reason.word(),
-            limit: record.limit.map(Limit::word),
-            received: record.received,
-            sent: record.sent,
-            total_us: microseconds(record.total),
-            queue_us: microseconds(record.queued.unwrap_or_default()),
+            client: outcome.client,
+            request: outcome.id,
+            status: outcome.status,
+            reason: outcome.reason.word(),
+            limit: outcome.limit.map(Limit::word),
+            received: outcome.received,
+            sent: outcome.sent,
+            total_us: microseconds(outcome.total),
+            queue_us: microseconds(outcome.queued.unwrap_or_default()),
             instantiate_us: microseconds(instantiate),
             guest_us: microseconds(guest),
             cpu_us: microseconds(cpu),

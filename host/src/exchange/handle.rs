@@ -15,7 +15,7 @@ use crate::cpu_time::CpuTimer;
 use crate::handler;
 use crate::http1::{self, Head, Message};
 use crate::load::Held;
-use crate::record::{MAX_WORD, Record, Words};
+use crate::record::{MAX_WORD, Record};
 use crate::request_id;
 use crate::rewrite::Rewrite;
 use crate::service::Service;
@@ -42,11 +42,12 @@ impl Handled {
         let (id, head_only) = (connection.id, connection.head_only());
         let asked = Asked { id, head_only, close: Some(CloseReason::Failed) };
         let answer = Answer::fault(&fault, asked);
-        let record = || service.record(&Record::unhandled(connection, None, &answer));
+        let now = Instant::now();
+        let record = || service.record(&Record::of(connection, None, &answer, now));
         if let Err(panic) = catch_panic(record) {
             error!(request = %connection.id, panic, "it is in no log of requests");
         }
-        Handled { answer, end: Then::Drain, held: None, run: Run::none(Instant::now()) }
+        Handled { answer, end: Then::Drain, held: None, run: Run::none(now) }
     }
 }
 
@@ -98,20 +99,13 @@ pub(super) fn handle(
         answer.tell_id(request_id);
     }
     let ended = Instant::now();
-    let headers = request.headers.as_slice();
-    service.record(&Record {
-        connection,
-        head: Some(Words { method, target, protocol, headers }),
-        endpoint,
-        received: request.data.map_or(0, <[u8]>::len),
-        status: answer.status,
-        reason: answer.reason,
-        limit: answer.limit,
-        sent: answer.data.len(),
-        queued: has_queued.then(|| started.saturating_duration_since(connection.complete)),
-        total: ended.saturating_duration_since(connection.began),
-        cost,
-    });
+    let head = Head { method, target, protocol, headers: request.headers };
+    let mut record = Record::of(connection, Some(&head), &answer, ended);
+    record.outcome.received = request.data.map_or(0, <[u8]>::len);
+    record.outcome.queued =
+        has_queued.then(|| started.saturating_duration_since(connection.complete));
+    record.outcome.cost = cost;
+    service.record(&record);
     let run = match may_begin {
         true => Run {
             took: ended.saturating_duration_since(started),

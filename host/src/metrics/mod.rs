@@ -89,11 +89,11 @@ impl Metrics {
     pub(crate) fn count(&self, record: &Record<'_>) {
         match record.endpoint {
             Some(endpoint) => {
-                endpoint.tally.count(record);
-                endpoint.tenant_tally.count(record);
-                self.latency.count(record.total);
+                endpoint.tally.count(&record.outcome);
+                endpoint.tenant_tally.count(&record.outcome);
+                self.latency.count(record.outcome.total);
             }
-            None => self.unrouted.count(record.reason),
+            None => self.unrouted.count(record.outcome.reason),
         }
     }
 }

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use super::counts::{ByLimit, ByReason};
 use super::histogram::Histogram;
-use crate::Reason;
-use crate::record::Record;
+use crate::{Outcome, Reason};
 
 /// The classes of statuses: handlers choose three digits as they like, and each would be
 /// a series of its own.
@@ -21,16 +20,16 @@ pub(crate) struct RouteTally {
 }
 
 impl RouteTally {
-    pub(super) fn count(&self, record: &Record<'_>) {
-        let class = match record.status / 100 {
+    pub(super) fn count(&self, outcome: &Outcome<'_>) {
+        let class = match outcome.status / 100 {
             class @ 2..=5 => usize::from(class) - 2,
             _ => CLASSES.len() - 1,
         };
         if let Some(by_reason) = self.by_class.get(class) {
-            by_reason.count(record.reason);
+            by_reason.count(outcome.reason);
         }
-        self.received.fetch_add(record.received as u64, Ordering::Relaxed);
-        self.sent.fetch_add(record.sent as u64, Ordering::Relaxed);
+        self.received.fetch_add(outcome.received as u64, Ordering::Relaxed);
+        self.sent.fetch_add(outcome.sent as u64, Ordering::Relaxed);
     }
 
     /// How many requests had a status of a class, for a reason.
@@ -59,20 +58,20 @@ pub(crate) struct TenantTally {
 }
 
 impl TenantTally {
-    pub(super) fn count(&self, record: &Record<'_>) {
-        self.by_reason.count(record.reason);
-        if let Some(limit) = record.limit {
+    pub(super) fn count(&self, outcome: &Outcome<'_>) {
+        self.by_reason.count(outcome.reason);
+        if let Some(limit) = outcome.limit {
             self.by_limit.count(limit);
         }
-        self.total.count(record.total);
-        if let Some(queued) = record.queued {
+        self.total.count(outcome.total);
+        if let Some(queued) = outcome.queued {
             self.queue.count(queued);
         }
         // A handler that is no guest costs none of these.
-        if record.cost.guest > Duration::ZERO {
-            self.instantiate.count(record.cost.instantiate);
-            self.guest.count(record.cost.guest);
-            self.cpu.count(record.cost.cpu);
+        if outcome.cost.guest > Duration::ZERO {
+            self.instantiate.count(outcome.cost.instantiate);
+            self.guest.count(outcome.cost.guest);
+            self.cpu.count(outcome.cost.cpu);
         }
     }
 }
