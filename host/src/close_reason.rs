@@ -1,12 +1,11 @@
 //! Why a connection was closed.
 
-use std::fmt;
-
 use crate::http1::Head;
 use crate::words::words;
 
 words! {
-    /// Why a connection was closed. Its [`Display`](fmt::Display) explains it.
+    /// Why a connection was closed. Its [`Display`](std::fmt::Display) is one stable word, the same
+    /// in the log and the metrics.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     #[non_exhaustive]
     pub enum CloseReason {
@@ -45,9 +44,10 @@ words! {
     }
 }
 
-impl fmt::Display for CloseReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl CloseReason {
+    /// Explains the word.
+    pub(crate) fn explanation(self) -> &'static str {
+        match self {
             CloseReason::OneRequest => "one request for each connection",
             CloseReason::OldProtocol => "the protocol is older than HTTP/1.1",
             CloseReason::ClientAsked => "the client asked for it",
@@ -64,11 +64,9 @@ impl fmt::Display for CloseReason {
             CloseReason::SlowRequest => "the client sent its request too slowly",
             CloseReason::SlowResponse => "the client received its response too slowly",
             CloseReason::Failed => "the connection failed",
-        })
+        }
     }
-}
 
-impl CloseReason {
     /// Why the connection must be closed after this request, if the request says so
     /// (RFC 9112 section 9.3). Only HTTP/1.1 clients can take another response on the same
     /// connection.

@@ -1,12 +1,10 @@
 //! The limits that can leave no room for a request, or end it or its handler. Those that operators
 //! set have the names that they set them by.
 
-use std::fmt;
-
-use crate::words::{Word, words};
+use crate::words::words;
 
 words! {
-    /// A limit that a request met. Its [`Display`](fmt::Display) is one stable word, the same in
+    /// A limit that a request met. Its [`Display`](std::fmt::Display) is one stable word, the same in
     /// every log line and metric.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     #[non_exhaustive]
@@ -50,12 +48,6 @@ words! {
         HeadTimeout = "head_timeout",
         /// How long it may take to send the body.
         BodyTimeout = "body_timeout",
-    }
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::http1::Error;
 use crate::text::quote;
-use crate::words::{Word, words};
+use crate::words::words;
 use crate::{Cost, Limit, RequestId};
 
 /// How much of a handler's message reaches the log, in bytes.
@@ -50,12 +50,6 @@ words! {
         Unavailable = "unavailable",
         /// The client had reset its connection before the request's turn came: 499, to nobody.
         ClientGone = "client-gone",
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
     }
 }
 

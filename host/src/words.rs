@@ -12,7 +12,7 @@ pub(crate) trait Word: Copy + 'static {
     fn word(self) -> &'static str;
 }
 
-/// Declares an enum, and the words for its values.
+/// Declares an enum, and the words for its values: what each is displayed as.
 macro_rules! words {
     (
         $(#[$about:meta])*
@@ -36,6 +36,12 @@ macro_rules! words {
                 match self {
                     $($name::$value => $word,)*
                 }
+            }
+        }
+
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.write_str($crate::words::Word::word(*self))
             }
         }
     };

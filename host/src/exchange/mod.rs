@@ -224,5 +224,5 @@ fn close(connection: Connection, reason: CloseReason, service: &Service) {
     // First: the last of its answer goes with the end.
     drop(connection);
     service.metrics.closed.count(reason);
-    debug!(target: CLOSED_LOG, request = %id, answered, %reason, "closed");
+    debug!(target: CLOSED_LOG, request = %id, answered, %reason, "closed: {}", reason.explanation());
 }

@@ -102,7 +102,10 @@ fn the_level_decides_what_is_logged() -> Result<()> {
     let verbose = Program::start(command().arg(plugin("hello")?).arg("-v"))?;
     verbose.get("/hello")?;
     verbose.wait_for(r#"method="GET" target="/hello" status=200 reason=answered"#)?;
-    assert!(!verbose.log().contains("the engine is ready"), "{}", verbose.log());
+    verbose.wait_for("reason=one-request")?;
+    let log = verbose.log();
+    assert!(log.contains(" closed: one request for each connection "), "{log}");
+    assert!(!log.contains("the engine is ready"), "{log}");
 
     let more = Program::start(command().arg(plugin("hello")?).arg("-vv"))?;
     more.wait_for("the engine is ready")?;
