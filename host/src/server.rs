@@ -12,10 +12,7 @@ use crate::config::{AccessLog, ServerPlan};
 use crate::listener::Listener;
 use crate::metrics::Metrics;
 use crate::observer::Observer;
-use crate::service::{
-    DEFAULT_MAX_CONCURRENT_REQUESTS, DEFAULT_MAX_QUEUE, MAX_CONCURRENT_REQUESTS, Records, Service,
-    Settings,
-};
+use crate::service::{MAX_CONCURRENT_REQUESTS, Records, Service, Settings};
 use crate::workers::Workers;
 use crate::{
     AdminToken, BoundSocket, Cache, Handler, KeepAlive, Outcome, Quota, Route, RunningServer,
@@ -46,16 +43,15 @@ use crate::{
 /// ```
 pub struct HttpServer {
     tenants: Vec<Tenant>,
-    addresses: Vec<SocketAddr>,
+    /// No addresses stand for the default one. Of the files, only the access log counts.
+    plan: ServerPlan,
+    limits: http1::Limits,
+    request_ids: bool,
     socket: Option<Socket>,
-    settings: Settings,
     tls: Option<Tls>,
     threads: bool,
-    max_concurrent_requests: usize,
-    max_queue: usize,
     admin: Option<(SocketAddr, Option<AdminToken>)>,
     admin_socket: Option<Socket>,
-    access_log: Option<AccessLog>,
     cache: Option<Cache>,
     observer: Option<Observer>,
     loading: bool,
@@ -65,9 +61,8 @@ impl fmt::Debug for HttpServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpServer")
             .field("tenants", &self.tenants)
-            .field("addresses", &self.addresses)
-            .field("settings", &self.settings)
-            .field("max_concurrent_requests", &self.max_concurrent_requests)
+            .field("plan", &self.plan)
+            .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
 }
@@ -82,16 +77,14 @@ impl HttpServer {
     pub fn of_tenants(tenants: impl IntoIterator<Item = Tenant>) -> HttpServer {
         HttpServer {
             tenants: tenants.into_iter().collect(),
-            addresses: Vec::new(),
+            plan: ServerPlan { addresses: Vec::new(), ..ServerPlan::default() },
+            limits: http1::Limits::default(),
+            request_ids: false,
             socket: None,
-            settings: Settings::default(),
             tls: None,
             threads: true,
-            max_concurrent_requests: DEFAULT_MAX_CONCURRENT_REQUESTS,
-            max_queue: DEFAULT_MAX_QUEUE,
             admin: None,
             admin_socket: None,
-            access_log: None,
             cache: None,
             observer: None,
             loading: false,
@@ -103,18 +96,7 @@ impl HttpServer {
     /// caller's, and is not done here: TLS, the listener for operators, the cache, the user and
     /// confinement, reloading and stopping.
     pub fn of_plan(plan: &ServerPlan, tenants: impl IntoIterator<Item = Tenant>) -> HttpServer {
-        let server = HttpServer::of_tenants(tenants)
-            .max_concurrent_requests(plan.max_concurrent_requests)
-            .max_queue(plan.max_queue)
-            .max_connections(plan.max_connections as usize)
-            .max_buffered(plan.max_buffered)
-            .timeouts(plan.timeouts);
-        HttpServer {
-            addresses: plan.addresses.clone(),
-            access_log: plan.access_log.clone(),
-            settings: Settings { keep_alive: plan.keep_alive, ..server.settings },
-            ..server
-        }
+        HttpServer { plan: plan.clone(), ..HttpServer::of_tenants(tenants) }
     }
 
     /// Listens on a port of 127.0.0.1; on any free one if it is 0. Given more than one
@@ -125,7 +107,7 @@ impl HttpServer {
 
     /// Listens on an address, or on the first of several that is free.
     pub fn address(mut self, address: SocketAddr) -> HttpServer {
-        self.addresses.push(address);
+        self.plan.addresses.push(address);
         self
     }
 
@@ -162,21 +144,21 @@ impl HttpServer {
     /// has a thread with a stack of 2 MiB of address space, from the start. Components have room
     /// for as many as their [`Engine`](crate::Engine) was made for.
     pub fn max_concurrent_requests(mut self, count: usize) -> HttpServer {
-        self.max_concurrent_requests = count.clamp(1, MAX_CONCURRENT_REQUESTS);
+        self.plan.max_concurrent_requests = count;
         self
     }
 
     /// How many complete requests may wait in line for others to end; 1024 unless told
     /// otherwise. Those over it are answered with 503.
     pub fn max_queue(mut self, count: usize) -> HttpServer {
-        self.max_queue = count;
+        self.plan.max_queue = count;
         self
     }
 
     /// How many connections there may be; 20 000 unless told otherwise. Those over it are
     /// closed as they come.
     pub fn max_connections(mut self, count: usize) -> HttpServer {
-        self.settings.max_connections = count.max(1);
+        self.plan.max_connections = u32::try_from(count).unwrap_or(u32::MAX);
         self
     }
 
@@ -186,26 +168,26 @@ impl HttpServer {
     /// and responses are never let through. While more than half is held, clients that send
     /// nothing for 2 seconds, or take nothing for 10, are not waited for.
     pub fn max_buffered(mut self, bytes: usize) -> HttpServer {
-        self.settings.max_buffered = bytes;
+        self.plan.max_buffered = bytes;
         self
     }
 
     /// The sizes that a request may have.
     pub fn limits(mut self, limits: http1::Limits) -> HttpServer {
-        self.settings.limits = limits;
+        self.limits = limits;
         self
     }
 
     /// How long each stage of a connection may last.
     pub fn timeouts(mut self, timeouts: Timeouts) -> HttpServer {
-        self.settings.timeouts = timeouts;
+        self.plan.timeouts = timeouts;
         self
     }
 
     /// Lets connections of HTTP/1.1 clients persist over several requests. Without it, which
     /// is the default, every connection is closed after one.
     pub fn keep_alive(mut self, keep_alive: KeepAlive) -> HttpServer {
-        self.settings.keep_alive = Some(keep_alive);
+        self.plan.keep_alive = Some(keep_alive);
         self
     }
 
@@ -219,7 +201,7 @@ impl HttpServer {
     /// `X-Request-Id`; not unless told otherwise. A client's own id is kept if it is one
     /// plain word.
     pub fn request_ids(mut self, request_ids: bool) -> HttpServer {
-        self.settings.request_ids = request_ids;
+        self.request_ids = request_ids;
         self
     }
 
@@ -232,7 +214,7 @@ impl HttpServer {
 
     /// Keeps a log with one line for each request.
     pub fn access_log(mut self, log: AccessLog) -> HttpServer {
-        self.access_log = Some(log);
+        self.plan.access_log = Some(log);
         self
     }
 
@@ -275,16 +257,26 @@ impl HttpServer {
     /// # Errors
     ///
     /// [`StartError`].
-    pub fn start(mut self) -> Result<RunningServer, StartError> {
-        if self.addresses.is_empty() {
-            self.addresses.push((Ipv4Addr::LOCALHOST, 8080).into());
+    pub fn start(self) -> Result<RunningServer, StartError> {
+        let mut plan = self.plan;
+        if plan.addresses.is_empty() {
+            plan.addresses = ServerPlan::default().addresses;
         }
-        let max_running = if self.threads { self.max_concurrent_requests } else { 1 };
+        let most = if self.threads { MAX_CONCURRENT_REQUESTS } else { 1 };
+        let max_running = plan.max_concurrent_requests.clamp(1, most);
         let quota =
-            Quota { max_concurrent_requests: max_running, max_queue: self.max_queue, rate: None };
+            Quota { max_concurrent_requests: max_running, max_queue: plan.max_queue, rate: None };
+        let settings = Settings {
+            limits: self.limits,
+            timeouts: plan.timeouts,
+            keep_alive: plan.keep_alive,
+            max_connections: plan.max_connections.max(1) as usize,
+            max_buffered: plan.max_buffered,
+            request_ids: self.request_ids,
+        };
         let records = Records {
             metrics: Metrics::new(self.cache.map(|cache| cache.uses())),
-            access_log: self
+            access_log: plan
                 .access_log
                 .map(Log::start)
                 .transpose()
@@ -292,8 +284,8 @@ impl HttpServer {
             journals: self.admin.is_some(),
             observer: self.observer,
         };
-        let service = Service::new(self.tenants, self.settings, quota, records)
-            .map_err(StartError::Catalog)?;
+        let service =
+            Service::new(self.tenants, settings, quota, records).map_err(StartError::Catalog)?;
         service.loading.store(self.loading, Ordering::Relaxed);
         let service = Arc::new(service);
         let listen = |(address, token)| {
@@ -301,7 +293,7 @@ impl HttpServer {
             Ok((Listener::new(socket)?, token))
         };
         let admin = self.admin.map(listen).transpose().map_err(StartError::Admin)?;
-        let socket = self.socket.map_or_else(|| bind(&self.addresses), Ok);
+        let socket = self.socket.map_or_else(|| bind(&plan.addresses), Ok);
         let listener = socket.and_then(Listener::new).map_err(StartError::Listen)?;
         let address = listener.address();
         let workers = Workers::start(Arc::clone(&service), listener, self.tls, max_running)

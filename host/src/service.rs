@@ -17,20 +17,8 @@ use crate::rate::{Bucket, Fill};
 use crate::record::Record;
 use crate::{CatalogError, CloseReason, Fault, Limit, Quota, RequestId, Tenant};
 
-/// How many connections there may be, unless told otherwise.
-pub(crate) const DEFAULT_MAX_CONNECTIONS: u32 = 20_000;
-
-/// How many bytes of requests and responses they may hold in sum, unless told otherwise.
-pub(crate) const DEFAULT_MAX_BUFFERED: usize = 512 << 20;
-
-/// How many requests may run at once, unless told otherwise.
-pub(crate) const DEFAULT_MAX_CONCURRENT_REQUESTS: usize = 64;
-
-/// How many may at the most: each has a thread.
+/// How many requests may run at once, at the most: each has a thread.
 pub(crate) const MAX_CONCURRENT_REQUESTS: usize = 10_000;
-
-/// How many requests may wait, unless told otherwise.
-pub(crate) const DEFAULT_MAX_QUEUE: usize = 1024;
 
 /// The deadlines of a connection. Each counts from when its stage began: one byte now
 /// and then keeps nothing alive. Only bodies and responses get more time as they move, and
@@ -96,19 +84,6 @@ pub(crate) struct Settings {
     pub(crate) max_buffered: usize,
     /// Whether clients and handlers are told the ids of requests.
     pub(crate) request_ids: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Settings {
-            limits: http1::Limits::default(),
-            timeouts: Timeouts::default(),
-            keep_alive: None,
-            max_connections: DEFAULT_MAX_CONNECTIONS as usize,
-            max_buffered: DEFAULT_MAX_BUFFERED,
-            request_ids: false,
-        }
-    }
 }
 
 /// What is kept for an operator to see.

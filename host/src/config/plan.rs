@@ -7,10 +7,6 @@ use std::time::Duration;
 
 use super::position::Position;
 use crate::http1::Limits;
-use crate::service::{
-    DEFAULT_MAX_BUFFERED, DEFAULT_MAX_CONCURRENT_REQUESTS, DEFAULT_MAX_CONNECTIONS,
-    DEFAULT_MAX_QUEUE,
-};
 use crate::{CompileLimits, KeepAlive, Quota, Sandbox, Source, Timeouts, Totals};
 
 /// A server and its tenants. Every default has been filled in; an `Option` that is
@@ -97,10 +93,10 @@ impl Default for ServerPlan {
             access_log: None,
             keep_alive: None,
             timeouts: Timeouts::default(),
-            max_connections: DEFAULT_MAX_CONNECTIONS,
-            max_buffered: DEFAULT_MAX_BUFFERED,
-            max_concurrent_requests: DEFAULT_MAX_CONCURRENT_REQUESTS,
-            max_queue: DEFAULT_MAX_QUEUE,
+            max_connections: 20_000,
+            max_buffered: 512 << 20,
+            max_concurrent_requests: 64,
+            max_queue: 1024,
             shutdown_timeout: Duration::from_secs(10),
             cache_dir: None,
             compile: CompileLimits::default(),
