@@ -47,6 +47,7 @@ pub use grants::{MAX_DIRECTORIES, directory};
 pub use plan::{AccessLog, Confine, LogFormat, LogTarget, Plan, RoutePlan, ServerPlan, TenantPlan};
 pub use position::Position;
 pub use problem::{Errors, Problem};
+pub use server::cache_folder;
 pub use writable::WritableError;
 
 #[cfg(test)]

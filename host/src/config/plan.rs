@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::ValueEnum;
+
 use super::position::Position;
 use crate::http1::Limits;
 use crate::{CompileLimits, KeepAlive, Quota, Sandbox, Source, Timeouts, Totals};
@@ -135,20 +137,33 @@ pub enum LogTarget {
     File(PathBuf),
 }
 
+impl LogTarget {
+    /// What is meant by `name`: `stdout` and `stderr` are the standard streams.
+    pub fn named(name: impl Into<PathBuf>) -> LogTarget {
+        let path = name.into();
+        match path.to_str() {
+            Some("stdout") => LogTarget::Stdout,
+            Some("stderr") => LogTarget::Stderr,
+            _ => LogTarget::File(path),
+        }
+    }
+}
+
 /// What a process gives up before it loads handlers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Confine {
     /// Nothing.
     Off,
     /// Privileges, system calls that serving never makes, and connections to others.
     #[default]
     On,
-    /// That, and all files but those that the plan names when the process starts.
+    /// That, and all files but those that are named when the process starts; SIGHUP
+    /// cannot name others.
     Files,
 }
 
 /// How a line of a log is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// The Combined Log Format, and more fields.
     #[default]

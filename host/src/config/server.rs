@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 
-use super::plan::{AccessLog, Confine, LogFormat, LogTarget, ServerPlan};
+use super::plan::{AccessLog, LogTarget, ServerPlan};
 use super::position::Position;
 use super::problem::Problems;
 use super::table::Table;
-use super::text::{Place, quoted};
+use super::text::Place;
 use super::value;
 use crate::KeepAlive;
 use crate::service::MAX_CONCURRENT_REQUESTS;
@@ -65,12 +65,12 @@ pub(super) fn read_table(table: &mut Table<'_>, problems: &mut Problems) -> Serv
     }
 
     let has_log = table.has("access_log");
-    let target = table.take("access_log", problems, |value| match value::string(value)?.as_str() {
-        "stdout" => Ok(LogTarget::Stdout),
-        "stderr" => Ok(LogTarget::Stderr),
-        _ => log_file(path(value)?),
-    });
-    let format = table.take("access_log_format", problems, log_format);
+    let target =
+        table.take("access_log", problems, |value| match LogTarget::named(value::string(value)?) {
+            LogTarget::File(path) => log_file(text.folder().join(path)),
+            stream => Ok(stream),
+        });
+    let format = table.take("access_log_format", problems, value::word);
     if let Some(format) = format.as_ref().filter(|_| !has_log) {
         problems.add(&format.place, "needs `access_log`");
     }
@@ -108,7 +108,7 @@ pub(super) fn read_table(table: &mut Table<'_>, problems: &mut Problems) -> Serv
     plan.cache_dir =
         table.take("cache_dir", problems, |value| cache_folder(path(value)?)).map(|it| it.value);
     plan.user = table.take("user", problems, value::string).map(|it| it.value);
-    table.set("confine", &mut plan.confine, problems, confine);
+    table.set("confine", &mut plan.confine, problems, value::word);
 
     let has_certificate = table.has("tls_cert");
     if has_certificate != table.has("tls_key") {
@@ -187,8 +187,12 @@ fn existing_file(path: PathBuf) -> Result<PathBuf, String> {
     }
 }
 
-/// A folder that is there, or that can be made.
-fn cache_folder(path: PathBuf) -> Result<PathBuf, String> {
+/// A folder for a cache: one that is there, or that can be made.
+///
+/// # Errors
+///
+/// A sentence for whoever wrote it.
+pub fn cache_folder(path: PathBuf) -> Result<PathBuf, String> {
     match path.exists() && !path.is_dir() {
         true => Err(format!("{} is not a folder", path.display())),
         false => Ok(path),
@@ -205,22 +209,5 @@ fn log_file(path: PathBuf) -> Result<LogTarget, String> {
         Err(format!("{} is not a folder", folder.display()))
     } else {
         Ok(LogTarget::File(path))
-    }
-}
-
-fn confine(value: &DeValue<'_>) -> Result<Confine, String> {
-    match value::string(value)?.as_str() {
-        "off" => Ok(Confine::Off),
-        "on" => Ok(Confine::On),
-        "files" => Ok(Confine::Files),
-        other => Err(format!("must be `off`, `on` or `files`, not {}", quoted(other))),
-    }
-}
-
-fn log_format(value: &DeValue<'_>) -> Result<LogFormat, String> {
-    match value::string(value)?.as_str() {
-        "text" => Ok(LogFormat::Text),
-        "json" => Ok(LogFormat::Json),
-        other => Err(format!("must be `text` or `json`, not {}", quoted(other))),
     }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use toml::de::{DeInteger, DeValue};
 
 use super::text::quoted;
@@ -22,6 +23,16 @@ pub(super) fn boolean(value: &DeValue<'_>) -> Result<bool, String> {
         DeValue::Boolean(value) => Ok(*value),
         other => Err(not_a("true or false", other)),
     }
+}
+
+/// One of the words that stand for a value.
+pub(super) fn word<T: ValueEnum>(value: &DeValue<'_>) -> Result<T, String> {
+    let text = string(value)?;
+    T::from_str(&text, false).map_err(|_| {
+        let words = T::value_variants().iter().filter_map(T::to_possible_value);
+        let words: Vec<_> = words.map(|word| word.get_name().to_owned()).collect();
+        format!("must be `{}`, not {}", words.join("` or `"), quoted(&text))
+    })
 }
 
 pub(super) fn address(value: &DeValue<'_>) -> Result<SocketAddr, String> {

@@ -7,12 +7,12 @@ use std::path::Path;
 
 use anyhow::{Context, Error, Result, bail, ensure};
 use picohttp_host::config::{
-    AccessLog, Confine, LogFormat, LogTarget, MAX_DIRECTORIES, Plan, Position, Problem, RoutePlan,
-    ServerPlan, TenantPlan, units::shown_size,
+    AccessLog, LogTarget, MAX_DIRECTORIES, Plan, Position, Problem, RoutePlan, ServerPlan,
+    TenantPlan, units::shown_size,
 };
 use picohttp_host::{CompileLimits, Directory, KeepAlive, Sandbox, Source, Timeouts, Totals};
 
-use crate::cli::{self, Call, Format, Grants, Limits, Serve};
+use crate::cli::{self, Call, Grants, Limits, Serve};
 use crate::restart;
 
 /// What the command line asks for, or the file that it names; it may take the place of what is
@@ -139,7 +139,10 @@ fn server(options: &Serve) -> ServerPlan {
         addresses: addresses(options),
         admin_address: options.admin_addr,
         admin_token_file: options.admin_token_file.clone(),
-        access_log: access_log(options),
+        access_log: options.access_log.as_ref().map(|name| AccessLog {
+            target: LogTarget::named(name),
+            format: options.access_log_format,
+        }),
         keep_alive: options.keep_alive.then_some(keep_alive),
         timeouts: Timeouts {
             head: options.head_timeout,
@@ -155,7 +158,7 @@ fn server(options: &Serve) -> ServerPlan {
         cache_dir: options.keeping.cache_dir.clone(),
         compile: compile(&options.compile_limits),
         user: options.user.clone(),
-        confine: confine(options),
+        confine: options.confine,
         tls: options.tls_cert.clone().zip(options.tls_key.clone()),
     }
 }
@@ -166,27 +169,6 @@ fn addresses(options: &Serve) -> Vec<SocketAddr> {
         [] => ports.iter().map(|&port| (Ipv4Addr::LOCALHOST, port).into()).collect(),
         addresses => addresses.to_vec(),
     }
-}
-
-fn confine(options: &Serve) -> Confine {
-    match options.confine {
-        cli::Confine::Off => Confine::Off,
-        cli::Confine::On => Confine::On,
-        cli::Confine::Files => Confine::Files,
-    }
-}
-
-fn access_log(options: &Serve) -> Option<AccessLog> {
-    let target = match options.access_log.clone()? {
-        path if path.as_os_str() == "stdout" => LogTarget::Stdout,
-        path if path.as_os_str() == "stderr" => LogTarget::Stderr,
-        path => LogTarget::File(path),
-    };
-    let format = match options.access_log_format {
-        Format::Text => LogFormat::Text,
-        Format::Json => LogFormat::Json,
-    };
-    Some(AccessLog { target, format })
 }
 
 /// What is wrong with a key of `[server]`, and where it is written if it is in a file.

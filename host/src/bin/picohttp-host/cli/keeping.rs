@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use picohttp_host::config::cache_folder;
 
 /// Where compiled handlers are kept, and which are believed.
 #[derive(Args, Clone, Debug)]
@@ -13,7 +14,8 @@ pub struct Keeping {
 
     /// Keep compiled handlers here [default: ~/.cache/picohttp-host]; up to 2 GiB, then those
     /// go that were used longest ago
-    #[arg(long, value_name = "FOLDER", value_parser = folder, conflicts_with = "no_cache")]
+    #[arg(long, value_name = "FOLDER", value_parser = |path: &str| cache_folder(path.into()),
+          conflicts_with = "no_cache")]
     pub cache_dir: Option<PathBuf>,
 
     /// Load handlers that are compiled already (`compile`), too. They are machine code that
@@ -21,13 +23,4 @@ pub struct Keeping {
     /// all that this process can
     #[arg(long)]
     pub allow_precompiled: bool,
-}
-
-/// A folder that is there, or that can be made.
-fn folder(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    match path.exists() && !path.is_dir() {
-        true => Err("it is not a folder".to_owned()),
-        false => Ok(path),
-    }
 }

@@ -28,7 +28,7 @@ pub use keeping::Keeping;
 pub use limits::{CompileLimits, Limits};
 pub use new::{Language, New};
 pub use pages::{Completions, Manual};
-pub use serve::{Confine, Format, Serve};
+pub use serve::Serve;
 
 /// What may come before a command.
 const GLOBAL_FLAGS: [&str; 7] = ["-v", "-vv", "--verbose", "-q", "-qq", "--quiet", "--"];

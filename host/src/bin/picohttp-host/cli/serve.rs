@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, ValueHint};
 use picohttp_host::config::units::{duration, size};
+use picohttp_host::config::{Confine, LogFormat};
 
 use super::{CompileLimits, Grants, Keeping, Limits};
 
@@ -93,7 +94,7 @@ pub struct Serve {
         requires = "access_log",
         help_heading = "Watching"
     )]
-    pub access_log_format: Format,
+    pub access_log_format: LogFormat,
 
     #[command(flatten)]
     pub limits: Limits,
@@ -154,26 +155,6 @@ pub struct Serve {
 
     #[command(flatten)]
     pub keeping: Keeping,
-}
-
-/// How a line of the access log is written.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Format {
-    /// The Combined Log Format, and more fields
-    Text,
-    /// A JSON object
-    Json,
-}
-
-/// What the process gives up.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Confine {
-    /// Nothing
-    Off,
-    /// Privileges, system calls that serving never makes, and connections to others
-    On,
-    /// That, and all files but those that are named now; SIGHUP cannot name others
-    Files,
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
