@@ -48,7 +48,6 @@ pub use plan::{AccessLog, Confine, LogFormat, LogTarget, Plan, RoutePlan, Server
 pub use position::Position;
 pub use problem::{Errors, Problem};
 pub use server::cache_folder;
-pub use writable::WritableError;
 
 #[cfg(test)]
 mod tests;

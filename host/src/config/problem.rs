@@ -14,8 +14,8 @@ const MAX_PROBLEMS: usize = 1000;
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
-    /// Where it is.
-    pub position: Position,
+    /// Where it is, if that is in a file.
+    pub position: Option<Position>,
     /// What is wrong.
     pub message: String,
 }
@@ -23,7 +23,9 @@ pub struct Problem {
 impl fmt::Display for Problem {
     /// One line, with escapes like a position's.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.position)?;
+        if let Some(position) = &self.position {
+            write!(f, "{position}: ")?;
+        }
         escaped(f, &self.message)
     }
 }
@@ -79,7 +81,8 @@ impl Problems {
         if self.is_full() {
             return;
         }
-        self.problems.insert(Problem { position: place.position(), message: message.into() });
+        let position = Some(place.position());
+        self.problems.insert(Problem { position, message: message.into() });
     }
 
     /// Something is wrong with `file` as a whole.
@@ -87,7 +90,8 @@ impl Problems {
         if self.is_full() {
             return;
         }
-        let position = Position { file: file.to_owned(), line: None, column: None, key: None };
+        let file = file.to_owned();
+        let position = Some(Position { file, line: None, column: None, key: None });
         self.problems.insert(Problem { position, message: message.into() });
     }
 

@@ -5,36 +5,12 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::ptr;
 
 use super::plan::{LogTarget, Plan, RoutePlan, ServerPlan};
-use super::position::Position;
 use super::problem::Problem;
 use crate::{Identity, Source, folders_on_the_way, identity};
-
-/// That a handler may change what the host relies on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct WritableError {
-    /// Where the handler's source is written, if that was read from a file.
-    pub written: Option<Position>,
-    /// What it may change, and what to do about it.
-    pub message: String,
-}
-
-impl std::error::Error for WritableError {}
-
-impl fmt::Display for WritableError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let message = self.message.clone();
-        match self.written.clone() {
-            Some(position) => Problem { position, message }.fmt(f),
-            None => f.write_str(&message),
-        }
-    }
-}
 
 /// The folders that handlers may write in, and a route of each.
 struct Writable<'a> {
@@ -51,13 +27,13 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// [`WritableError`], for the first that is found.
+    /// The first that is found, and where the handler's source is written.
     pub fn refuse_writable(
         &self,
         served: Option<&Plan>,
         others: &[PathBuf],
         watched: bool,
-    ) -> Result<(), WritableError> {
+    ) -> Result<(), Problem> {
         let plans = || served.into_iter().chain([self]);
         let writable = Writable::of(plans().flat_map(Plan::routes));
         if writable.folders.is_empty() {
@@ -81,7 +57,7 @@ impl Plan {
                 false => "",
             };
             let message = format!("the handler may write in {folder}, and so {harm}{more}");
-            Err(WritableError { written: route.written.clone(), message })
+            Err(Problem { position: route.written.clone(), message })
         };
         for path in paths {
             let found = writable

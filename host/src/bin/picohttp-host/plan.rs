@@ -7,8 +7,8 @@ use std::path::Path;
 
 use anyhow::{Context, Error, Result, bail, ensure};
 use picohttp_host::config::{
-    AccessLog, LogTarget, MAX_DIRECTORIES, Plan, Position, Problem, RoutePlan, ServerPlan,
-    TenantPlan, units::shown_size,
+    AccessLog, LogTarget, MAX_DIRECTORIES, Plan, Problem, RoutePlan, ServerPlan, TenantPlan,
+    units::shown_size,
 };
 use picohttp_host::{CompileLimits, Directory, KeepAlive, Sandbox, Source, Timeouts, Totals};
 
@@ -37,8 +37,7 @@ fn read(file: &Path) -> Result<Plan> {
 /// that runs, and the one that takes its place.
 pub fn refuse_writable(plan: &Plan, served: Option<&Plan>, components_count: bool) -> Result<()> {
     let programs: Vec<_> = [current_exe().ok(), restart::program()].into_iter().flatten().collect();
-    let refused = plan.refuse_writable(served, &programs, components_count);
-    refused.map_err(|error| written_at(error.written.as_ref(), Error::msg(error.message)))
+    Ok(plan.refuse_writable(served, &programs, components_count)?)
 }
 
 /// There is something to serve: a configuration that was cut short, by a full disk say, must not
@@ -173,17 +172,8 @@ fn addresses(options: &Serve) -> Vec<SocketAddr> {
 
 /// What is wrong with a key of `[server]`, and where it is written if it is in a file.
 pub fn wrong(plan: &Plan, key: &str, error: impl Into<Error>) -> Error {
-    written_at(plan.written.get(key), error.into())
-}
-
-/// An error, and where what is wrong is written if it is in a file.
-pub fn written_at(position: Option<&Position>, error: Error) -> Error {
-    match position {
-        Some(position) => {
-            Problem { position: position.clone(), message: format!("{error:#}") }.into()
-        }
-        None => error,
-    }
+    let message = format!("{:#}", error.into());
+    Problem { position: plan.written.get(key).cloned(), message }.into()
 }
 
 #[cfg(test)]

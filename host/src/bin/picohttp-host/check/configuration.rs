@@ -4,11 +4,11 @@ use std::fmt;
 use std::path::Path;
 
 use anyhow::Result;
-use picohttp_host::config::{self, Plan, Position, RoutePlan, TenantPlan};
-use picohttp_host::{Component, DeployError, Deployer, Directory};
+use picohttp_host::config::{self, Plan, Position, TenantPlan};
+use picohttp_host::{Component, DeployError, Deployer};
 use serde::Serialize;
 
-use super::imports::{ENVIRONMENT, FILESYSTEM, given, imports};
+use super::imports::{Import, imports};
 use super::{Findings, Place, Problem};
 use crate::cli::Check;
 use crate::engine::{cache_of, engine};
@@ -34,12 +34,6 @@ struct Route {
     handler: String,
     source: Option<String>,
     imports: Vec<Import>,
-}
-
-#[derive(Serialize)]
-struct Import {
-    name: String,
-    granted: String,
 }
 
 /// Checks a configuration as if it were served: its keys, the files that they name, and the
@@ -81,27 +75,24 @@ pub fn check(file: &Path, options: &Check) -> Result<Findings<Configuration>> {
 
 fn wrong_keys(errors: &config::Errors) -> Vec<Problem> {
     let problems = errors.problems().iter().map(wrong_key);
-    let more = (errors.more() > 0).then(|| {
-        let message = format!("and {} more", errors.more());
-        Problem { place: Place::default(), line: message.clone(), message }
-    });
+    let more = (errors.more() > 0).then(|| wrong(format!("and {} more", errors.more())));
     problems.chain(more).collect()
 }
 
 fn wrong_key(problem: &config::Problem) -> Problem {
     Problem {
-        place: place(&problem.position),
+        place: problem.position.as_ref().map(place).unwrap_or_default(),
         message: problem.message.clone(),
         line: problem.to_string(),
     }
 }
 
 fn wrong_file(error: anyhow::Error) -> Problem {
-    if let Some(problem) = error.downcast_ref() {
-        return wrong_key(problem);
-    }
-    let message = format!("{error:#}");
-    Problem { place: Place::default(), line: message.clone(), message }
+    error.downcast_ref().map_or_else(|| wrong(format!("{error:#}")), wrong_key)
+}
+
+fn wrong(message: String) -> Problem {
+    wrong_key(&config::Problem { position: None, message })
 }
 
 fn wrong_handler(error: &DeployError) -> Problem {
@@ -130,36 +121,10 @@ fn describe<'a>(plan: &TenantPlan, handlers: &mut impl Iterator<Item = &'a Compo
         path: route.path.clone(),
         handler: handler.name().to_owned(),
         source: route.source.path().map(|path| path.display().to_string()),
-        imports: imports(handler)
-            .into_iter()
-            .map(|name| Import { granted: granted(&name, route), name })
-            .collect(),
+        imports: imports(handler, Some(&route.sandbox)),
     });
     let routes = routes.collect();
     Tenant { name: plan.name.clone(), hosts: plan.hosts.clone(), routes }
-}
-
-/// What the guest gets when it asks for something.
-fn granted(import: &str, route: &RoutePlan) -> String {
-    let list = |names: Vec<String>, none: &str| match names.as_slice() {
-        [] => none.to_owned(),
-        names => names.join(", "),
-    };
-    match import {
-        FILESYSTEM => {
-            let folders = route.sandbox.directories.iter().map(|folder| {
-                let mode = if folder.writable { "read and write" } else { "read only" };
-                let Directory { host, guest, .. } = folder.resolved();
-                format!("{} as {guest} ({mode})", host.display())
-            });
-            list(folders.collect(), "no folder (`dirs`)")
-        }
-        ENVIRONMENT => {
-            let names = route.sandbox.environment.iter().map(|(name, _)| name.clone());
-            list(names.collect(), "no variable (`environment`)")
-        }
-        _ => given(import).to_owned(),
-    }
 }
 
 impl fmt::Display for Configuration {
@@ -171,9 +136,7 @@ impl fmt::Display for Configuration {
             writeln!(f, "{name} ({hosts})")?;
             for Route { path, handler, imports, .. } in routes {
                 writeln!(f, "  {path} {handler}")?;
-                for Import { name, granted } in imports {
-                    writeln!(f, "    {name}: {granted}")?;
-                }
+                imports.iter().try_for_each(|import| writeln!(f, "    {import}"))?;
             }
             count += routes.len();
         }

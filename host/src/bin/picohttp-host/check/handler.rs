@@ -9,7 +9,7 @@ use bytesize::ByteSize;
 use picohttp_host::{Cache, Compiled, Component, Engine, Footprint, LoadError, Sandbox, Source};
 use serde::Serialize;
 
-use super::imports::{ENVIRONMENT, FILESYSTEM, given, imports};
+use super::imports::{Import, imports};
 use super::{Findings, Place, Problem};
 use crate::cli::Check;
 use crate::engine::engine;
@@ -42,12 +42,6 @@ pub struct Handler {
     instances: usize,
 }
 
-#[derive(Serialize)]
-struct Import {
-    name: String,
-    granted: &'static str,
-}
-
 /// Checks a handler as if it were served with these limits, and the defaults of others.
 pub fn check(path: &Path, options: &Check) -> Result<Findings<Handler>> {
     let plan = plan::of_compiling(&options.compile_limits);
@@ -71,10 +65,7 @@ fn measure(engine: &Engine, source: &Source, sandbox: Sandbox) -> Result<Handler
     let (footprint, instances) = footprint(&handler).map_err(in_file)?;
     Ok(Handler {
         world: WORLD,
-        imports: imports(&handler)
-            .into_iter()
-            .map(|name| Import { granted: granted(&name), name })
-            .collect(),
+        imports: imports(&handler, None),
         component_bytes: bytes.len(),
         compiled_bytes,
         compile_seconds,
@@ -125,15 +116,6 @@ fn footprint(handler: &Component) -> Result<(Footprint, usize), String> {
     Ok((median.ok_or("there are no instances")?, footprints.len()))
 }
 
-/// What lets a guest have something, if anything does.
-fn granted(import: &str) -> &'static str {
-    match import {
-        FILESYSTEM => "none but those granted with --dir (`dirs`)",
-        ENVIRONMENT => "none but those granted with --env (`environment`)",
-        _ => given(import),
-    }
-}
-
 impl fmt::Display for Handler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Handler { file, world, memories, tables, table_elements, .. } = self;
@@ -156,9 +138,7 @@ impl fmt::Display for Handler {
             [] => writeln!(f, "  imports      nothing"),
             imports => {
                 writeln!(f, "  imports")?;
-                imports
-                    .iter()
-                    .try_for_each(|import| writeln!(f, "    {}: {}", import.name, import.granted))
+                imports.iter().try_for_each(|import| writeln!(f, "    {import}"))
             }
         }
     }

@@ -1,31 +1,65 @@
 //! What a component imports, as far as it differs from one component to another.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
-use picohttp_host::Component;
+use picohttp_host::{Component, Directory, Sandbox};
+use serde::Serialize;
 
-/// The packages that a component imports; of `wasi:cli`, only the interface that there is a
-/// grant for counts as another.
-pub fn imports(handler: &Component) -> BTreeSet<String> {
+/// Folders are granted.
+const FILESYSTEM: &str = "wasi:filesystem";
+
+/// Variables are granted.
+const ENVIRONMENT: &str = "wasi:cli/environment";
+
+/// Something that a guest asks for, and what it gets.
+#[derive(Serialize)]
+pub struct Import {
+    name: String,
+    granted: String,
+}
+
+/// The packages that a component imports, and what a sandbox grants of them, or what could; of
+/// `wasi:cli`, only the interface that there is a grant for counts as another.
+pub fn imports(handler: &Component, sandbox: Option<&Sandbox>) -> Vec<Import> {
     let interfaces = handler.imports();
     let without_version = interfaces.iter().filter_map(|name| name.split('@').next());
     let packages = without_version.map(|name| match name {
         ENVIRONMENT => name,
         _ => name.split('/').next().unwrap_or(name),
     });
-    packages.filter(|name| name.starts_with("wasi:")).map(str::to_owned).collect()
+    let packages: BTreeSet<&str> = packages.filter(|name| name.starts_with("wasi:")).collect();
+    let import = |name: &str| Import { name: name.to_owned(), granted: granted(name, sandbox) };
+    packages.into_iter().map(import).collect()
 }
 
-/// Folders are granted.
-pub const FILESYSTEM: &str = "wasi:filesystem";
+fn granted(import: &str, sandbox: Option<&Sandbox>) -> String {
+    let list = |names: Vec<String>, none: &str| match names.as_slice() {
+        [] => none.to_owned(),
+        names => names.join(", "),
+    };
+    match (import, sandbox) {
+        (FILESYSTEM, None) => "none but those granted with --dir (`dirs`)".to_owned(),
+        (FILESYSTEM, Some(sandbox)) => {
+            let folders = sandbox.directories.iter().map(|folder| {
+                let mode = if folder.writable { "read and write" } else { "read only" };
+                let Directory { host, guest, .. } = folder.resolved();
+                format!("{} as {guest} ({mode})", host.display())
+            });
+            list(folders.collect(), "no folder (`dirs`)")
+        }
+        (ENVIRONMENT, None) => "none but those granted with --env (`environment`)".to_owned(),
+        (ENVIRONMENT, Some(sandbox)) => {
+            let names = sandbox.environment.iter().map(|(name, _)| name.clone());
+            list(names.collect(), "no variable (`environment`)")
+        }
+        ("wasi:sockets", _) => "refused".to_owned(),
+        _ => "given to all".to_owned(),
+    }
+}
 
-/// Variables are granted.
-pub const ENVIRONMENT: &str = "wasi:cli/environment";
-
-/// What a guest gets that asks for something there is no grant for.
-pub fn given(import: &str) -> &'static str {
-    match import {
-        "wasi:sockets" => "refused",
-        _ => "given to all",
+impl fmt::Display for Import {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.granted)
     }
 }
