@@ -161,7 +161,7 @@ pub use handler::{Call, Cost, Handler, IntoResult, Origin, Request, RequestId, R
 pub use in_memory::{Answered, answer_in_memory};
 pub use limit::Limit;
 pub use outcome::{Fault, Outcome, Reason};
-pub use places::{Identity, folders_on_the_way, identity, places};
+pub use places::{Identity, folder_of, folders_on_the_way, identity, places};
 pub use rate::Rate;
 pub use record::REQUEST_LOG;
 pub use regular_file::read as read_regular_file;

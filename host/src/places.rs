@@ -56,6 +56,12 @@ pub fn folders_on_the_way(path: &Path) -> Vec<PathBuf> {
     places(path).iter().filter_map(|place| place.parent()).map(Path::to_owned).collect()
 }
 
+/// The folder in which the last part of a path is looked up.
+pub fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
 /// What a folder or a file is, whatever path leads there: its device, and its number on that.
 pub type Identity = (u64, u64);
 

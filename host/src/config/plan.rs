@@ -34,6 +34,11 @@ impl Plan {
         self.tenants.iter().flat_map(|tenant| &tenant.routes)
     }
 
+    /// Whether handlers are built from their projects, which takes `cargo` and the network.
+    pub fn builds(&self) -> bool {
+        self.routes().any(|route| matches!(route.source, Source::Folder(_)))
+    }
+
     /// The same plan, with each granted folder by the path without links that leads there now.
     /// No other is found later, wherever links lead then.
     pub fn resolved(mut self) -> Plan {
@@ -114,6 +119,14 @@ impl ServerPlan {
     /// quarter of the server's, at least 1.
     pub fn fair_share(&self) -> usize {
         (self.max_concurrent_requests / 4).max(1)
+    }
+
+    /// The file of the access log, if it goes to one.
+    pub fn access_log_file(&self) -> Option<&Path> {
+        match &self.access_log.as_ref()?.target {
+            LogTarget::File(path) => Some(path),
+            LogTarget::Stdout | LogTarget::Stderr => None,
+        }
     }
 }
 

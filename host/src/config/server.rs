@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use toml::de::DeValue;
 
@@ -12,8 +12,8 @@ use super::problem::Problems;
 use super::table::Table;
 use super::text::Place;
 use super::value;
-use crate::KeepAlive;
 use crate::service::MAX_CONCURRENT_REQUESTS;
+use crate::{KeepAlive, folder_of};
 
 /// The keys of [`Plan::written`](super::Plan::written).
 const JUDGED_LATER: [&str; 4] = ["admin_token_file", "tls_cert", "tls_key", "user"];
@@ -201,8 +201,7 @@ pub fn cache_folder(path: PathBuf) -> Result<PathBuf, String> {
 
 /// A file that can be written to, or made.
 fn log_file(path: PathBuf) -> Result<LogTarget, String> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
+    let folder = folder_of(&path);
     if path.is_dir() {
         Err(format!("{} is a folder", path.display()))
     } else if !folder.is_dir() {

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::ptr;
 
-use super::plan::{LogTarget, Plan, RoutePlan, ServerPlan};
+use super::plan::{Plan, RoutePlan, ServerPlan};
 use super::problem::Problem;
 use crate::{Identity, Source, folders_on_the_way, identity};
 
@@ -123,11 +123,7 @@ impl<'a> Writable<'a> {
 
 /// The files that a server reads, or writes to, by their names.
 fn named_by(server: &ServerPlan) -> Vec<&Path> {
-    let log = server.access_log.as_ref().map(|log| &log.target);
-    let log = log.and_then(|target| match target {
-        LogTarget::File(path) => Some(path),
-        LogTarget::Stdout | LogTarget::Stderr => None,
-    });
     let tls = server.tls.iter().flat_map(|(certificate, key)| [certificate, key]);
-    tls.chain(&server.admin_token_file).chain(log).map(PathBuf::as_path).collect()
+    let read = tls.chain(&server.admin_token_file).map(PathBuf::as_path);
+    read.chain(server.access_log_file()).collect()
 }

@@ -8,7 +8,6 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use picohttp_host::Source;
 use picohttp_host::config::Plan;
 use tracing::info;
 
@@ -70,11 +69,9 @@ impl Drop for Line {
 /// Shows how many handlers of a plan are loaded of how many. What builds some of them shows its
 /// own progress.
 pub fn show(wanted: bool, plan: &Plan) -> impl Fn(usize, usize) + Sync {
-    let mut routes = plan.routes();
-    let builds = routes.any(|route| matches!(route.source, Source::Folder(_)));
     let counts = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
     let shown = Arc::clone(&counts);
-    let line = Line::begin(wanted && !builds, move || {
+    let line = Line::begin(wanted && !plan.builds(), move || {
         let [done, all] = shown.each_ref().map(|count| count.load(Ordering::Relaxed));
         if all == 1 { "compiling".to_owned() } else { format!("loading handlers: {done} of {all}") }
     });

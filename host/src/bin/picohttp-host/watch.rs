@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use notify::event::ModifyKind;
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use picohttp_host::config::{LogTarget, Plan};
-use picohttp_host::{Source, places};
+use picohttp_host::config::Plan;
+use picohttp_host::{Source, folder_of, places};
 use tracing::error;
 
 /// How long files must stay as they are before they are taken to be complete: editors
@@ -142,7 +142,7 @@ impl Watched {
     fn of(plan: &Plan) -> Result<Watched> {
         let mut watched = Watched::default();
         for file in &plan.files {
-            watched.configurations.insert(folder_of(file)?);
+            watched.configurations.insert(real_folder_of(file)?);
             watched.add_way_to_file(file);
         }
         for folder in &plan.folders {
@@ -152,14 +152,11 @@ impl Watched {
                 watched.including.insert(folder);
             }
         }
-        let log = plan.server.access_log.as_ref().and_then(|log| match &log.target {
-            LogTarget::File(path) => Some(path),
-            LogTarget::Stdout | LogTarget::Stderr => None,
-        });
         // What is said on a standard stream may go to a file, too.
         let streams = [1, 2].map(|stream| fs::read_link(format!("/proc/self/fd/{stream}")).ok());
-        let streams = streams.iter().flatten().filter(|path| path.is_file());
-        let written = log.into_iter().chain(&plan.server.cache_dir).chain(streams);
+        let streams = streams.iter().flatten().map(PathBuf::as_path).filter(|path| path.is_file());
+        let named = [plan.server.access_log_file(), plan.server.cache_dir.as_deref()];
+        let written = named.into_iter().flatten().chain(streams);
         watched.written = written.filter_map(|path| places(path).pop()).collect();
         let routes = plan.routes();
         for source in routes.map(|route| &route.source) {
@@ -173,7 +170,7 @@ impl Watched {
                 // The folder is watched and not the file: a file that is replaced is another.
                 Source::File(file) => {
                     let name = file.file_name().map(PathBuf::from).unwrap_or_default();
-                    watched.files.entry(folder_of(file)?).or_default().insert(name);
+                    watched.files.entry(real_folder_of(file)?).or_default().insert(name);
                     watched.add_way_to_file(file);
                 }
             }
@@ -241,9 +238,8 @@ impl Watched {
     }
 }
 
-fn folder_of(file: &Path) -> Result<PathBuf> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
+fn real_folder_of(file: &Path) -> Result<PathBuf> {
+    let folder = folder_of(file);
     folder.canonicalize().with_context(|| format!("cannot watch {}", folder.display()))
 }
 

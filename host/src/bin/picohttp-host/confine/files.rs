@@ -8,7 +8,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use picohttp_host::config::{LogTarget, Plan};
+use picohttp_host::config::Plan;
+use picohttp_host::folder_of;
 
 /// What programs of this system are made of.
 const SYSTEM: [&str; 8] =
@@ -57,9 +58,7 @@ impl Files {
         let mut write: BTreeSet<PathBuf> = writable.map(|folder| folder.host.clone()).collect();
         // What children are given to write to.
         write.insert(PathBuf::from("/dev/null"));
-        if let Some(LogTarget::File(file)) = server.access_log.as_ref().map(|log| &log.target) {
-            write.extend(folders_of(file));
-        }
+        write.extend(server.access_log_file().into_iter().flat_map(folders_of));
         if let Some(cache) = cache {
             // One that cannot be made is none, which is told when it is needed.
             let _ = DirBuilder::new().recursive(true).mode(0o700).create(cache);
@@ -85,11 +84,6 @@ impl fmt::Display for Files {
 
 /// The folder that a file is in, by its name, and the one where that leads.
 fn folders_of(file: &Path) -> Vec<PathBuf> {
-    let parent = |path: &Path| match path.parent() {
-        Some(folder) if folder.as_os_str().is_empty() => PathBuf::from("."),
-        Some(folder) => folder.to_owned(),
-        None => path.to_owned(),
-    };
     let real = file.canonicalize().ok();
-    [Some(parent(file)), real.as_deref().map(parent)].into_iter().flatten().collect()
+    [Some(file), real.as_deref()].into_iter().flatten().map(folder_of).map(Path::to_owned).collect()
 }

@@ -17,7 +17,6 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use picohttp_host::Source;
 use picohttp_host::config::{Confine, Plan};
 use rustix::fs::{Access, access};
 use rustix::process::{Resource, Rlimit, geteuid, setrlimit};
@@ -60,7 +59,7 @@ impl Confinement {
     ///
     /// Files shall be refused, and cannot be.
     pub fn begin(plan: &Plan, user: Option<&User>, cache: Option<&Path>) -> Result<Confinement> {
-        let mut confinement = Confinement { builds: builds(plan), ..Confinement::default() };
+        let mut confinement = Confinement { builds: plan.builds(), ..Confinement::default() };
         let is_user = || format!("as started ({})", geteuid().as_raw());
         confinement.add("user", user.map_or_else(is_user, User::to_string));
         let files = match plan.server.confine {
@@ -201,12 +200,6 @@ pub fn become_user(plan: &Plan) -> Result<Option<User>> {
         ensure!(readable, "{} may not read {}, and must at SIGHUP", user.name, file.display());
     }
     Ok(Some(user))
-}
-
-/// Whether handlers are built, which takes the network.
-fn builds(plan: &Plan) -> bool {
-    let mut routes = plan.routes();
-    routes.any(|route| matches!(route.source, Source::Folder(_)))
 }
 
 /// They were needed to bind, if there were any. Who has none may not be allowed to say so.
