@@ -161,7 +161,8 @@ pub use handler::{Call, Cost, Handler, IntoResult, Origin, Request, RequestId, R
 pub use in_memory::{Answered, answer_in_memory};
 pub use limit::Limit;
 pub use outcome::{Fault, Outcome, Reason};
-pub use places::{Identity, folder_of, folders_on_the_way, identity, places};
+pub(crate) use places::folders_on_the_way;
+pub use places::{Identity, folder_of, identity, places};
 pub use rate::Rate;
 pub use record::REQUEST_LOG;
 pub use regular_file::read as read_regular_file;

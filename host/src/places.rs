@@ -52,7 +52,7 @@ pub fn places(path: &Path) -> Vec<PathBuf> {
 }
 
 /// The folders in which the parts of a path are looked up, and those of where its links lead.
-pub fn folders_on_the_way(path: &Path) -> Vec<PathBuf> {
+pub(crate) fn folders_on_the_way(path: &Path) -> Vec<PathBuf> {
     places(path).iter().filter_map(|place| place.parent()).map(Path::to_owned).collect()
 }
 

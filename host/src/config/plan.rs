@@ -115,12 +115,6 @@ impl Default for ServerPlan {
 }
 
 impl ServerPlan {
-    /// How many requests of one tenant may run at once, when its table does not say: a
-    /// quarter of the server's, at least 1.
-    pub fn fair_share(&self) -> usize {
-        (self.max_concurrent_requests / 4).max(1)
-    }
-
     /// The file of the access log, if it goes to one.
     pub fn access_log_file(&self) -> Option<&Path> {
         match &self.access_log.as_ref()?.target {
@@ -201,20 +195,15 @@ pub struct TenantPlan {
 }
 
 impl TenantPlan {
-    /// How many requests of a tenant may wait, when its table does not say.
-    pub const DEFAULT_MAX_QUEUE: usize = 128;
-    /// How many bytes a second the guests of a tenant may log, when its table does not
-    /// say.
-    pub const LOG_QUOTA: usize = 1 << 20;
-
-    /// A tenant that may use a fair share of `server`.
+    /// A tenant that may use a fair share of `server`: a quarter of its requests at once, at least
+    /// 1, with 128 in line. Its guests may log 1 MiB a second.
     pub fn new(name: impl Into<String>, server: &ServerPlan, routes: Vec<RoutePlan>) -> TenantPlan {
         let quota = Quota {
-            max_concurrent_requests: server.fair_share(),
-            max_queue: TenantPlan::DEFAULT_MAX_QUEUE,
+            max_concurrent_requests: (server.max_concurrent_requests / 4).max(1),
+            max_queue: 128,
             rate: None,
         };
-        let totals = Totals { quota, max_memory: None, log_rate: Some(TenantPlan::LOG_QUOTA) };
+        let totals = Totals { quota, max_memory: None, log_rate: Some(1 << 20) };
         TenantPlan { name: name.into(), hosts: Vec::new(), totals, routes }
     }
 }

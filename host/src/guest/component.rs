@@ -144,7 +144,11 @@ impl Component {
     /// # Errors
     ///
     /// [`LoadError`] if the component does not fit the sandbox.
-    pub fn in_sandbox(&self, sandbox: Sandbox, cache: &Cache) -> Result<Component, LoadError> {
+    pub(crate) fn in_sandbox(
+        &self,
+        sandbox: Sandbox,
+        cache: &Cache,
+    ) -> Result<Component, LoadError> {
         load::check_sandbox(&self.engine, &sandbox, cache)?;
         load::check_resources(&self.engine, self.pre.instance_pre().component(), &sandbox)?;
         let profile = Arc::new(Profile { sandbox, clock: self.profile.clock.clone() });

@@ -93,7 +93,7 @@ pub fn host<'a>(head: &Head<'a>) -> Result<&'a str, Error> {
 
 /// Whether the client waits for `100 Continue` before it sends its body
 /// (RFC 9110 section 10.1.1). Clients before HTTP/1.1 do not understand it.
-pub fn expects_continue(head: &Head<'_>) -> bool {
+pub(super) fn expects_continue(head: &Head<'_>) -> bool {
     head.is_1_1() && head.lists("expect", "100-continue")
 }
 

@@ -45,7 +45,7 @@ mod target;
 
 pub use chunked::Decoder;
 pub use error::Error;
-pub use framing::{Framing, expects_continue, framing, host};
+pub use framing::{Framing, framing, host};
 pub use head::{Head, asks_for_head, decode, has_begun, head_end, parse};
 pub use receive::{Body, Message, Received, Receiver};
 pub use respond::{CONTINUE, Unsendable, write_head};

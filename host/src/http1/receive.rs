@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use super::{
-    Decoder, Error, Framing, Head, Limits, decode, expects_continue, framing, head_end, parse,
-};
+use super::framing::expects_continue;
+use super::{Decoder, Error, Framing, Head, Limits, decode, framing, head_end, parse};
 
 /// A request on its way in. It is given the connection's bytes as they grow.
 #[derive(Debug)]
