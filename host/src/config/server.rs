@@ -10,7 +10,7 @@ use super::plan::{AccessLog, LogTarget, ServerPlan};
 use super::position::Position;
 use super::problem::Problems;
 use super::table::Table;
-use super::text::Place;
+use super::text::{Place, Text};
 use super::value;
 use crate::service::MAX_CONCURRENT_REQUESTS;
 use crate::{KeepAlive, folder_of};
@@ -43,59 +43,16 @@ pub(super) fn read<'a>(table: Option<Table<'a>>, problems: &mut Problems) -> Ser
 /// Reads all of the table's keys.
 pub(super) fn read_table(table: &mut Table<'_>, problems: &mut Problems) -> ServerPlan {
     let mut plan = ServerPlan::default();
-    let text = table.place.text;
-    let path = |value: &DeValue<'_>| value::string(value).map(|path| text.folder().join(path));
-    let file = |value: &DeValue<'_>| existing_file(path(value)?);
-
     if let Some(addresses) = addresses(table, problems) {
         plan.addresses = addresses;
     }
-    let has_operators = table.has("admin_addr");
-    if let Some(admin) = table.take("admin_addr", problems, value::address) {
-        if admin.value.port() != 0 && plan.addresses.contains(&admin.value) {
-            problems.add(&admin.place, "must not be an address of `addr`");
-        }
-        plan.admin_address = Some(admin.value);
-    }
-    if let Some(token) = table.take("admin_token_file", problems, file) {
-        if !has_operators {
-            problems.add(&token.place, "needs `admin_addr`");
-        }
-        plan.admin_token_file = Some(token.value);
-    }
-
-    let has_log = table.has("access_log");
-    let target =
-        table.take("access_log", problems, |value| match LogTarget::named(value::string(value)?) {
-            LogTarget::File(path) => log_file(text.folder().join(path)),
-            stream => Ok(stream),
-        });
-    let format = table.take("access_log_format", problems, value::word);
-    if let Some(format) = format.as_ref().filter(|_| !has_log) {
-        problems.add(&format.place, "needs `access_log`");
-    }
-    let format = format.map(|it| it.value).unwrap_or_default();
-    plan.access_log = target.map(|target| AccessLog { target: target.value, format });
-
-    let has_keep_alive = table.has("keep_alive");
-    let persists = table.take("keep_alive", problems, value::boolean);
-    let count = value::count(1..=u32::MAX);
-    let idle = table.take("idle_timeout", problems, value::duration);
-    let requests = table.take("max_requests_per_connection", problems, &count);
-    let places = [idle.as_ref().map(|it| &it.place), requests.as_ref().map(|it| &it.place)];
-    for place in places.into_iter().flatten().filter(|_| !has_keep_alive) {
-        problems.add(place, "needs `keep_alive`");
-    }
-    let default = KeepAlive::default();
-    let keep_alive = KeepAlive {
-        idle: idle.map_or(default.idle, |it| it.value),
-        max_requests: requests.map_or(default.max_requests, |it| it.value),
-    };
-    plan.keep_alive = persists.is_some_and(|it| it.value).then_some(keep_alive);
-
+    operators(table, &mut plan, problems);
+    plan.access_log = access_log(table, problems);
+    plan.keep_alive = keep_alive(table, problems);
     table.set("head_timeout", &mut plan.timeouts.head, problems, value::duration);
     table.set("body_timeout", &mut plan.timeouts.body, problems, value::duration);
     table.set("write_timeout", &mut plan.timeouts.write, problems, value::duration);
+    let count = value::count(1..=u32::MAX);
     table.set("max_connections", &mut plan.max_connections, problems, count);
     table.set("max_buffered", &mut plan.max_buffered, problems, value::size);
     let count = value::count(1..=MAX_CONCURRENT_REQUESTS);
@@ -105,20 +62,12 @@ pub(super) fn read_table(table: &mut Table<'_>, problems: &mut Problems) -> Serv
     table.set("compile_timeout", &mut plan.compile.time, problems, value::duration);
     let bytes = |value: &DeValue<'_>| value::size(value).map(|bytes| bytes as u64);
     table.set("compile_memory", &mut plan.compile.memory, problems, bytes);
-    plan.cache_dir =
-        table.take("cache_dir", problems, |value| cache_folder(path(value)?)).map(|it| it.value);
+    let text = table.place.text;
+    let cache = |value: &DeValue<'_>| cache_folder(path(text, value)?);
+    plan.cache_dir = table.take("cache_dir", problems, cache).map(|it| it.value);
     plan.user = table.take("user", problems, value::string).map(|it| it.value);
     table.set("confine", &mut plan.confine, problems, value::word);
-
-    let has_certificate = table.has("tls_cert");
-    if has_certificate != table.has("tls_key") {
-        let (one, other) =
-            if has_certificate { ("tls_cert", "tls_key") } else { ("tls_key", "tls_cert") };
-        problems.add(&table.place, format!("`{one}` needs `{other}`"));
-    }
-    let certificate = table.take("tls_cert", problems, file);
-    let key = table.take("tls_key", problems, file);
-    plan.tls = certificate.zip(key).map(|(certificate, key)| (certificate.value, key.value));
+    plan.tls = tls(table, problems);
     plan
 }
 
@@ -179,7 +128,79 @@ fn addresses(table: &mut Table<'_>, problems: &mut Problems) -> Option<Vec<Socke
     Some(addresses)
 }
 
-fn existing_file(path: PathBuf) -> Result<PathBuf, String> {
+/// Where the operator looks, and with which token.
+fn operators(table: &mut Table<'_>, plan: &mut ServerPlan, problems: &mut Problems) {
+    let text = table.place.text;
+    let has_operators = table.has("admin_addr");
+    if let Some(admin) = table.take("admin_addr", problems, value::address) {
+        if admin.value.port() != 0 && plan.addresses.contains(&admin.value) {
+            problems.add(&admin.place, "must not be an address of `addr`");
+        }
+        plan.admin_address = Some(admin.value);
+    }
+    if let Some(token) = table.take("admin_token_file", problems, |value| file(text, value)) {
+        if !has_operators {
+            problems.add(&token.place, "needs `admin_addr`");
+        }
+        plan.admin_token_file = Some(token.value);
+    }
+}
+
+fn access_log(table: &mut Table<'_>, problems: &mut Problems) -> Option<AccessLog> {
+    let text = table.place.text;
+    let has_log = table.has("access_log");
+    let target =
+        table.take("access_log", problems, |value| match LogTarget::named(value::string(value)?) {
+            LogTarget::File(path) => log_file(text.folder().join(path)),
+            stream => Ok(stream),
+        });
+    let format = table.take("access_log_format", problems, value::word);
+    if let Some(format) = format.as_ref().filter(|_| !has_log) {
+        problems.add(&format.place, "needs `access_log`");
+    }
+    let format = format.map(|it| it.value).unwrap_or_default();
+    target.map(|target| AccessLog { target: target.value, format })
+}
+
+fn keep_alive(table: &mut Table<'_>, problems: &mut Problems) -> Option<KeepAlive> {
+    let has_keep_alive = table.has("keep_alive");
+    let persists = table.take("keep_alive", problems, value::boolean);
+    let idle = table.take("idle_timeout", problems, value::duration);
+    let count = value::count(1..=u32::MAX);
+    let requests = table.take("max_requests_per_connection", problems, count);
+    let places = [idle.as_ref().map(|it| &it.place), requests.as_ref().map(|it| &it.place)];
+    for place in places.into_iter().flatten().filter(|_| !has_keep_alive) {
+        problems.add(place, "needs `keep_alive`");
+    }
+    let default = KeepAlive::default();
+    let keep_alive = KeepAlive {
+        idle: idle.map_or(default.idle, |it| it.value),
+        max_requests: requests.map_or(default.max_requests, |it| it.value),
+    };
+    persists.is_some_and(|it| it.value).then_some(keep_alive)
+}
+
+/// The files of the certificates and of the key.
+fn tls(table: &mut Table<'_>, problems: &mut Problems) -> Option<(PathBuf, PathBuf)> {
+    let text = table.place.text;
+    let has_certificate = table.has("tls_cert");
+    if has_certificate != table.has("tls_key") {
+        let (one, other) =
+            if has_certificate { ("tls_cert", "tls_key") } else { ("tls_key", "tls_cert") };
+        problems.add(&table.place, format!("`{one}` needs `{other}`"));
+    }
+    let certificate = table.take("tls_cert", problems, |value| file(text, value));
+    let key = table.take("tls_key", problems, |value| file(text, value));
+    certificate.zip(key).map(|(certificate, key)| (certificate.value, key.value))
+}
+
+fn path(text: &Text, value: &DeValue<'_>) -> Result<PathBuf, String> {
+    value::string(value).map(|path| text.folder().join(path))
+}
+
+/// A file that is there.
+fn file(text: &Text, value: &DeValue<'_>) -> Result<PathBuf, String> {
+    let path = path(text, value)?;
     match path.metadata() {
         Ok(metadata) if metadata.is_file() => Ok(path),
         Ok(_) => Err(format!("{} is not a regular file", path.display())),
