@@ -26,7 +26,8 @@
 //!
 //! What guests print, and what is wrong with them, are events of the `tracing` crate, with the
 //! tenant, the route and the request as fields: without a subscriber they are lost. They come from
-//! the threads that serve, so a subscriber should not wait. [`HttpServer::observer`] is told of
+//! the threads that serve, so a subscriber should not wait: a [`LineQueue`] is a writer for one that
+//! does not. [`HttpServer::observer`] is told of
 //! each request, and [`HttpServer::access_log`] writes a line of it.
 //!
 //! # How a request is served
@@ -139,6 +140,7 @@ mod record;
 mod observer;
 mod metrics;
 mod access_log;
+mod line_queue;
 mod journal;
 mod admin;
 mod source;
@@ -160,6 +162,7 @@ pub use guest::{
 pub use handler::{Call, Cost, Handler, IntoResult, Origin, Request, RequestId, Response};
 pub use in_memory::{Answered, answer_in_memory};
 pub use limit::Limit;
+pub use line_queue::LineQueue;
 pub use outcome::{Fault, Outcome, Reason};
 pub(crate) use places::folders_on_the_way;
 pub use places::{Identity, folder_of, identity, places};

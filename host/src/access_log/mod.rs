@@ -1,35 +1,29 @@
 //! One line for each request, for those who want to know who asked for what.
 //!
-//! A request thread writes its line to memory ([`queue`]), and a thread of the log's own
-//! takes it from there to a file, standard output or standard error: a disk that is slow, or a
-//! reader that has stopped, costs lines and no request. [`text`] and [`json`] are what a line
-//! looks like.
+//! A request thread puts its line into a [`LineQueue`], and waits for nobody. [`text`] and [`json`]
+//! are what a line looks like.
 
 mod facts;
 mod time;
 mod words;
 mod text;
 mod json;
-mod queue;
-mod sink;
 
 use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 pub(crate) use facts::{Facts, Figures};
 pub(crate) use time::Time;
 
+use crate::LineQueue;
 use crate::config::{AccessLog, LogFormat};
-use queue::Queue;
-use sink::Sink;
 
 /// A log that is being written.
 pub(crate) struct Log {
     plan: AccessLog,
-    queue: Arc<Queue>,
+    queue: Arc<LineQueue>,
 }
 
 thread_local! {
@@ -40,12 +34,7 @@ thread_local! {
 impl Log {
     /// Opens the log, and starts the thread that writes it.
     pub(crate) fn start(plan: AccessLog) -> io::Result<Log> {
-        let sink = Sink::open(&plan.target)?;
-        let queue = Arc::new(Queue::default());
-        let writer = Arc::clone(&queue);
-        thread::Builder::new()
-            .name("access-log".to_owned())
-            .spawn(move || writer.write_to(sink))?;
+        let queue = LineQueue::of_access_log(&plan.target)?;
         Ok(Log { plan, queue })
     }
 
@@ -65,8 +54,7 @@ impl Log {
     /// Opens the file again by its name, as after a rotation. If that fails, the log goes
     /// on in the file that it has.
     pub(crate) fn reopen(&self) -> io::Result<()> {
-        self.queue.replace(Sink::open(&self.plan.target)?);
-        Ok(())
+        self.queue.reopen(&self.plan.target)
     }
 
     /// How many lines were not written.

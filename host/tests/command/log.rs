@@ -9,6 +9,7 @@ use picohttp_tests::guests::{guest, plugin};
 use picohttp_tests::host::eventually;
 use picohttp_tests::program::Program;
 
+use crate::configuration::Folder;
 use crate::running::command;
 
 /// The only line of the log that contains a text.
@@ -142,8 +143,11 @@ fn a_log_that_nobody_reads_stops_no_request_and_no_signal() -> Result<()> {
 
 #[test]
 fn a_log_that_was_not_read_says_that_lines_are_missing() -> Result<()> {
-    const DROPPED: &str = "lines of this log were dropped";
-    let host = Program::start(command().arg(guest("talk")?))?;
+    const DROPPED: &str = "lines of the log are dropped: ";
+    let source = guest("talk")?;
+    let folder =
+        Folder::new(&format!("[[tenant]]\nname = 'talk'\nsource = {source:?}\nlog_quota = 0\n"))?;
+    let host = folder.serve(&[])?;
     host.leave_log();
     for _ in 0..100 {
         assert_eq!(host.get("/empty")?.status, 200);
@@ -152,7 +156,7 @@ fn a_log_that_was_not_read_says_that_lines_are_missing() -> Result<()> {
     host.wait_for(DROPPED)?;
     let log = host.log();
     let line = log.lines().find(|line| line.contains(DROPPED)).context("no line")?;
-    let (_, lines) = line.rsplit_once("lines=").context(line.to_owned())?;
+    let (_, lines) = line.rsplit_once("dropped=").context(line.to_owned())?;
     assert!(lines.parse::<usize>()? > 0, "{line}");
     Ok(())
 }

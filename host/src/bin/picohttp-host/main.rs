@@ -52,6 +52,7 @@ use cli::{Command, Options};
 use confine::Confinement;
 use events::Event;
 use loading::Loaded;
+use log::Log;
 use reload::{Reloader, Reloading};
 use restart::Restarter;
 use sockets::{Inherited, Sockets};
@@ -59,7 +60,7 @@ use sockets::{Inherited, Sockets};
 /// The exit code if connections were cut off at the shutdown timeout.
 const CUT_OFF: u8 = 3;
 
-/// How long the last lines of the access log may take at a second signal.
+/// How long the last lines of each log may take at a second signal.
 const LAST_LINES: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
@@ -73,12 +74,10 @@ fn main() -> ExitCode {
     let sockets = Sockets::take();
     let result = match &options.command {
         Some(Command::Check(check)) => {
-            let _log = log::start(options.logged());
-            check::check(check)
+            log::start(options.logged()).and_then(|_log| check::check(check))
         }
         Some(Command::Call(call)) => {
-            let log = log::start(options.logged());
-            call::call(call, log, options.quiet == 0)
+            log::start(options.logged()).and_then(|log| call::call(call, log, options.quiet == 0))
         }
         Some(Command::Compile(compile)) => compile::compile(compile, options.quiet == 0),
         Some(Command::New(options)) => new::new(options),
@@ -114,7 +113,7 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     // Its thread is confined, too, as is every one from now on.
-    let _log = log::start(logged);
+    let log = log::start(logged)?;
     confinement.log();
     sockets.warn();
     limits.log();
@@ -167,7 +166,7 @@ fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
     }
     notify::ready();
     let replaced_by = attend(&server, &restarter, &reloads, &events, &wanted)?;
-    Ok(shut_down(&server, replaced_by, timeout, wanted))
+    Ok(shut_down(&server, replaced_by, timeout, wanted, &log))
 }
 
 /// Does what is wanted until the server shall stop. Returns the process that serves in the
@@ -225,15 +224,17 @@ fn shut_down(
     replaced_by: Option<Pid>,
     timeout: Duration,
     wanted: Receiver<Event>,
+    log: &Log,
 ) -> ExitCode {
     // A process that has been replaced stops by itself; nobody has told it to yet.
     let mut told = replaced_by.is_none();
-    let ended = Arc::clone(server);
+    let (ended, log) = (Arc::clone(server), Arc::clone(&log.lines));
     let end_at_once = move || {
         for event in wanted {
             match event {
                 Event::Stop(signal) if told => {
                     ended.finish_access_log(LAST_LINES);
+                    log.finish(LAST_LINES);
                     exit(signal.saturating_add(128));
                 }
                 Event::Stop(signal) => {

@@ -1,4 +1,4 @@
-//! Where a log goes.
+//! Where lines go, which never waits for who reads them.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write, stderr, stdout};
@@ -7,8 +7,10 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
+use libc::PIPE_BUF;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use crate::config::LogTarget;
 
@@ -19,9 +21,10 @@ pub(super) struct Sink<W = Target> {
     cut: bool,
 }
 
-pub(super) enum Target {
-    Stderr,
-    File(File),
+pub(super) struct Target {
+    file: File,
+    /// Whether a reader may have to be waited for.
+    has_reader: bool,
 }
 
 /// Lines could not be written, or not to their end.
@@ -37,22 +40,22 @@ impl Sink {
     /// of a process before this one on a full disk, the line is ended.
     pub(super) fn open(target: &LogTarget) -> io::Result<Sink> {
         let cut = matches!(target, LogTarget::File(path) if ends_within_a_line(path));
-        let target = match target {
-            // Not buffered, and nobody else writes to it.
-            LogTarget::Stdout => Target::File(stdout().as_fd().try_clone_to_owned()?.into()),
-            LogTarget::Stderr => Target::Stderr,
+        let file: File = match target {
+            // Neither is buffered or locked then.
+            LogTarget::Stdout => stdout().as_fd().try_clone_to_owned()?.into(),
+            LogTarget::Stderr => stderr().as_fd().try_clone_to_owned()?.into(),
             LogTarget::File(path) => {
                 let mut options = OpenOptions::new();
-                // A FIFO that nobody reads is an error then, and nothing to wait for; who has it
-                // and reads slowly is waited for by `Target::wait`.
+                // A FIFO that nobody reads is an error then, and nothing to wait for.
                 options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
                 let file = options.append(true).create(true).mode(0o640).open(path);
-                Target::File(file.map_err(|error| {
+                file.map_err(|error| {
                     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-                })?)
+                })?
             }
         };
-        Ok(Sink { target, cut })
+        let has_reader = !file.metadata()?.is_file();
+        Ok(Sink { target: Target { file, has_reader }, cut })
     }
 }
 
@@ -107,8 +110,7 @@ impl<W: Write> Sink<W> {
 impl Sink {
     /// Goes on where another has stopped, perhaps in the middle of a line, of the same file.
     pub(super) fn succeed(&mut self, other: &Sink) {
-        if let (Target::File(own), Target::File(others)) = (&self.target, &other.target)
-            && let (Ok(own), Ok(others)) = (own.metadata(), others.metadata())
+        if let (Ok(own), Ok(others)) = (self.target.file.metadata(), other.target.file.metadata())
             && (own.dev(), own.ino()) == (others.dev(), others.ino())
         {
             self.cut = other.cut;
@@ -117,29 +119,37 @@ impl Sink {
 }
 
 impl Target {
-    /// Waits until there is room, but no longer than `time`.
-    pub(super) fn wait(&self, time: Duration) {
-        let stderr = stderr();
-        let target = match self {
-            Target::Stderr => stderr.as_fd(),
-            Target::File(file) => file.as_fd(),
-        };
-        let Ok(time) = Timespec::try_from(time) else { return };
-        // Whatever comes of it, the next attempt to write tells.
-        let _ = poll(&mut [PollFd::from_borrowed_fd(target, PollFlags::OUT)], Some(&time));
+    /// Waits until there is room, but no longer than `time`. Says whether there is, as far as is
+    /// known: for what else may be wrong, the next attempt to write tells.
+    pub(super) fn wait(&self, time: Duration) -> bool {
+        let Ok(time) = Timespec::try_from(time) else { return true };
+        let mut polled = [PollFd::new(&self.file, PollFlags::OUT)];
+        !matches!(poll(&mut polled, Some(&time)), Ok(0) | Err(Errno::INTR))
     }
 }
 
+/// A write to a standard stream may wait, and to change that would change it for all who have it.
+/// If there is room, one of no more than a pipe takes whole does not.
 impl Write for Target {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Target::Stderr => stderr().write(bytes),
-            Target::File(file) => file.write(bytes),
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        match self.has_reader {
+            true if self.wait(Duration::ZERO) => self.file.write(piece(lines)),
+            true => Err(ErrorKind::WouldBlock.into()),
+            false => self.file.write(lines),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// What a pipe takes whole of these lines: so others who write there, too, do so between lines.
+fn piece(lines: &[u8]) -> &[u8] {
+    let piece = lines.get(..PIPE_BUF).unwrap_or(lines);
+    match piece.iter().rposition(|&byte| byte == b'\n') {
+        Some(end) => piece.get(..=end).unwrap_or(piece),
+        None => piece,
     }
 }
 
@@ -167,6 +177,30 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn who_does_not_read_a_pipe_is_not_waited_for_and_given_whole_lines() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let file = File::from(std::os::fd::OwnedFd::from(writer));
+        let mut sink = Sink { target: Target { file, has_reader: true }, cut: false };
+        let lines = b"a line of twenty-five bytes\n".repeat(10_000);
+        let unwritten = sink.write(&lines, |_| false).unwrap_err();
+        assert_eq!(unwritten.cause.kind(), ErrorKind::WouldBlock);
+        drop(sink);
+        let mut read = Vec::new();
+        io::Read::read_to_end(&mut reader, &mut read).unwrap();
+        assert!(read.ends_with(b"\n"));
+        assert_eq!(read, &lines[..lines.len() - unwritten.left]);
+    }
+
+    #[test]
+    fn a_line_longer_than_a_pipe_takes_at_once_is_written() {
+        let line = [&[b'x'; PIPE_BUF][..], b"x\nshort\n"].concat();
+        assert_eq!(piece(&line).len(), PIPE_BUF);
+        assert_eq!(piece(&line[PIPE_BUF..]), b"x\nshort\n");
+        assert_eq!(piece(&line[2..]).len(), PIPE_BUF);
+        assert_eq!(piece(&line[6..]).len(), PIPE_BUF - 4);
     }
 
     #[test]

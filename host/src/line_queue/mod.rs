@@ -1,21 +1,27 @@
-//! The lines between those who make them and the one who writes them.
+//! The lines between those who make them, and wait for nothing, and the thread that writes them
+//! to a [`sink`].
 
-use std::io::ErrorKind::WouldBlock;
+mod sink;
+
+use std::fmt;
+use std::io::{self, ErrorKind::WouldBlock, Write};
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use tracing::warn;
 
-use super::sink::{Sink, Target, Unwritten};
+use crate::config::LogTarget;
 use crate::rate::Seldom;
+use sink::{Sink, Target, Unwritten};
 
 /// How many bytes of lines may wait.
 const ROOM: usize = 4 << 20;
 
-/// How long lines are gathered before they are written, unless there are this many bytes. More
-/// would push out of a processor's caches what requests need.
+/// How long lines of requests are gathered before they are written, unless there are this many
+/// bytes. More would push out of a processor's caches what requests need.
 const GATHER: Duration = Duration::from_millis(50);
 const MUCH: usize = 64 << 10;
 
@@ -28,9 +34,29 @@ const LOOK: Duration = Duration::from_millis(50);
 /// How long it may take to count what is dropped at the end.
 const LAST: Duration = Duration::from_millis(500);
 
-/// Lines that wait to be written.
+/// Lines that wait to be written, by a thread of their own: a disk that is slow, or a reader that
+/// has stopped, costs lines and no time of those who make them. What is dropped is counted and
+/// told.
+///
+/// It is a writer, one line at a time. So this makes a subscriber that nobody waits for:
+///
+/// ```
+/// # use std::{sync::Arc, time::Duration};
+/// # use picohttp_host::{LineQueue, config::LogTarget};
+/// let log = LineQueue::of_log(&LogTarget::Stderr)?;
+/// tracing_subscriber::fmt().with_writer(Arc::clone(&log)).init();
+/// // And before the process ends:
+/// log.finish(Duration::from_secs(1));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Default)]
-pub(super) struct Queue {
+pub struct LineQueue {
+    /// What the lines are of.
+    name: &'static str,
+    /// How long they are gathered before they are written.
+    gather: Duration,
+    /// Whether it is said among them that some are dropped: once others could be written.
+    tells_itself: bool,
     state: Mutex<State>,
     /// There is something to do for the writer.
     ready: Condvar,
@@ -61,9 +87,32 @@ impl State {
     }
 }
 
-impl Queue {
+impl LineQueue {
+    /// Opens a log, to which goes whatever `tracing` is told, and starts the thread that writes it.
+    ///
+    /// # Errors
+    ///
+    /// The system's: it cannot be opened, or there can be no more threads.
+    pub fn of_log(target: &LogTarget) -> io::Result<Arc<LineQueue>> {
+        LineQueue { name: "log", tells_itself: true, ..LineQueue::default() }.start(target)
+    }
+
+    /// The same of an access log.
+    pub(crate) fn of_access_log(target: &LogTarget) -> io::Result<Arc<LineQueue>> {
+        LineQueue { name: "access log", gather: GATHER, ..LineQueue::default() }.start(target)
+    }
+
+    fn start(self, target: &LogTarget) -> io::Result<Arc<LineQueue>> {
+        let sink = Sink::open(target)?;
+        let thread = thread::Builder::new().name(self.name.to_owned());
+        let queue = Arc::new(self);
+        let writer = Arc::clone(&queue);
+        thread.spawn(move || writer.write_to(sink))?;
+        Ok(queue)
+    }
+
     /// Appends a line, or drops it.
-    pub(super) fn push(&self, line: &[u8]) {
+    pub(crate) fn push(&self, line: &[u8]) {
         let mut state = self.state();
         if state.lines.len() + line.len() > ROOM || state.finished {
             let why =
@@ -79,22 +128,25 @@ impl Queue {
         }
     }
 
-    /// Writes elsewhere from now on.
-    pub(super) fn replace(&self, sink: Sink) {
+    /// Writes there from now on.
+    pub(crate) fn reopen(&self, target: &LogTarget) -> io::Result<()> {
+        let sink = Sink::open(target)?;
         let mut state = self.state();
         state.sink = Some(sink);
         state.idle = false;
         drop(state);
         self.ready.notify_one();
+        Ok(())
     }
 
-    pub(super) fn dropped(&self) -> u64 {
+    /// How many lines were not written.
+    pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Has the writer write all and end, and waits for it at most so long. What it cannot write
-    /// by then is dropped.
-    pub(super) fn finish(&self, patience: Duration) {
+    /// Has all lines written, and waits for that little longer than `patience`. What cannot be
+    /// written by then is dropped, and so is what comes later.
+    pub fn finish(&self, patience: Duration) {
         let mut state = self.state();
         state.finishing = true;
         self.ready.notify_one();
@@ -104,15 +156,13 @@ impl Queue {
             state.abandoned = true;
         }
         drop(state);
-        if self.dropped() > self.told.load(Ordering::Relaxed) {
-            self.tell("it has ended");
-        }
+        self.tell_rest("it has ended");
     }
 
     /// What the writer does.
-    pub(super) fn write_to(&self, mut sink: Sink) {
+    fn write_to(&self, mut sink: Sink) {
         let mut lines = Vec::new();
-        while let Some(other) = self.take(&mut lines) {
+        'lines: while let Some(other) = self.take(&mut lines) {
             // Lines of before a rotation may be in either file.
             if let Some(mut other) = other {
                 other.succeed(&sink);
@@ -125,7 +175,7 @@ impl Queue {
                     if cause.kind() == WouldBlock { self.state().sink.take() } else { None };
                 let Some(mut other) = other else {
                     self.drop_lines(count_lines(unwritten), &cause.to_string());
-                    break;
+                    continue 'lines;
                 };
                 other.succeed(&sink);
                 sink = other;
@@ -133,7 +183,7 @@ impl Queue {
                 let cut = written.iter().rev().take_while(|&&byte| byte != b'\n').count();
                 rest = rest.get(written.len().saturating_sub(cut)..).unwrap_or_default();
             }
-            lines.clear();
+            self.tell_rest("they could not be written in time");
         }
         self.done.notify_all();
     }
@@ -145,7 +195,8 @@ impl Queue {
         state.sink.is_none() && !state.abandoned
     }
 
-    /// Waits for lines and takes them, with the sink that has come. `None` is the end.
+    /// Waits for lines and takes them instead of these, with the sink that has come. `None` is the
+    /// end.
     fn take(&self, lines: &mut Vec<u8>) -> Option<Option<Sink>> {
         let mut state = self.state();
         while state.lines.is_empty() && state.sink.is_none() {
@@ -160,15 +211,23 @@ impl Queue {
         // Every write has its price, and so has being woken for each line.
         let gathers =
             |state: &mut State| !state.finishing && !state.has_much() && state.sink.is_none();
-        let gathered = self.ready.wait_timeout_while(state, GATHER, gathers);
+        let gathered = self.ready.wait_timeout_while(state, self.gather, gathers);
         (state, _) = gathered.unwrap_or_else(PoisonError::into_inner);
+        lines.clear();
         mem::swap(lines, &mut state.lines);
         Some(state.sink.take())
     }
 
     fn drop_lines(&self, count: u64, why: &str) {
         self.dropped.fetch_add(count, Ordering::Relaxed);
-        if self.warned.may(WARN) {
+        if !self.tells_itself && self.warned.may(WARN) {
+            self.tell(why);
+        }
+    }
+
+    /// Says what has been dropped since that was said last.
+    fn tell_rest(&self, why: &str) {
+        if self.dropped() > self.told.load(Ordering::Relaxed) {
             self.tell(why);
         }
     }
@@ -176,11 +235,30 @@ impl Queue {
     fn tell(&self, why: &str) {
         let dropped = self.dropped();
         self.told.store(dropped, Ordering::Relaxed);
-        warn!(dropped, "lines of the access log are dropped: {why}");
+        warn!(dropped, "lines of the {} are dropped: {why}", self.name);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is written at once is a line, with its end.
+impl Write for &LineQueue {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.push(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Debug for LineQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut queue = f.debug_struct("LineQueue");
+        queue.field("name", &self.name).field("dropped", &self.dropped()).finish_non_exhaustive()
     }
 }
 
@@ -191,15 +269,14 @@ fn count_lines(lines: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use std::fs::File;
+    use std::io::{BufRead, BufReader};
     use std::path::Path;
-    use std::thread;
 
     use super::*;
-    use crate::config::LogTarget;
 
     #[test]
     fn lines_beyond_the_room_are_dropped_and_counted() {
-        let queue = Queue::default();
+        let queue = LineQueue::default();
         let line = [b'x'; 1 << 10];
         for _ in 0..(ROOM >> 10) + 3 {
             queue.push(&line);
@@ -207,14 +284,22 @@ mod tests {
         assert_eq!(queue.dropped(), 3);
     }
 
+    /// A FIFO of this name, and its reader. While that is there, it can be written to.
+    fn fifo(path: &Path) -> File {
+        rustix::fs::mkfifoat(rustix::fs::CWD, path, rustix::fs::Mode::RWXU).unwrap();
+        File::options().read(true).write(true).open(path).unwrap()
+    }
+
     /// A queue that so many lines of a KiB have gone through, to a FIFO whose reader has stopped,
     /// and then what `end` does with it and a folder.
-    fn beside_a_reader_that_stopped(lines: usize, end: impl FnOnce(&Queue, &Path)) -> Queue {
+    fn beside_a_reader_that_stopped(
+        lines: usize,
+        end: impl FnOnce(&LineQueue, &Path),
+    ) -> LineQueue {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("fifo");
-        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).unwrap();
-        let _both = File::options().read(true).write(true).open(&path).unwrap();
-        let queue = Queue::default();
+        let _reader = fifo(&path);
+        let queue = LineQueue::default();
         let line = [&[b'x'; 1023][..], b"\n"].concat();
         thread::scope(|scope| {
             let sink = Sink::open(&LogTarget::File(path)).unwrap();
@@ -240,7 +325,7 @@ mod tests {
     fn who_does_not_read_keeps_nobody_from_another_target() {
         let queue = beside_a_reader_that_stopped(1000, |queue, folder| {
             let file = folder.join("file");
-            queue.replace(Sink::open(&LogTarget::File(file.clone())).unwrap());
+            queue.reopen(&LogTarget::File(file.clone())).unwrap();
             queue.push(b"last\n");
             queue.finish(Duration::from_secs(60));
             let moved = std::fs::read_to_string(file).unwrap();
@@ -251,10 +336,35 @@ mod tests {
     }
 
     #[test]
+    fn a_log_says_what_it_has_dropped_once_it_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fifo");
+        let reader = fifo(&path);
+        let queue = Arc::new(LineQueue { name: "log", tells_itself: true, ..LineQueue::default() });
+        let log = tracing_subscriber::fmt().with_ansi(false).with_writer(Arc::clone(&queue));
+        thread::scope(|scope| {
+            let sink = Sink::open(&LogTarget::File(path)).unwrap();
+            let writer = || queue.write_to(sink);
+            scope.spawn(|| tracing::subscriber::with_default(log.finish(), writer));
+            let line = [&[b'x'; 1023][..], b"\n"].concat();
+            while queue.dropped() < 10 {
+                queue.push(&line);
+            }
+            assert_eq!(queue.told.load(Ordering::Relaxed), 0);
+            let mut said = BufReader::new(reader).lines().map(Result::unwrap);
+            let told = said.find(|line| !line.starts_with('x')).unwrap();
+            assert!(told.contains("lines of the log are dropped: "), "{told}");
+            assert!(told.ends_with(" dropped=10"), "{told}");
+            queue.finish(Duration::from_secs(60));
+        });
+        assert_eq!(queue.dropped(), 10);
+    }
+
+    #[test]
     fn a_writer_that_ends_has_written_all() {
         let folder = tempfile::tempdir().unwrap();
         let target = LogTarget::File(folder.path().join("log"));
-        let queue = Queue::default();
+        let queue = LineQueue::default();
         thread::scope(|scope| {
             let sink = Sink::open(&target).unwrap();
             scope.spawn(|| queue.write_to(sink));
