@@ -1,7 +1,8 @@
 //! The clock that ends guests, and the watch over it.
 //!
 //! Every tick advances the engine's epoch, and a guest looks at its deadline when that has
-//! happened. Nothing else can end a guest that never returns. A guest for which others wait is
+//! happened: where it enters a function, begins a loop anew, or comes back from the host. Nothing
+//! else can end a guest that never returns. A guest for which others wait is
 //! looked at sooner. While there is none, the clock naps. When its thread is starved, the watch
 //! ticks in its place, if less often; if it stands still for good, the process says so and ends,
 //! as a fresh one is better than one without deadlines.
@@ -66,6 +67,11 @@ impl Clock {
         self.guests.running.fetch_add(1, Ordering::SeqCst);
         self.guests.nap.end();
         self.hurry();
+    }
+
+    /// How often the clock has ticked.
+    pub(super) fn ticks(&self) -> u64 {
+        self.guests.ticks.load(Ordering::Relaxed)
     }
 
     /// Says that a guest has ended.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use wasmtime::{Result, Store, StoreContextMut, Trap, UpdateDeadline, WasmBacktrace};
+use wasmtime::{CallHook, Result, Store, StoreContextMut, Trap, UpdateDeadline, WasmBacktrace};
 
 use super::bindings::PluginPre;
 use super::clock::{Clock, TICK};
@@ -189,6 +189,7 @@ impl Component {
         store.limiter(|state| &mut state.meter);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(at_tick);
+        store.call_hook(at_call);
         store.set_hostcall_fuel(self.profile.sandbox.max_response.saturating_add(COPY_SLACK));
         store.set_max_component_handles(MAX_HANDLES);
         store
@@ -248,6 +249,7 @@ impl Handler for Component {
             return Err(Fault::no_room(limit));
         }
         match answer {
+            Ok(_) if now >= state.deadline => Err(fault::of(&Trap::Interrupt.into(), state)),
             Ok(answer) => accept(answer, self.profile.sandbox.max_response),
             Err(error) => Err(fault::of(&error, state)),
         }
@@ -275,10 +277,25 @@ fn size(response: &bindings::Response) -> usize {
     head + response.data.as_ref().map_or(0, Vec::len)
 }
 
+fn at_tick(mut store: StoreContextMut<'_, State>) -> Result<UpdateDeadline> {
+    look_at(store.data_mut())?;
+    Ok(UpdateDeadline::Continue(1))
+}
+
+/// Epochs are looked at where functions and loops begin. A guest that calls the host over and
+/// over, each time by an instruction of its own, comes to neither.
+fn at_call(mut store: StoreContextMut<'_, State>, hook: CallHook) -> Result<()> {
+    let state = store.data_mut();
+    match hook.exiting_host() && state.ticks != state.profile.clock.ticks() {
+        true => look_at(state),
+        false => Ok(()),
+    }
+}
+
 /// Looks at a guest that still runs: stops it if its time is over, and lets others go
 /// first if it has run for long.
-fn at_tick(mut store: StoreContextMut<'_, State>) -> Result<UpdateDeadline> {
-    let state = store.data_mut();
+fn look_at(state: &mut State) -> Result<()> {
+    state.ticks = state.profile.clock.ticks();
     let now = Instant::now();
     // On a busy machine ticks come late and then close together, so the clock has the
     // last word.
@@ -300,7 +317,7 @@ fn at_tick(mut store: StoreContextMut<'_, State>) -> Result<UpdateDeadline> {
     if is_long || background::place() == Place::Background {
         state.profile.clock.take_turn(state.deadline, &state.meter.origin.account)?;
     }
-    Ok(UpdateDeadline::Continue(1))
+    Ok(())
 }
 
 /// A processor was busy with the guest for as long as it may be.

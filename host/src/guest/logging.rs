@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use wasmtime::component::{ComponentType, Lift, Linker};
+use wasmtime::component::{ComponentType, Lift, Linker, WasmStr};
 use wasmtime::{Result, StoreContextMut};
 
 use super::output::MAX_LINE;
@@ -57,16 +57,19 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
 }
 
 /// Logs one message, as one line. How long it can be is bounded by what may be copied out of the
-/// guest.
+/// guest, of which no more is than is logged.
 fn log(
     mut store: StoreContextMut<'_, State>,
-    (level, context, message): (Level, String, String),
+    (level, context, message): (Level, WasmStr, WasmStr),
 ) -> Result<()> {
+    let (context, message) = (context.to_str(&store)?, message.to_str(&store)?);
     let (context, kept) = (cut(&context, MAX_CONTEXT), cut(&message, MAX_LINE));
     let line = match context {
         "" => format!("{level}: {kept}"),
         context => format!("{level} {context}: {kept}"),
     };
-    store.data_mut().log(&line, message.len() - kept.len());
+    let left_out = message.len() - kept.len();
+    drop(message);
+    store.data_mut().log(&line, left_out);
     Ok(())
 }

@@ -31,6 +31,8 @@ pub(super) struct State {
     pub(super) began: Instant,
     /// When the guest must be done. Imports that wait end by then.
     pub(super) deadline: Instant,
+    /// How often the clock had ticked when the guest was last looked at.
+    pub(super) ticks: u64,
     /// How long a processor has been busy with it since.
     pub(super) busy: CpuTimer,
     /// How much of that its tenant has been charged for running long.
@@ -64,6 +66,7 @@ impl State {
         let began = Instant::now();
         let deadline = after(began, profile.sandbox.timeout);
         State {
+            ticks: profile.clock.ticks(),
             profile,
             request: call.id,
             began,

@@ -32,6 +32,7 @@ pub const ROWS: &[Row] = &[
     timeout("print_forever", "GET /out").with(SHORT_FOR_EVER).saying("output over its quota was dropped"),
     timeout("print_forever", "GET /err").with(SHORT_FOR_EVER).saying("output over its quota was dropped"),
     timeout("log_forever", "GET /").with(SHORT_FOR_EVER).saying("output over its quota was dropped"),
+    timeout("log_at_length", "GET /").with(SHORT_FOR_EVER),
     timeout("sleep_forever", "GET /"),
     timeout("nap", "GET /"),
     timeout("restless", "GET /"),
