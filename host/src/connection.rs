@@ -6,7 +6,6 @@ use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::ioctl_fionread;
 use socket2::SockRef;
 
@@ -17,7 +16,7 @@ use crate::http1::{self, Receiver};
 use crate::load::{Held, Share};
 use crate::poller::Interest;
 use crate::stage::{Output, Stage, Then};
-use crate::transport::{Follows, Moved, Transport};
+use crate::transport::{Follows, HUNG_UP, Moved, Transport, is_polled};
 use crate::{CloseReason, RequestId};
 
 /// How much room is made for a read, at least and at most.
@@ -266,10 +265,7 @@ impl Connection {
 
     /// Whether the client has broken the connection off.
     pub(crate) fn is_reset(&self) -> bool {
-        let gone = PollFlags::ERR | PollFlags::HUP;
-        let mut polled = [PollFd::new(self.socket(), PollFlags::empty())];
-        let looked = poll(&mut polled, Some(&Timespec::default()));
-        looked.is_ok() && polled.iter().any(|it| it.revents().intersects(gone))
+        is_polled(self.socket(), HUNG_UP)
     }
 
     /// Says that nothing more will be sent.

@@ -148,6 +148,7 @@ mod regular_file;
 mod text;
 mod words;
 mod deploy;
+mod descriptors;
 pub mod project;
 pub mod config;
 

@@ -11,12 +11,13 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::event::PollFlags;
 use rustls::{ServerConfig, ServerConnection};
 use tracing::debug;
 
 use crate::cpu_time::thread_clock;
 use crate::poller::Interest;
-use crate::transport::{Moved, attempt, receive};
+use crate::transport::{HUNG_UP, Moved, attempt, is_polled, receive};
 
 /// How many encrypted bytes are read at once.
 const READ: usize = 32 << 10;
@@ -41,6 +42,8 @@ pub(crate) struct Session {
     tls: ServerConnection,
     /// Whether the client has sent anything yet.
     begun: bool,
+    /// Whether the client has been sent anything yet.
+    answered: bool,
     /// Whether the client has said that it will send no more.
     ended: bool,
 }
@@ -49,7 +52,7 @@ impl Session {
     pub(crate) fn new(config: Arc<ServerConfig>) -> io::Result<Session> {
         let mut tls = ServerConnection::new(config).map_err(io::Error::other)?;
         tls.set_buffer_limit(Some(UNSENT));
-        Ok(Session { tls, begun: false, ended: false })
+        Ok(Session { tls, begun: false, answered: false, ended: false })
     }
 
     /// Reads what has arrived, once, and adds what it says to `input`.
@@ -70,6 +73,10 @@ impl Session {
         if !mem::replace(&mut self.begun, true) && is_plain(&records) {
             input.append(&mut records);
             return Ok(Moved::Unencrypted);
+        }
+        // A handshake takes long, and no client that will not answer to it has one.
+        if !self.answered && is_polled(socket, PollFlags::RDHUP | HUNG_UP) {
+            return Ok(Moved::End);
         }
         let before = input.len();
         let began = self.tls.is_handshaking().then(thread_clock);
@@ -136,7 +143,10 @@ impl Session {
     fn send(&mut self, mut socket: &TcpStream) -> io::Result<()> {
         match self.tls.write_tls(&mut socket)? {
             0 => Err(io::ErrorKind::WriteZero.into()),
-            _ => Ok(()),
+            _ => {
+                self.answered = true;
+                Ok(())
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 
 use rustix::buffer::spare_capacity;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustls::ServerConfig;
 use socket2::SockRef;
@@ -167,6 +168,16 @@ impl Drop for Transport {
             let _ = session.flush(socket);
         }
     }
+}
+
+/// What a socket says when its client has broken the connection off.
+pub(crate) const HUNG_UP: PollFlags = PollFlags::ERR.union(PollFlags::HUP);
+
+/// Whether a socket says any of this now.
+pub(crate) fn is_polled(socket: &TcpStream, flags: PollFlags) -> bool {
+    let mut polled = [PollFd::new(socket, flags)];
+    let looked = poll(&mut polled, Some(&Timespec::default()));
+    looked.is_ok() && polled.iter().any(|it| it.revents().intersects(flags))
 }
 
 /// Reads what has arrived at a socket into the spare capacity of `input`.

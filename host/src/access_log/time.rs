@@ -7,6 +7,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 
+/// The last that is written, in seconds since 1970: a year has four digits.
+const LAST_SECOND: u64 = 253_402_300_799;
+
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
@@ -63,7 +66,7 @@ impl Time {
     }
 
     fn second(self) -> Second {
-        let number = self.since_1970().as_secs();
+        let number = self.since_1970().as_secs().min(LAST_SECOND);
         match LAST.get() {
             Some(last) if last.number == number => last,
             _ => {
@@ -144,6 +147,14 @@ mod tests {
         let time = Time(SystemTime::UNIX_EPOCH + Duration::from_millis(971_186_136_007));
         assert_eq!(&time.common(), b"10/Oct/2000:13:55:36 +0000");
         assert_eq!(serde_json::to_string(&time).unwrap(), r#""2000-10-10T13:55:36.007Z""#);
+    }
+
+    #[test]
+    fn no_clock_is_beyond_the_last_year() {
+        let after = |seconds| Time(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).common();
+        for seconds in [LAST_SECOND, LAST_SECOND + 1, i64::MAX.cast_unsigned() / 2] {
+            assert_eq!(&after(seconds), b"31/Dec/9999:23:59:59 +0000");
+        }
     }
 
     #[test]

@@ -13,9 +13,9 @@ use super::clock::{Clock, TICK};
 use super::engine::Engine;
 use super::meter::Refusal;
 use super::state::State;
-use super::{Cache, Compiled, LoadError, Sandbox, bindings, fault, files, load};
+use super::{Cache, Compiled, LoadError, Sandbox, bindings, fault, load};
 use crate::background::Place;
-use crate::{Call, Cost, Fault, Handler, Limit, Request, Response, background};
+use crate::{Call, Cost, Fault, Handler, Limit, Request, Response, background, descriptors};
 
 /// What the host may copy out of a guest beyond its response: list and string
 /// headers, and the slack of one call.
@@ -174,7 +174,7 @@ impl Component {
 
     /// Makes what instances' memories begin with, if a descriptor is left for guests.
     fn make_images(&self) -> Result<()> {
-        if !files::has_room() {
+        if !descriptors::are_left_for_guests() {
             return Err(Limit::OpenFiles.into());
         }
         self.pre.instance_pre().component().initialize_copy_on_write_image()?;

@@ -11,15 +11,20 @@ use super::load::{MAX_COMPONENT, quote};
 const HANDLE: &str =
     "handle: func(request: request, args: list<string>) -> result<response, string>";
 
+/// A path as one line, whatever is in it.
+fn shown(path: &Path) -> String {
+    quote(&path.to_string_lossy())
+}
+
 /// Why a component cannot be a handler. Each says what is wrong and how to mend it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
     /// The file cannot be read.
-    #[error("cannot read {0}: {1}")]
+    #[error("cannot read {path}: {1}", path = shown(.0))]
     Read(PathBuf, io::Error),
     /// Another variant, in this file.
-    #[error("{0}: {1}")]
+    #[error("{path}: {1}", path = shown(.0))]
     InFile(PathBuf, Box<LoadError>),
     /// There are no bytes.
     #[error("the file is empty")]

@@ -1,5 +1,6 @@
 //! New clients: accepted in bursts, turned away when there are too many or no descriptors.
 
+use std::fmt::Display;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use super::Workers;
 use crate::CloseReason;
 use crate::connection::Connection;
 use crate::deadline::after;
+use crate::descriptors;
 use crate::listener::AcceptError;
 use crate::load::Share;
 use crate::transport::Transport;
@@ -26,23 +28,31 @@ impl Workers {
     pub(super) fn take_clients(&self, seat: Seat<'_>) {
         for _ in 0..BURST {
             match self.accept() {
-                Ok(Some(connection)) => self.advance_in_turn(connection, seat),
+                Ok(Some(connection)) => {
+                    let is_last = descriptors::is_for_host(connection.socket());
+                    self.advance_in_turn(connection, seat);
+                    if is_last {
+                        return self.exhaust(&"too many open files");
+                    }
+                }
                 Ok(None) => {}
                 Err(AcceptError::Empty) => return,
                 Err(AcceptError::Stopped) => return self.turn_away(),
-                Err(AcceptError::Failed(error)) => {
-                    self.turn_away();
-                    // Not before: whoever finds this set watches the listener again.
-                    self.exhausted.store(true, Ordering::Release);
-                    if self.told_exhausted.may(COMPLAINTS) {
-                        warn!(%error, "cannot accept clients; trying again");
-                    }
-                    return;
-                }
+                Err(AcceptError::Failed(error)) => return self.exhaust(&error),
             }
             if !seat.has_turn() {
                 return;
             }
+        }
+    }
+
+    /// Accepts nobody for a while.
+    fn exhaust(&self, error: &dyn Display) {
+        self.turn_away();
+        // Not before: whoever finds this set watches the listener again.
+        self.exhausted.store(true, Ordering::Release);
+        if self.told_exhausted.may(COMPLAINTS) {
+            warn!(%error, "cannot accept clients; trying again");
         }
     }
 

@@ -13,6 +13,7 @@ use super::{LISTENER, SWEEP, Workers};
 use crate::background::Pressure;
 use crate::connection::Connection;
 use crate::deadline::after;
+use crate::descriptors;
 use crate::exchange;
 use crate::rate::Seldom;
 use crate::stage::Stage;
@@ -98,7 +99,9 @@ impl Workers {
     }
 
     fn sweep(&self) {
-        if self.exhausted.swap(false, Ordering::Acquire)
+        if self.exhausted.load(Ordering::Relaxed)
+            && descriptors::are_left_for_clients()
+            && self.exhausted.swap(false, Ordering::Acquire)
             && let Err(error) = self.poller.watch(&self.listener, LISTENER)
             && error.kind() != io::ErrorKind::AlreadyExists
         {

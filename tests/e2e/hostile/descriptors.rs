@@ -4,7 +4,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use picohttp_tests::client::{Client, exchange, get};
 use picohttp_tests::guests::{guest, plugin};
 use picohttp_tests::host::eventually;
@@ -176,6 +176,23 @@ fn descriptors_are_left_for_clients_without_openat2_too() -> Result<()> {
         granted_folders_leave_descriptors_for_clients()?;
         what_cannot_be_opened_for_want_of_descriptors_is_not_changed()
     })
+}
+
+#[test]
+fn clients_leave_descriptors_for_the_host() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let [log, rotated] = ["log", "log.1"].map(|name| folder.path().join(name));
+    let log_argument = log.to_str().context("no UTF-8")?;
+    let args = ["--head-timeout", "1h", "--access-log", log_argument];
+    let mut program = Program::start(&plugin("hello")?, &args)?;
+    program.id().limit(Resource::Nofile, 64)?;
+    let clients = program.connect(200)?;
+    program.wait_for("cannot accept clients")?;
+    fs::rename(&log, &rotated)?;
+    program.id().signal("USR1")?;
+    eventually("the log is opened again", || log.exists())?;
+    drop(clients);
+    program.check_nothing_is_left()
 }
 
 #[test]

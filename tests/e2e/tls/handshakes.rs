@@ -1,6 +1,7 @@
 //! Clients that take long to begin a session, or never do.
 
 use std::fs;
+use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -8,6 +9,7 @@ use picohttp_host::Timeouts;
 use picohttp_tests::alone::alone;
 use picohttp_tests::client::{Client, PATIENCE};
 use picohttp_tests::host::{Host, eventually};
+use rustix::net::{SendFlags, send};
 use socket2::SockRef;
 
 use super::peer::{Identity, client_hello};
@@ -54,6 +56,18 @@ fn a_handshake_that_comes_byte_by_byte_is_one() -> Result<()> {
     }
     // A ServerHello, in a handshake record.
     assert_eq!(client.read(1)?, [22]);
+    Ok(())
+}
+
+#[test]
+fn a_client_that_left_before_its_handshake_has_none() -> Result<()> {
+    let identity = Identity::new()?;
+    let host = host(&identity)?;
+    let mut client = Client::connect(host.address())?;
+    // In one packet with the end of what it sends.
+    send(&client.0, &client_hello()?, SendFlags::MORE)?;
+    client.0.shutdown(Shutdown::Write)?;
+    assert_eq!(client.read_all()?, b"");
     Ok(())
 }
 

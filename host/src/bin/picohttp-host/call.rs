@@ -18,7 +18,7 @@ use crate::{engine, events, loading, plan, print, progress, say};
 /// Answers a request. The answer goes to standard output, and what went wrong and what it
 /// cost, to standard error.
 pub fn call(options: &Call, log: Log, announce: bool) -> Result<ExitCode> {
-    events::outlive_full_files()?;
+    events::begin()?;
     let plan = plan::of_call(options)?;
     let answered = answer(&plan, options, announce)?;
     // What the handler logged comes first.

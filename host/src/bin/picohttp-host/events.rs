@@ -7,7 +7,8 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
+use nix::sys::signal::SigSet;
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
@@ -34,12 +35,15 @@ pub struct Kept {
     ends: Arc<AtomicBool>,
 }
 
-/// Makes a file that may grow no more (`RLIMIT_FSIZE`) an error of the write, and not the end of
-/// the process by SIGXFSZ. The signal is caught and not ignored, as programs that this one starts
-/// would inherit the latter.
-pub fn outlive_full_files() -> Result<()> {
-    flag::register(SIGXFSZ, Arc::default()).context("cannot catch signals")?;
-    Ok(())
+/// Lets signals be what this program counts on, whoever started it: none is blocked, what it starts
+/// is there until it is waited for (SIGCHLD is not ignored), and a file that may grow no more
+/// (`RLIMIT_FSIZE`) is an error of the write, and not the end of the process by SIGXFSZ. They are
+/// caught and do nothing, as programs that this one starts would inherit what is ignored.
+pub fn begin() -> Result<()> {
+    for signal in [SIGXFSZ, SIGCHLD] {
+        flag::register(signal, Arc::default()).context("cannot catch signals")?;
+    }
+    SigSet::all().thread_unblock().context("cannot unblock signals")
 }
 
 /// Keeps SIGHUP, SIGUSR1 and SIGUSR2 from now on, which would end a process that does not serve

@@ -95,7 +95,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
-    events::outlive_full_files()?;
+    events::begin()?;
     let signals = events::keep()?;
     let (announce, logged) = (options.quiet == 0, options.logged());
     let options = &options.serve;
@@ -241,8 +241,14 @@ fn shut_down(
                     told = true;
                     info!(signal, "stopping already; a second signal ends it at once");
                 }
-                Event::Reload | Event::Reopen => reopen_access_log(&ended),
-                Event::Restart | Event::Ready(_) => {}
+                Event::Reload | Event::Reopen | Event::Restart => {
+                    reopen_access_log(&ended);
+                    if let Some(process) = replaced_by {
+                        let process = process.as_raw_nonzero();
+                        warn!(process, "a new process serves: signals are for that one");
+                    }
+                }
+                Event::Ready(_) => {}
             }
         }
     };

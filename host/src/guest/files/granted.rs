@@ -12,8 +12,8 @@ use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::FsPerms;
 use wasmtime_wasi::filesystem::{Descriptor, Dir, OpenMode};
 
-use super::open::is_for_others;
 use crate::Directory;
+use crate::descriptors::is_for_others;
 use crate::guest::fault::shortage;
 use crate::guest::state::State;
 

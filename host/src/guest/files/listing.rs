@@ -6,9 +6,9 @@ use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 use wasmtime_wasi::p2::bindings::sync::filesystem::types::{DescriptorType, DirectoryEntry};
 
-use super::open::is_for_others;
 use super::{Failure, folder};
 use crate::Limit;
+use crate::descriptors::is_for_others;
 
 /// A folder that is being read.
 pub(super) struct Listing(Dir);

@@ -34,7 +34,6 @@ use crate::Limit;
 use listing::Listing;
 
 pub(super) use granted::Granted;
-pub(super) use open::has_room;
 
 /// The interfaces, in the version that `wasmtime-wasi` defines.
 const PREOPENS: &str = "wasi:filesystem/preopens@0.2.12";

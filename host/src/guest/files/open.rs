@@ -8,13 +8,10 @@
 //! Nor do guests open so much that the host is left without descriptors for its clients.
 
 use std::fs::File;
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
-use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
-use rustix::process::{Resource as Limited, getrlimit};
 use wasmtime::component::Resource;
 use wasmtime_wasi::filesystem::{Descriptor, Dir, OpenMode, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
@@ -114,22 +111,6 @@ fn open_within(
     } else {
         Err(ErrorCode::NotPermitted.into())
     }
-}
-
-/// What part of all descriptors that this process may have is not for guests.
-const FOR_OTHERS: u64 = 4;
-
-/// Whether so many are in use that what are left are for clients and for the host: it is the
-/// lowest that is free that is given out.
-pub(super) fn is_for_others(file: &impl AsRawFd) -> bool {
-    let Some(limit) = getrlimit(Limited::Nofile).current else { return false };
-    u64::try_from(file.as_raw_fd()).is_ok_and(|number| number >= limit - limit / FOR_OTHERS)
-}
-
-/// Whether a descriptor is left for guests.
-pub(in crate::guest) fn has_room() -> bool {
-    // The cheapest descriptor there is: the next one would have this number.
-    eventfd(0, EventfdFlags::CLOEXEC).is_ok_and(|next| !is_for_others(&next))
 }
 
 /// Opens what is beneath a folder, as these options say. `None` where the kernel or its guards

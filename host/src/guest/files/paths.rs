@@ -12,8 +12,8 @@ use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
 };
 
 use super::Failure;
-use super::open::has_room;
 use crate::Limit;
+use crate::descriptors::are_left_for_guests;
 
 /// How long a path may be, in bytes: as for Linux itself (`PATH_MAX`).
 const MAX_PATH: usize = 4096;
@@ -28,7 +28,7 @@ type Folder = Resource<Descriptor>;
 pub(super) fn check(path: &str) -> Result<(), Failure> {
     if path.len() >= MAX_PATH || path.split('/').count() > MAX_PARTS {
         Err(ErrorCode::NameTooLong.into())
-    } else if !has_room() {
+    } else if !are_left_for_guests() {
         Err(Failure::Exhausted(Limit::OpenFiles))
     } else {
         Ok(())

@@ -12,6 +12,12 @@ const FILESYSTEM: &str = "wasi:filesystem";
 /// Variables are granted.
 const ENVIRONMENT: &str = "wasi:cli/environment";
 
+/// What every guest has.
+const GIVEN: [&str; 5] = ["wasi:cli", "wasi:clocks", "wasi:io", "wasi:logging", "wasi:random"];
+
+/// The package of the handlers' own interface.
+const OWN: &str = "picohttp:handler";
+
 /// Something that a guest asks for, and what it gets.
 #[derive(Serialize)]
 pub struct Import {
@@ -28,7 +34,7 @@ pub fn imports(handler: &Component, sandbox: Option<&Sandbox>) -> Vec<Import> {
         ENVIRONMENT => name,
         _ => name.split('/').next().unwrap_or(name),
     });
-    let packages: BTreeSet<&str> = packages.filter(|name| name.starts_with("wasi:")).collect();
+    let packages: BTreeSet<&str> = packages.filter(|name| *name != OWN).collect();
     let import = |name: &str| Import { name: name.to_owned(), granted: granted(name, sandbox) };
     packages.into_iter().map(import).collect()
 }
@@ -54,7 +60,8 @@ fn granted(import: &str, sandbox: Option<&Sandbox>) -> String {
             list(names.collect(), "no variable (`environment`)")
         }
         ("wasi:sockets", _) => "refused".to_owned(),
-        _ => "given to all".to_owned(),
+        (name, _) if GIVEN.contains(&name) => "given to all".to_owned(),
+        _ => "nothing of it is here".to_owned(),
     }
 }
 
