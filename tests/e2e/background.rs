@@ -67,6 +67,21 @@ fn a_handler_that_computes_for_long_finishes_although_its_tenant_owes() -> Resul
 }
 
 #[test]
+fn a_handler_that_asks_the_host_often_has_its_turns_like_others() -> Result<()> {
+    if !may_be_helped()? {
+        return Ok(());
+    }
+    // With a turn for each question, they would wait for each other for days.
+    let host = host("ask_often", PATIENCE)?;
+    let clients: Vec<Client> =
+        (0..8).map(|_| send(host.address(), "/300000")).collect::<Result<_>>()?;
+    for mut client in clients {
+        assert_eq!(client.answer()?.status, 200);
+    }
+    Ok(())
+}
+
+#[test]
 fn long_handlers_of_a_tenant_wait_for_no_more_of_anothers_than_of_one() -> Result<()> {
     if !may_be_helped()? {
         return Ok(());

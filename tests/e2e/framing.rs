@@ -163,8 +163,14 @@ fn a_body_with_two_ends_is_refused() -> Result<()> {
 
 #[test]
 fn a_transfer_coding_other_than_chunked_is_not_implemented() -> Result<()> {
-    let codings = ["gzip", "gzip, chunked", "chunked, chunked", "identity", "xchunked", ""];
+    let codings = ["gzip", "gzip, chunked", "gzip, br", "identity", "xchunked", ""];
     check_statuses(&codings.map(|coding| post(&format!("Transfer-Encoding: {coding}"), "")), 501)
+}
+
+#[test]
+fn chunks_that_are_not_the_last_coding_are_refused() -> Result<()> {
+    let codings = ["chunked, chunked", "chunked, gzip", "chunked, identity", "chunked,"];
+    check_statuses(&codings.map(|coding| post(&format!("Transfer-Encoding: {coding}"), "")), 400)
 }
 
 #[test]

@@ -12,6 +12,14 @@ use picohttp_tests::sandbox::{get, load, load_into, new_engine};
 use picohttp_tests::text::answer_with;
 
 #[test]
+fn what_is_answered_after_the_deadline_is_no_answer() -> Result<()> {
+    let timeout = Duration::from_nanos(1);
+    let guest = load("answer", Sandbox { timeout, ..Sandbox::default() })?;
+    assert_eq!(get(&guest, "/"), Err(Fault::Timeout(timeout)));
+    Ok(())
+}
+
+#[test]
 fn no_guest_is_stopped_before_its_deadline() -> Result<()> {
     let timeout = Duration::from_millis(200);
     for guest in ["spin", "spin_in_start", "sleep_forever"] {

@@ -249,7 +249,7 @@ impl Handler for Component {
             return Err(Fault::no_room(limit));
         }
         match answer {
-            Ok(_) if now >= state.deadline => Err(fault::of(&Trap::Interrupt.into(), state)),
+            Ok(_) if now >= state.deadline => Err(Fault::Timeout(self.profile.sandbox.timeout)),
             Ok(answer) => accept(answer, self.profile.sandbox.max_response),
             Err(error) => Err(fault::of(&error, state)),
         }
@@ -286,16 +286,17 @@ fn at_tick(mut store: StoreContextMut<'_, State>) -> Result<UpdateDeadline> {
 /// over, each time by an instruction of its own, comes to neither.
 fn at_call(mut store: StoreContextMut<'_, State>, hook: CallHook) -> Result<()> {
     let state = store.data_mut();
-    match hook.exiting_host() && state.ticks != state.profile.clock.ticks() {
-        true => look_at(state),
-        false => Ok(()),
+    if hook.exiting_host() && state.ticks != state.profile.clock.ticks() {
+        look_at(state)?;
+        // There is no need to look again before the next tick.
+        store.set_epoch_deadline(1);
     }
+    Ok(())
 }
 
 /// Looks at a guest that still runs: stops it if its time is over, and lets others go
 /// first if it has run for long.
 fn look_at(state: &mut State) -> Result<()> {
-    state.ticks = state.profile.clock.ticks();
     let now = Instant::now();
     // On a busy machine ticks come late and then close together, so the clock has the
     // last word.
@@ -317,6 +318,8 @@ fn look_at(state: &mut State) -> Result<()> {
     if is_long || background::place() == Place::Background {
         state.profile.clock.take_turn(state.deadline, &state.meter.origin.account)?;
     }
+    // Not before: it ticks while others have their turns.
+    state.ticks = state.profile.clock.ticks();
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 mod sink;
 
 use std::fmt;
-use std::io::{self, ErrorKind::WouldBlock, Write};
+use std::io::{self, Write};
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -49,7 +49,6 @@ const LAST: Duration = Duration::from_millis(500);
 /// log.finish(Duration::from_secs(1));
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Default)]
 pub struct LineQueue {
     /// What the lines are of.
     name: &'static str,
@@ -94,12 +93,26 @@ impl LineQueue {
     ///
     /// The system's: it cannot be opened, or there can be no more threads.
     pub fn of_log(target: &LogTarget) -> io::Result<Arc<LineQueue>> {
-        LineQueue { name: "log", tells_itself: true, ..LineQueue::default() }.start(target)
+        LineQueue { tells_itself: true, ..LineQueue::new("log") }.start(target)
     }
 
     /// The same of an access log.
     pub(crate) fn of_access_log(target: &LogTarget) -> io::Result<Arc<LineQueue>> {
-        LineQueue { name: "access log", gather: GATHER, ..LineQueue::default() }.start(target)
+        LineQueue { gather: GATHER, ..LineQueue::new("access log") }.start(target)
+    }
+
+    fn new(name: &'static str) -> LineQueue {
+        LineQueue {
+            name,
+            gather: Duration::ZERO,
+            tells_itself: false,
+            state: Mutex::default(),
+            ready: Condvar::new(),
+            done: Condvar::new(),
+            dropped: AtomicU64::new(0),
+            told: AtomicU64::new(0),
+            warned: Seldom::default(),
+        }
     }
 
     fn start(self, target: &LogTarget) -> io::Result<Arc<LineQueue>> {
@@ -171,9 +184,7 @@ impl LineQueue {
             let mut rest = lines.as_slice();
             while let Err(Unwritten { left, cause }) = sink.write(rest, |it| self.may_wait(it)) {
                 let (written, unwritten) = rest.split_at(rest.len().saturating_sub(left));
-                let other =
-                    if cause.kind() == WouldBlock { self.state().sink.take() } else { None };
-                let Some(mut other) = other else {
+                let Some(mut other) = self.state().sink.take() else {
                     self.drop_lines(count_lines(unwritten), &cause.to_string());
                     continue 'lines;
                 };
@@ -183,7 +194,9 @@ impl LineQueue {
                 let cut = written.iter().rev().take_while(|&&byte| byte != b'\n').count();
                 rest = rest.get(written.len().saturating_sub(cut)..).unwrap_or_default();
             }
-            self.tell_rest("they could not be written in time");
+            if self.tells_itself {
+                self.tell_rest("they could not be written");
+            }
         }
         self.done.notify_all();
     }
@@ -277,7 +290,7 @@ mod tests {
 
     #[test]
     fn lines_beyond_the_room_are_dropped_and_counted() {
-        let queue = LineQueue::default();
+        let queue = LineQueue::new("log");
         let line = [b'x'; 1 << 10];
         for _ in 0..(ROOM >> 10) + 3 {
             queue.push(&line);
@@ -300,7 +313,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("fifo");
         let _reader = fifo(&path);
-        let queue = LineQueue::default();
+        let queue = LineQueue::new("log");
         let line = [&[b'x'; 1023][..], b"\n"].concat();
         thread::scope(|scope| {
             let sink = Sink::open(&LogTarget::File(path)).unwrap();
@@ -341,7 +354,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("fifo");
         let reader = fifo(&path);
-        let queue = LineQueue { tells_itself: true, ..LineQueue::default() };
+        let queue = LineQueue { tells_itself: true, ..LineQueue::new("log") };
         let told = || queue.told.load(Ordering::Relaxed);
         let (before, after) = thread::scope(|scope| {
             let sink = Sink::open(&LogTarget::File(path)).unwrap();
@@ -365,7 +378,7 @@ mod tests {
     fn a_writer_that_ends_has_written_all() {
         let folder = tempfile::tempdir().unwrap();
         let target = LogTarget::File(folder.path().join("log"));
-        let queue = LineQueue::default();
+        let queue = LineQueue::new("log");
         thread::scope(|scope| {
             let sink = Sink::open(&target).unwrap();
             scope.spawn(|| queue.write_to(sink));

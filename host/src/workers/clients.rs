@@ -1,12 +1,13 @@
 //! New clients: accepted in bursts, turned away when there are too many or no descriptors.
 
 use std::fmt::Display;
+use std::io;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tracing::warn;
+use tracing::{error, warn};
 
-use super::Workers;
+use super::{LISTENER, Workers};
 use crate::CloseReason;
 use crate::connection::Connection;
 use crate::deadline::after;
@@ -19,6 +20,9 @@ use crate::turns::Seat;
 /// How often it is said that there are too many clients, or that none can be accepted.
 const COMPLAINTS: Duration = Duration::from_secs(5);
 
+/// Why there may be no more clients, though the system would let them in.
+const TOO_MANY: &str = "too many open files";
+
 /// How many clients a thread takes from the backlog before it asks the poller whether
 /// others wait.
 const BURST: usize = 16;
@@ -30,9 +34,12 @@ impl Workers {
             match self.accept() {
                 Ok(Some(connection)) => {
                     let is_last = descriptors::is_for_host(connection.socket());
+                    if is_last {
+                        self.exhaust(&TOO_MANY);
+                    }
                     self.advance_in_turn(connection, seat);
                     if is_last {
-                        return self.exhaust(&"too many open files");
+                        return;
                     }
                 }
                 Ok(None) => {}
@@ -51,8 +58,29 @@ impl Workers {
         self.turn_away();
         // Not before: whoever finds this set watches the listener again.
         self.exhausted.store(true, Ordering::Release);
+        self.complain(error);
+    }
+
+    fn complain(&self, error: &dyn Display) {
         if self.told_exhausted.may(COMPLAINTS) {
             warn!(%error, "cannot accept clients; trying again");
+        }
+    }
+
+    /// Watches the listener again after it was exhausted, if there is a descriptor for a client. The
+    /// first has one in any case.
+    pub(super) fn retry(&self) {
+        if !self.exhausted.load(Ordering::Acquire) {
+            return;
+        }
+        if !descriptors::are_left_for_clients() && self.service.load.connections() > 0 {
+            return self.complain(&TOO_MANY);
+        }
+        self.exhausted.store(false, Ordering::Relaxed);
+        if let Err(error) = self.poller.watch(&self.listener, LISTENER)
+            && error.kind() != io::ErrorKind::AlreadyExists
+        {
+            error!(%error, "cannot wait for clients");
         }
     }
 

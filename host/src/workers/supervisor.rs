@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 
 use tracing::error;
 
-use super::{LISTENER, SWEEP, Workers};
+use super::{SWEEP, Workers};
 use crate::background::Pressure;
 use crate::connection::Connection;
 use crate::deadline::after;
-use crate::descriptors;
 use crate::exchange;
 use crate::rate::Seldom;
 use crate::stage::Stage;
@@ -99,14 +98,7 @@ impl Workers {
     }
 
     fn sweep(&self) {
-        if self.exhausted.load(Ordering::Relaxed)
-            && descriptors::are_left_for_clients()
-            && self.exhausted.swap(false, Ordering::Acquire)
-            && let Err(error) = self.poller.watch(&self.listener, LISTENER)
-            && error.kind() != io::ErrorKind::AlreadyExists
-        {
-            error!(%error, "cannot wait for clients");
-        }
+        self.retry();
         let mut expired = self.take_expired();
         expired.extend(self.service.admission.take_expired(Instant::now()));
         for connection in expired {

@@ -13,7 +13,7 @@ use picohttp_tests::host::eventually;
 use picohttp_tests::process::ProcessId;
 use picohttp_tests::program::Program;
 
-use crate::running::{FILE, command};
+use crate::running::{FILE, command, run};
 
 #[test]
 fn sigterm_and_sigint_end_an_idle_host_with_exit_code_0() -> Result<()> {
@@ -22,6 +22,28 @@ fn sigterm_and_sigint_end_an_idle_host_with_exit_code_0() -> Result<()> {
         host.signal(signal)?;
         assert_eq!(host.end()?.code(), Some(0), "{signal}");
     }
+    Ok(())
+}
+
+#[test]
+fn signals_are_heard_and_compilers_waited_for_whoever_started_the_host() -> Result<()> {
+    let inherited = ["--ignore-signal=CHLD", "--block-signal=TERM", "--block-signal=XCPU"];
+    if !Command::new("env").args(inherited).arg("true").status().is_ok_and(|it| it.success()) {
+        eprintln!("SKIPPED: env cannot ignore and block signals");
+        return Ok(());
+    }
+    let hello = plugin("hello")?;
+    let with = |args: &[&str]| {
+        let mut command = Command::new("env");
+        command.args(inherited).arg(FILE).args(args).arg(&hello);
+        command
+    };
+    let mut host = Program::start(&mut with(&["--no-cache"]))?;
+    assert_eq!(host.get("/hello")?.status, 200);
+    host.signal("TERM")?;
+    assert_eq!(host.end()?.code(), Some(0));
+    let (code, _, stderr) = run(&mut with(&["check"]))?;
+    assert_eq!(code, 0, "{stderr}");
     Ok(())
 }
 

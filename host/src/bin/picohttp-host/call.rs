@@ -13,12 +13,11 @@ use picohttp_host::{Answered, Cost, Deployer, Origin, Reason, answer_in_memory};
 
 use crate::cli::Call;
 use crate::log::Log;
-use crate::{engine, events, loading, plan, print, progress, say};
+use crate::{engine, loading, plan, print, progress, say};
 
 /// Answers a request. The answer goes to standard output, and what went wrong and what it
 /// cost, to standard error.
 pub fn call(options: &Call, log: Log, announce: bool) -> Result<ExitCode> {
-    events::begin()?;
     let plan = plan::of_call(options)?;
     let answered = answer(&plan, options, announce)?;
     // What the handler logged comes first.

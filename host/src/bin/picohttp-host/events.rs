@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use anyhow::{Context, Result};
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SigSet, Signal};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
@@ -35,15 +35,23 @@ pub struct Kept {
     ends: Arc<AtomicBool>,
 }
 
-/// Lets signals be what this program counts on, whoever started it: none is blocked, what it starts
-/// is there until it is waited for (SIGCHLD is not ignored), and a file that may grow no more
-/// (`RLIMIT_FSIZE`) is an error of the write, and not the end of the process by SIGXFSZ. They are
-/// caught and do nothing, as programs that this one starts would inherit what is ignored.
+/// Signals that would end a process that does not serve yet.
+const KEPT: [i32; 3] = [SIGHUP, SIGUSR1, SIGUSR2];
+
+/// Lets signals be what this program counts on, whoever started it: none is blocked but those that
+/// are to be kept, what it starts is there until it is waited for (SIGCHLD is not ignored), and a file
+/// that may grow no more (`RLIMIT_FSIZE`) is an error of the write, and not the end of the process by
+/// SIGXFSZ. Both are caught and do nothing, as programs that this one starts would inherit what is
+/// ignored.
 pub fn begin() -> Result<()> {
     for signal in [SIGXFSZ, SIGCHLD] {
         flag::register(signal, Arc::default()).context("cannot catch signals")?;
     }
-    SigSet::all().thread_unblock().context("cannot unblock signals")
+    let mut unblocked = SigSet::all();
+    for kept in [Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2] {
+        unblocked.remove(kept);
+    }
+    unblocked.thread_unblock().context("cannot unblock signals")
 }
 
 /// Keeps SIGHUP, SIGUSR1 and SIGUSR2 from now on, which would end a process that does not serve
@@ -58,10 +66,9 @@ pub fn keep() -> Result<Kept> {
                 .context("cannot catch signals")?;
         }
     }
-    Ok(Kept {
-        signals: Signals::new([SIGHUP, SIGUSR1, SIGUSR2]).context("cannot catch signals")?,
-        ends,
-    })
+    let signals = Signals::new(KEPT).context("cannot catch signals")?;
+    SigSet::all().thread_unblock().context("cannot unblock signals")?;
+    Ok(Kept { signals, ends })
 }
 
 impl Kept {

@@ -72,7 +72,7 @@ fn main() -> ExitCode {
     // Both before there is any other thread.
     heap::keep_little();
     let sockets = Sockets::take();
-    let result = match &options.command {
+    let result = events::begin().and_then(|()| match &options.command {
         Some(Command::Check(check)) => {
             log::start(options.logged()).and_then(|_log| check::check(check))
         }
@@ -84,7 +84,7 @@ fn main() -> ExitCode {
         Some(Command::Completions(completions)) => pages::completions(completions.shell),
         Some(Command::Manual(manual)) => pages::manual(manual.command.as_deref()),
         None => sockets.and_then(|sockets| serve(&options, sockets)),
-    };
+    });
     match result {
         Ok(code) => code,
         Err(error) => {
@@ -95,7 +95,6 @@ fn main() -> ExitCode {
 }
 
 fn serve(options: &Options, mut sockets: Sockets) -> Result<ExitCode> {
-    events::begin()?;
     let signals = events::keep()?;
     let (announce, logged) = (options.quiet == 0, options.logged());
     let options = &options.serve;
@@ -241,13 +240,14 @@ fn shut_down(
                     told = true;
                     info!(signal, "stopping already; a second signal ends it at once");
                 }
-                Event::Reload | Event::Reopen | Event::Restart => {
-                    reopen_access_log(&ended);
-                    if let Some(process) = replaced_by {
+                Event::Reopen => reopen_access_log(&ended),
+                Event::Reload | Event::Restart => match replaced_by {
+                    Some(process) => {
                         let process = process.as_raw_nonzero();
-                        warn!(process, "a new process serves: signals are for that one");
+                        warn!(process, "a new process serves: this signal is for that one");
                     }
-                }
+                    None => warn!("stopping: nothing is loaded or started any more"),
+                },
                 Event::Ready(_) => {}
             }
         }
