@@ -33,14 +33,11 @@ impl Workers {
         for _ in 0..BURST {
             match self.accept() {
                 Ok(Some(connection)) => {
-                    let is_last = descriptors::is_for_host(connection.socket());
-                    if is_last {
+                    if descriptors::is_for_host(connection.socket()) {
                         self.exhaust(&TOO_MANY);
+                        return self.advance_in_turn(connection, seat);
                     }
                     self.advance_in_turn(connection, seat);
-                    if is_last {
-                        return;
-                    }
                 }
                 Ok(None) => {}
                 Err(AcceptError::Empty) => return,

@@ -48,8 +48,8 @@ pub fn begin() -> Result<()> {
         flag::register(signal, Arc::default()).context("cannot catch signals")?;
     }
     let mut unblocked = SigSet::all();
-    for kept in [Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2] {
-        unblocked.remove(kept);
+    for kept in KEPT {
+        unblocked.remove(Signal::try_from(kept)?);
     }
     unblocked.thread_unblock().context("cannot unblock signals")
 }
