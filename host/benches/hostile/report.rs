@@ -70,9 +70,19 @@ pub fn print(scenario: &Scenario, report: Result<Report>) -> usize {
 
 /// The middle one of the values, or of the two in the middle the lower.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    value_at(values, 2)
+}
+
+/// What a quarter of the values do not exceed.
+pub fn lower_quartile(values: impl IntoIterator<Item = f64>) -> f64 {
+    value_at(values, 4)
+}
+
+/// The one up to which there is one part of so many.
+fn value_at(values: impl IntoIterator<Item = f64>, parts: usize) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
-    values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
+    values.get(values.len().saturating_sub(1) / parts).copied().unwrap_or(f64::NAN)
 }
 
 /// As millions of bytes, with a sign.
