@@ -178,4 +178,4 @@ pub use socket::{BoundSocket, Socket};
 pub use source::{Source, SourceError};
 pub use start_error::StartError;
 pub use tenant::{Quota, Route, Tenant, Totals};
-pub use tls::{Tls, TlsError};
+pub use tls::{Tls, TlsError, Validity};

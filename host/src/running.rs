@@ -70,7 +70,7 @@ impl RunningServer {
     /// Shows clients that connect from now on another certificate. Those that are here
     /// keep their sessions. A server that spoke plain HTTP speaks TLS from now on.
     pub fn replace_tls(&self, tls: Tls) {
-        self.workers.replace_tls(tls);
+        self.workers.service().tls.store(Some(Arc::new(tls)));
     }
 
     /// Asks operators for this token from now on, also those who have had another. Where nobody

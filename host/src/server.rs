@@ -287,6 +287,7 @@ impl HttpServer {
         let service =
             Service::new(self.tenants, settings, quota, records).map_err(StartError::Catalog)?;
         service.loading.store(self.loading, Ordering::Relaxed);
+        service.tls.store(self.tls.map(Arc::new));
         let service = Arc::new(service);
         let listen = |(address, token)| {
             let socket = self.admin_socket.map_or_else(|| bind(&[address]), Ok)?;
@@ -296,7 +297,7 @@ impl HttpServer {
         let socket = self.socket.map_or_else(|| bind(&plan.addresses), Ok);
         let listener = socket.and_then(Listener::new).map_err(StartError::Listen)?;
         let address = listener.address();
-        let workers = Workers::start(Arc::clone(&service), listener, self.tls, max_running)
+        let workers = Workers::start(Arc::clone(&service), listener, max_running)
             .map_err(StartError::Threads)?;
         let start = |(listener, token): (_, Option<AdminToken>)| {
             Admin::start(listener, token.as_ref(), service, address)

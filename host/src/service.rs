@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::access_log::{Facts, Log};
 use crate::admission::{Admission, Lane};
@@ -15,7 +15,7 @@ use crate::metrics::Metrics;
 use crate::observer::Observer;
 use crate::rate::{Bucket, Fill};
 use crate::record::Record;
-use crate::{CatalogError, CloseReason, Fault, Limit, Quota, RequestId, Tenant};
+use crate::{CatalogError, CloseReason, Fault, Limit, Quota, RequestId, Tenant, Tls};
 
 /// How many requests may run at once, at the most: each has a thread.
 pub(crate) const MAX_CONCURRENT_REQUESTS: usize = 10_000;
@@ -101,6 +101,8 @@ pub(crate) struct Records {
 pub(crate) struct Service {
     pub(crate) catalog: ArcSwap<Catalog>,
     pub(crate) settings: Settings,
+    /// What is spoken with clients that come, if not plain HTTP.
+    pub(crate) tls: ArcSwapOption<Tls>,
     pub(crate) admission: Arc<Admission>,
     /// What all tenants together may have.
     pub(crate) quota: Quota,
@@ -141,6 +143,7 @@ impl Service {
         Ok(Service {
             catalog: ArcSwap::from_pointee(catalog),
             settings,
+            tls: ArcSwapOption::empty(),
             admission,
             quota,
             root_lane,

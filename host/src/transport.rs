@@ -8,9 +8,9 @@ use std::sync::Arc;
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustls::ServerConfig;
 use socket2::SockRef;
 
+use crate::Tls;
 use crate::poller::Interest;
 use crate::session::Session;
 
@@ -55,8 +55,9 @@ impl Transport {
     /// # Errors
     ///
     /// If no session can be had with `tls`.
-    pub(crate) fn new(socket: TcpStream, tls: Option<Arc<ServerConfig>>) -> io::Result<Transport> {
-        let session = tls.map(Session::new).transpose()?.map(Box::new);
+    pub(crate) fn new(socket: TcpStream, tls: Option<&Tls>) -> io::Result<Transport> {
+        let session =
+            tls.map(|tls| Session::new(Arc::clone(tls.config()))).transpose()?.map(Box::new);
         Ok(Transport { socket, session })
     }
 

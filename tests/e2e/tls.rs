@@ -2,7 +2,7 @@
 
 mod certificates; // those that can be served and those that cannot, and new ones
 mod handshakes; // slow, broken and given up
-mod peer;
+pub mod peer;
 mod programs; // what others' clients say
 
 use std::net::Shutdown;

@@ -5,20 +5,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 
 use super::AdminService;
 use super::pages::READY;
-use crate::Quota;
 use crate::admission::Lane;
 use crate::catalog::{Endpoint, Served};
 use crate::cpu_time::process_clock;
-use crate::metrics::{BOUNDS, Sample, Times, resident_bytes};
+use crate::metrics::{BOUNDS, Sample, Times, resident_bytes, seconds};
 use crate::processors::processors;
 use crate::service::Service;
 use crate::words::Word;
+use crate::{Quota, Tls};
 
 /// Counts by a word.
 type Counts = BTreeMap<&'static str, u64>;
@@ -48,6 +48,8 @@ pub(super) struct Status {
     reloads: Reloads,
     cache: Option<Counts>,
     access_log: Option<AccessLog>,
+    /// The last moment of the TLS certificate.
+    certificate_not_after: Option<f64>,
     /// How long the tenants' `recent` is.
     window: f64,
     /// The upper bounds of what `latency` counts, here and in tenants: how many requests
@@ -146,6 +148,7 @@ impl Status {
         let (done, failed) = metrics.reloads.counts();
         let log = admin.service.access_log.as_ref();
         let minute = admin.minute.load();
+        let validity = admin.service.tls.load().as_deref().and_then(Tls::validity);
         let unready = admin.service.unready();
         let catalog = admin.service.catalog.load();
         let tenants = catalog.tenants().iter();
@@ -172,6 +175,7 @@ impl Status {
             reloads: Reloads { done, failed },
             cache: metrics.cache.as_ref().map(|cache| cache.counts().into_iter().collect()),
             access_log: log.map(|log| AccessLog { dropped_lines: log.dropped() }),
+            certificate_not_after: validity.map(|validity| seconds(validity.not_after)),
             window: minute.age(now).as_secs_f64(),
             latency_bounds: BOUNDS.iter().map(|&bound| bound as f64 / 1e9).collect(),
             latency: buckets(&metrics.latency.times()),
@@ -261,8 +265,4 @@ impl Route {
 fn buckets(times: &Times) -> Vec<u64> {
     let end = times.buckets().iter().rposition(|&count| count > 0).map_or(0, |last| last + 1);
     times.buckets().iter().copied().take(end).collect()
-}
-
-fn seconds(time: SystemTime) -> f64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }

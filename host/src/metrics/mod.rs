@@ -23,7 +23,7 @@ use crate::record::Record;
 use counts::{ByCloseReason, ByReason};
 use histogram::Histogram;
 pub(crate) use histogram::{BOUNDS, Times};
-pub(crate) use page::page;
+pub(crate) use page::{page, seconds};
 pub(crate) use process::resident_bytes;
 pub(crate) use series::{OTHERS, Series};
 pub(crate) use tally::{RouteTally, TenantTally};

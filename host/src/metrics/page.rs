@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -16,10 +16,10 @@ use prometheus_client::registry::Registry;
 use super::histogram::Histogram;
 use super::process::Process;
 use super::{Metrics, OTHERS, RouteTally, TenantTally};
-use crate::Reason;
 use crate::catalog::Catalog;
 use crate::service::Service;
 use crate::words::Word;
+use crate::{Reason, Tls};
 
 /// The page of this moment.
 pub(crate) fn page(service: &Arc<Service>) -> String {
@@ -85,11 +85,16 @@ impl Page {
                 .encode_descriptor("access_log_dropped_lines", text, None, MetricType::Counter)?
                 .encode_counter::<NoLabelSet, _, u64>(&log.dropped(), None)?;
         }
+        let tls = self.service.tls.load();
+        if let Some(validity) = tls.as_deref().and_then(Tls::validity) {
+            let text = "Last moment of the TLS certificate, in seconds since the epoch";
+            gauge(encoder, "certificate_not_after_seconds", text, seconds(validity.not_after))?;
+        }
         let version = [([("version", env!("CARGO_PKG_VERSION"))], 1_u64)];
         gauges(encoder, "build_info", "Version of this host", version)?;
         let (started, _) = metrics.started;
-        let started = started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        gauge(encoder, "start_time_seconds", "Start time, in seconds since the epoch", started)
+        let text = "Start time, in seconds since the epoch";
+        gauge(encoder, "start_time_seconds", text, seconds(started))
     }
 }
 
@@ -256,6 +261,11 @@ const GAUGES: [Level; 7] = [
     ("max_waiting_requests", "Limit of the queue", |row| row.max_waiting),
     ("max_memory_bytes", "Limit of instances' memory, in bytes", |row| row.max_memory),
 ];
+
+/// Since 1970.
+pub(crate) fn seconds(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
 
 /// Values by the values of one label.
 fn by<T>(

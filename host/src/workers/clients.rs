@@ -100,7 +100,7 @@ impl Workers {
             }
             return Ok(None);
         };
-        let transport = match Transport::new(socket, self.tls.load_full()) {
+        let transport = match Transport::new(socket, self.service.tls.load().as_deref()) {
             Ok(transport) => transport,
             Err(error) => {
                 warn!(%error, "cannot speak TLS with a client");

@@ -20,12 +20,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwapOption;
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use rustls::ServerConfig;
 use tracing::error;
 
-use crate::Tls;
 use crate::background::{self, Background, Place};
 use crate::catch_panic::catch_panic;
 use crate::connection::Connection;
@@ -53,7 +50,6 @@ pub(crate) struct Workers {
     service: Arc<Service>,
     listener: Listener,
     /// What new clients must speak, if it is not plain HTTP.
-    tls: ArcSwapOption<ServerConfig>,
     poller: Arc<Poller>,
     turns: Arc<Turns>,
     /// The number of a seat that never has a turn: the supervisor's.
@@ -95,7 +91,6 @@ impl Workers {
     pub(crate) fn start(
         service: Arc<Service>,
         listener: Listener,
-        tls: Option<Tls>,
         max_running: usize,
     ) -> io::Result<Arc<Workers>> {
         // One more than can be running handlers: somebody must always be free to say no.
@@ -105,7 +100,6 @@ impl Workers {
         let workers = Arc::new(Workers {
             service,
             listener,
-            tls: ArcSwapOption::new(tls.map(Tls::config)),
             poller,
             turns: Arc::new(Turns::new(count.saturating_add(1), move || nudge.nudge())),
             supervisor: count,
@@ -200,11 +194,6 @@ impl Workers {
         for thread in background_threads {
             drop(thread.join());
         }
-    }
-
-    /// Speaks TLS like this with clients that come from now on.
-    pub(crate) fn replace_tls(&self, tls: Tls) {
-        self.tls.store(Some(tls.config()));
     }
 
     /// What all requests have in common.

@@ -50,7 +50,7 @@ fn saying(word: &str, server: &str) -> String {
 }
 
 /// A folder of nobody's, that everybody can read, with such a configuration.
-fn folder(server: &str) -> Result<Folder> {
+pub fn folder(server: &str) -> Result<Folder> {
     let folder = Folder::new(&saying("old", server))?;
     folder.put(&guest("granted")?, "a.wasm")?;
     let path = folder.path("");
@@ -62,7 +62,7 @@ fn folder(server: &str) -> Result<Folder> {
 }
 
 /// What `check` says of such a folder, and its exit code.
-fn check(folder: &Folder) -> Result<(i32, String)> {
+pub fn check(folder: &Folder) -> Result<(i32, String)> {
     let mut command = Command::new(FILE);
     let file = folder.path("picohttp.toml");
     let (code, _, said) = run(command.args(["check", "--config"]).arg(file))?;
@@ -315,34 +315,5 @@ fn operators_without_a_token_are_worth_a_word_where_others_can_connect() -> Resu
     };
     ensure!(warned("0.0.0.0:0")?);
     ensure!(!warned("127.0.0.1:0")?);
-    Ok(())
-}
-
-#[test]
-fn a_check_reads_the_certificate_and_the_token() -> Result<()> {
-    let server = "admin_addr = '127.0.0.1:0'\nadmin_token_file = 'token'\ntls_cert = 'certificate.pem'\ntls_key = 'key.pem'";
-    let folder = folder(server)?;
-    for name in ["token", "certificate.pem", "key.pem"] {
-        fs::write(folder.path(name), "")?;
-    }
-    let (code, said) = check(&folder)?;
-    assert_eq!(code, 1, "{said}");
-    let certificate = ": server.tls_cert: there is no certificate in ";
-    ensure!(said.contains(certificate), "{said}");
-    let token = folder.path("token");
-    let token = format!(": server.admin_token_file: {}: the token is empty", token.display());
-    ensure!(said.contains(&token), "{said}");
-    fs::write(folder.path("token"), "two\nlines\n")?;
-    let (_, said) = check(&folder)?;
-    ensure!(said.contains("token is not one word of ASCII letters"), "{said}");
-    Ok(())
-}
-
-#[test]
-fn of_one_file_with_all_it_is_the_certificate_that_is_missing_first() -> Result<()> {
-    let folder = folder("tls_cert = 'all.pem'\ntls_key = 'all.pem'")?;
-    fs::write(folder.path("all.pem"), "")?;
-    let (_, said) = check(&folder)?;
-    ensure!(said.contains(": server.tls_cert: there is no certificate in "), "{said}");
     Ok(())
 }

@@ -18,6 +18,7 @@ mod confinement; // what a process that serves cannot do
 mod clock; // what ends handlers, and what ends the host if it does not
 mod beginning; // a new handler
 mod calling; // one request, without a server
+mod certificates; // TLS and the operators' token, as files
 mod checking; // what a handler is, or what is wrong with it
 mod precompiling; // handlers as machine code
 mod describing; // what the command says of itself

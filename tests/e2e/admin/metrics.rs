@@ -14,6 +14,7 @@ use picohttp_tests::host::eventually;
 use picohttp_tests::sandbox::{bytes, engine, load};
 
 use super::{Server, hello, tenants, two_tenants};
+use crate::tls::peer::Identity;
 
 #[test]
 fn requests_are_counted_by_tenant_route_status_and_reason() -> Result<()> {
@@ -41,7 +42,7 @@ fn the_documentation_names_every_metric_and_no_other() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let target = LogTarget::File(folder.path().join("log"));
     let server = server.access_log(AccessLog { target, format: LogFormat::Text });
-    let server = Server::start(server, None)?;
+    let server = Server::start(server.tls(Identity::new()?.tls()?), None)?;
     let page = server.page("/metrics")?;
     let types = page.text().lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let served: BTreeMap<&str, &str> = types.filter_map(|line| line.split_once(' ')).collect();
@@ -55,6 +56,18 @@ fn the_documentation_names_every_metric_and_no_other() -> Result<()> {
         documented.iter().map(|(name, kind)| (name.as_str(), *kind)).eq(served),
         "{documented:?}"
     );
+    Ok(())
+}
+
+#[test]
+fn the_end_of_the_certificate_is_shown_and_that_of_the_next() -> Result<()> {
+    let server = HttpServer::of_tenants(tenants()).tls(Identity::of_years(2000, 2001)?.tls()?);
+    let server = Server::start(server, None)?;
+    let metric = || server.metric("picohttp_certificate_not_after_seconds");
+    assert_eq!(metric()?, Some(978_307_200.0));
+    assert_eq!(server.status()?["certificate_not_after"], 978_307_200.0);
+    server.0.replace_tls(Identity::of_years(2000, 2002)?.tls()?);
+    assert_eq!(metric()?, Some(1_009_843_200.0));
     Ok(())
 }
 

@@ -4,8 +4,9 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, SystemTime};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use picohttp_host::{Tls, TlsError};
 use picohttp_tests::client::PATIENCE;
 
@@ -58,6 +59,21 @@ fn no_client_fails_while_certificates_are_replaced() -> Result<()> {
         clients.join().expect("no panic")
     })?;
     assert_eq!(running.stop(PATIENCE), 0);
+    Ok(())
+}
+
+#[test]
+fn a_certificate_says_when_it_is_valid() -> Result<()> {
+    let years = |first, last| {
+        let validity = Identity::of_years(first, last)?.tls()?.validity();
+        validity.context("it says nothing")
+    };
+    let now = SystemTime::now();
+    let [past, present, future] = [years(1999, 2001)?, years(1970, 3000)?, years(2999, 9999)?];
+    assert_eq!([past, present, future].map(|it| it.contains(now)), [false, true, false]);
+    assert_eq!(past.to_string(), "1999-01-01T00:00:00Z to 2001-01-01T00:00:00Z");
+    assert!(past.contains(past.not_before) && past.contains(past.not_after));
+    assert!(!past.contains(past.not_after + Duration::from_secs(1)));
     Ok(())
 }
 

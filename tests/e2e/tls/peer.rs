@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use picohttp_host::Tls;
 use picohttp_tests::client::{self, Answer};
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -27,6 +28,16 @@ impl Identity {
     pub fn new() -> Result<Identity> {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
         Ok(Identity { certificate: made.cert.pem(), key: made.signing_key.serialize_pem() })
+    }
+
+    /// One that is valid from the beginning of a year to that of another.
+    pub fn of_years(first: i32, last: i32) -> Result<Identity> {
+        let mut params = CertificateParams::new(["localhost".to_owned()])?;
+        params.not_before = date_time_ymd(first, 1, 1);
+        params.not_after = date_time_ymd(last, 1, 1);
+        let key = KeyPair::generate()?;
+        let certificate = params.self_signed(&key)?.pem();
+        Ok(Identity { certificate, key: key.serialize_pem() })
     }
 
     pub fn tls(&self) -> Result<Tls> {

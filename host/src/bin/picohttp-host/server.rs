@@ -1,6 +1,7 @@
 //! From a plan to a server that runs.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 use picohttp_host::config::{Plan, ServerPlan};
@@ -68,6 +69,10 @@ pub fn tls(plan: &Plan) -> Result<Option<Tls>> {
     })?;
     if tls.key_is_public() {
         warn!(key = %key.display(), "everybody may read the private key; chmod 600 it");
+    }
+    if let Some(validity) = tls.validity().filter(|it| !it.contains(SystemTime::now())) {
+        let file = certificate.display();
+        warn!(certificate = %file, %validity, "clients refuse the certificate now; renew it");
     }
     Ok(Some(tls))
 }

@@ -1,5 +1,8 @@
 //! TLS: the certificate and the key that a server shows its clients.
 
+mod error;
+mod validity;
+
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt;
@@ -13,6 +16,8 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::regular_file;
+pub use error::TlsError;
+pub use validity::Validity;
 
 /// A certificate and its key, and all else that sessions of TLS 1.2 and 1.3 need: only
 /// `http/1.1` is spoken (ALPN), and clients that come again can resume their sessions.
@@ -32,6 +37,7 @@ use crate::regular_file;
 #[derive(Clone)]
 pub struct Tls {
     config: Arc<ServerConfig>,
+    validity: Option<Validity>,
     key_is_public: bool,
 }
 
@@ -69,6 +75,7 @@ impl Tls {
 
     fn new(chain: &[u8], key: &[u8], [chain_name, key_name]: [String; 2]) -> Result<Tls, TlsError> {
         let chain = certificates(chain, &chain_name)?;
+        let validity = chain.first().and_then(Validity::of);
         let key = private_key(key, &key_name)?;
         let setup = |error: rustls::Error| TlsError::Setup(error.to_string());
         let provider = Arc::new(ring::default_provider());
@@ -86,7 +93,7 @@ impl Tls {
         })?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.ticketer = ring::Ticketer::new().map_err(setup)?;
-        Ok(Tls { config: Arc::new(config), key_is_public: false })
+        Ok(Tls { config: Arc::new(config), validity, key_is_public: false })
     }
 
     /// Whether the key was read from a file that every user of this machine may read. Who
@@ -95,8 +102,13 @@ impl Tls {
         self.key_is_public
     }
 
-    pub(crate) fn config(self) -> Arc<ServerConfig> {
-        self.config
+    /// When the server's own certificate is valid, if it says so in a way that can be read.
+    pub fn validity(&self) -> Option<Validity> {
+        self.validity
+    }
+
+    pub(crate) fn config(&self) -> &Arc<ServerConfig> {
+        &self.config
     }
 }
 
@@ -143,77 +155,4 @@ fn private_key(pem: &[u8], name: &str) -> Result<PrivateKeyDer<'static>, TlsErro
 
 fn damaged(name: &str, error: &pem::Error) -> TlsError {
     TlsError::Damaged { file: name.to_owned(), problem: error.to_string() }
-}
-
-/// Why there is no TLS with a certificate and a key. Where it names a file, that is the
-/// path as it was given, or `the certificate` or `the key`.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TlsError {
-    /// A file cannot be read.
-    #[error("cannot read {file}: {error}")]
-    Unreadable {
-        /// The file.
-        file: String,
-        /// Why not.
-        error: io::Error,
-    },
-    /// A file is not PEM throughout.
-    #[error("{file} is not a PEM file throughout ({problem}): write it anew")]
-    Damaged {
-        /// The file.
-        file: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// There is no certificate in the file.
-    #[error("there is no certificate in {file}: one begins with -----BEGIN CERTIFICATE-----")]
-    NoCertificate {
-        /// The file.
-        file: String,
-    },
-    /// There is no private key in the file.
-    #[error("there is no private key in {file}: one begins with -----BEGIN PRIVATE KEY-----")]
-    NoKey {
-        /// The file.
-        file: String,
-    },
-    /// The private key can be read only with a password.
-    #[error("the private key in {file} has a password: `openssl pkey` writes it without one")]
-    LockedKey {
-        /// The file.
-        file: String,
-    },
-    /// The certificate cannot be used.
-    #[error("the certificate in {file} cannot be used: {problem}")]
-    Certificate {
-        /// The file.
-        file: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The private key cannot be used.
-    #[error(
-        "the private key in {file} cannot be used ({problem}): make one with ECDSA, RSA or Ed25519"
-    )]
-    Key {
-        /// The file.
-        file: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The private key is another certificate's.
-    #[error(
-        "the private key in {key} does not fit the first certificate in {certificate}: give the \
-         key that it was issued for, and the server's own certificate first"
-    )]
-    Mismatch {
-        /// The file with the certificate.
-        certificate: String,
-        /// The file with the key.
-        key: String,
-    },
-    /// The system does not have what TLS needs, such as random numbers.
-    #[error("TLS cannot be set up: {0}")]
-    Setup(String),
 }
