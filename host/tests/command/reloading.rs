@@ -63,6 +63,21 @@ fn a_file_with_an_error_changes_nothing_and_the_log_says_why() -> Result<()> {
 }
 
 #[test]
+fn each_thing_that_is_wrong_is_a_record() -> Result<()> {
+    let folder = Folder::new(&granted("a", "old")?)?;
+    let host = folder.serve(&[])?;
+    folder.configure("no_such_key = 1\nnor_this = 2\n")?;
+    host.signal("HUP")?;
+    for what in [UNCHANGED, "no_such_key", "nor_this"] {
+        host.wait_for(what)?;
+        let log = host.log();
+        let line = log.lines().find(|line| line.contains(what)).unwrap_or_default();
+        assert!(line.contains(" ERROR "), "{log}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_component_with_an_error_changes_nothing_and_the_log_says_why() -> Result<()> {
     let folder = Folder::new(&granted("a", "old")?)?;
     let host = folder.serve(&[])?;

@@ -112,7 +112,7 @@ pub fn some(plan: &Plan, deployer: &Arc<Deployer>, announce: bool) -> Result<Loa
 pub fn tell(errors: &DeployErrors, told: &HashSet<String>) -> HashSet<String> {
     let said: Vec<String> = errors.errors().iter().map(ToString::to_string).collect();
     for error in said.iter().filter(|&error| !told.contains(error)) {
-        error!("{error}");
+        error.lines().for_each(|line| error!("{line}"));
     }
     let count = said.len();
     if count > 0 {

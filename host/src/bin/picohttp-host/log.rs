@@ -4,9 +4,10 @@ use std::io::{IsTerminal, stderr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use picohttp_host::LineQueue;
 use picohttp_host::config::LogTarget;
+use tracing::error;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
@@ -35,4 +36,16 @@ pub fn start(asked: Targets) -> Result<Log> {
         .with_ansi(stderr().is_terminal() && !no_color);
     tracing_subscriber::registry().with(format).with(filter.unwrap_or(asked)).init();
     Ok(Log { lines })
+}
+
+/// Logs what has come of an error, and the error: each of its lines is a record, as it may be of
+/// several problems.
+pub fn failed(outcome: &str, error: &Error) {
+    let text = format!("{error:#}");
+    if text.lines().count() > 1 {
+        error!("{outcome}, for these reasons:");
+        text.lines().for_each(|line| error!("{line}"));
+    } else {
+        error!("{outcome}: {text}");
+    }
 }

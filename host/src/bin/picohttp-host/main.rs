@@ -199,7 +199,7 @@ fn attend(
                 Ok(process) => return Ok(Some(process)),
                 Err(error) => {
                     restarter.forget();
-                    error!("still serving: {error:#}");
+                    log::failed("still serving", &error);
                 }
             },
             Event::Stop(signal) => {

@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 use crate::cli::Serve;
 use crate::loading::Rest;
 use crate::watch::Changes;
-use crate::{loading, notify, plan, server, watch};
+use crate::{loading, log, notify, plan, server, watch};
 
 /// How often those handlers are served that have come meanwhile, while others are compiled.
 const STEP: Duration = Duration::from_secs(1);
@@ -183,7 +183,7 @@ impl Reloading {
                     warn!(tenants, gone, ?took, "serving what else has changed");
                 }
             }
-            Err(error) => error!("still serving what was served before: {error:#}"),
+            Err(error) => log::failed("still serving what was served before", &error),
         }
     }
 
@@ -216,21 +216,21 @@ impl Reloading {
     /// is wrong with some handler, or with one of the two. Returns whether nothing is wrong.
     fn renew_secrets(&self) -> bool {
         let mut is_right = true;
-        let mut failed = |what: &str, error| {
+        let mut failed = |outcome: &str, error| {
             is_right = false;
             self.server.count_failed_reload();
-            error!("still {what} from before: {error:#}");
+            log::failed(outcome, &error);
         };
         match server::tls(&self.plan) {
             Ok(Some(tls)) => self.server.replace_tls(tls),
             Ok(None) => {}
-            Err(error) => failed("serving with the certificate", error),
+            Err(error) => failed("still serving with the certificate from before", error),
         }
         if self.server.admin_address().is_some() {
             match server::token(&self.plan) {
                 Ok(Some(token)) => self.server.replace_admin_token(&token),
                 Ok(None) => {}
-                Err(error) => failed("asking operators for the token", error),
+                Err(error) => failed("still asking operators for the token from before", error),
             }
         }
         is_right

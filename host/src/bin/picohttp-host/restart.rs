@@ -20,8 +20,8 @@ use rustix::process::Pid;
 use tracing::{error, info, warn};
 
 use crate::confine::Confinement;
-use crate::loading;
 use crate::sockets::{CLIENTS, FIRST, GOES, GOES_AND_HAS_RELOADED, OPERATORS, OWNS_CLIENTS, READY};
+use crate::{loading, log};
 
 /// How this process was started.
 pub struct Restarter {
@@ -77,7 +77,7 @@ impl Restarter {
         let replacement = match self.spawn(server) {
             Ok(replacement) => replacement,
             Err(error) => {
-                error!("still serving, as no new process does: {error:#}");
+                log::failed("still serving, as no new process does", &error);
                 return false;
             }
         };
@@ -88,7 +88,7 @@ impl Restarter {
             Ok(replacement) => ready(replacement),
             Err(error) => {
                 *lock(&begun) = None;
-                error!("still serving, as no new process does: {error:#}");
+                log::failed("still serving, as no new process does", &error);
             }
         };
         if let Err(error) = thread::Builder::new().name("restart".to_owned()).spawn(wait) {
