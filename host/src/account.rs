@@ -1,8 +1,10 @@
 //! What a tenant has in use, over all its handlers and over every reload.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::journal::Journal;
 use crate::rate::{Bucket, Fill, Seldom};
@@ -137,7 +139,7 @@ impl Account {
         let rate = self.log_rate.load(Ordering::Relaxed);
         let fill = Fill { per_second: rate as f64, most: rate as f64 };
         rate == usize::MAX || {
-            let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut log = log.lock();
             log.try_take(bytes as f64, fill, Instant::now())
         }
     }
@@ -176,7 +178,7 @@ impl Account {
     pub(crate) fn owes(&self) -> bool {
         self.owed.load(Ordering::Relaxed) && {
             let credit = self.credit.try_lock();
-            let owes = !credit.is_ok_and(|it| it.has(LEAST_CREDIT, CREDIT, Instant::now()));
+            let owes = !credit.is_some_and(|it| it.has(LEAST_CREDIT, CREDIT, Instant::now()));
             self.owed.store(owes, Ordering::Relaxed);
             owes
         }
@@ -189,7 +191,7 @@ impl Account {
             return true;
         }
         let (time, now) = (time.as_nanos() as f64, Instant::now());
-        let mut credit = self.credit.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut credit = self.credit.lock();
         let has_credit = credit.has(time, CREDIT, now);
         credit.take(time, CREDIT, now);
         drop(credit);

@@ -3,8 +3,8 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::RequestId;
@@ -62,13 +62,13 @@ impl Journal {
     pub(crate) fn share(&self, tenants: usize) {
         let capacity = (ALL_ENTRIES / tenants.max(1)).clamp(LEAST_ENTRIES, ENTRIES);
         self.capacity.store(capacity, Ordering::Relaxed);
-        keep_last(&mut lock(&self.requests), capacity);
-        keep_last(&mut lock(&self.output), capacity);
+        keep_last(&mut self.requests.lock(), capacity);
+        keep_last(&mut self.output.lock(), capacity);
     }
 
     /// Enters a request.
     pub(crate) fn enter(&self, facts: &Facts<'_>) {
-        let mut requests = lock(&self.requests);
+        let mut requests = self.requests.lock();
         // The room of the oldest is the newest's.
         let mut entry = self.make_room(&mut requests).unwrap_or_default();
         set(&mut entry.route, facts.route.unwrap_or_default());
@@ -94,7 +94,7 @@ impl Journal {
             stream,
             text: cut(line, MAX_TEXT).to_owned(),
         };
-        let mut output = lock(&self.output);
+        let mut output = self.output.lock();
         self.make_room(&mut output);
         output.push_back(entry);
     }
@@ -106,8 +106,8 @@ impl Journal {
     }
 
     pub(crate) fn pages(&self) -> Pages {
-        let requests = lock(&self.requests).iter().cloned().collect();
-        let output = lock(&self.output).iter().cloned().collect();
+        let requests = self.requests.lock().iter().cloned().collect();
+        let output = self.output.lock().iter().cloned().collect();
         Pages { requests, output }
     }
 }
@@ -118,10 +118,6 @@ fn keep_last<T>(entries: &mut VecDeque<T>, count: usize) {
         entries.drain(..entries.len() - count);
         entries.shrink_to(count);
     }
-}
-
-fn lock<T>(entries: &Mutex<T>) -> MutexGuard<'_, T> {
-    entries.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn set(text: &mut String, value: &str) {

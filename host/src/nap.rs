@@ -2,8 +2,9 @@
 //! idle process costs next to nothing.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
 
 /// How long there has been nothing to watch before a thread naps: a wake-up costs as much as
 /// many looks.
@@ -29,20 +30,20 @@ impl Nap {
 
     /// Says that there is something to watch.
     pub(crate) fn put_off(&self) {
-        *self.busy() = Instant::now();
+        *self.busy.lock() = Instant::now();
     }
 
     /// Naps for `time`, or until that is ended, if there has been nothing to watch for a while
     /// and `may_nap` once it would be noticed. Says whether it napped.
     pub(crate) fn take(&self, time: Duration, may_nap: impl FnOnce() -> bool) -> bool {
-        let busy = self.busy();
+        let mut busy = self.busy.lock();
         if busy.elapsed() < LINGER {
             return false;
         }
         self.is_taken.store(true, Ordering::SeqCst);
         let naps = may_nap();
         if naps {
-            drop(self.over.wait_timeout(busy, time).unwrap_or_else(PoisonError::into_inner));
+            self.over.wait_for(&mut busy, time);
         }
         self.is_taken.store(false, Ordering::SeqCst);
         naps
@@ -59,10 +60,6 @@ impl Nap {
     pub(crate) fn is_taken(&self) -> bool {
         self.is_taken.load(Ordering::SeqCst)
     }
-
-    fn busy(&self) -> MutexGuard<'_, Instant> {
-        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 #[cfg(test)]
@@ -76,7 +73,7 @@ mod tests {
     /// A nap that may be taken at once.
     fn due() -> Nap {
         let nap = Nap::new();
-        *nap.busy() = Instant::now().checked_sub(LINGER).unwrap();
+        *nap.busy.lock() = Instant::now().checked_sub(LINGER).unwrap();
         nap
     }
 

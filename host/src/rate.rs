@@ -1,7 +1,8 @@
 //! A rate: how often something may happen, with a burst.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 /// How much may be missing for what does not come out even: times are whole nanoseconds.
 const ROUNDING: f64 = 1e-6;
@@ -80,7 +81,7 @@ pub(crate) struct Seldom(Mutex<Option<Instant>>);
 impl Seldom {
     /// Whether it may be said now, if not within `pause` after the last time.
     pub(crate) fn may(&self, pause: Duration) -> bool {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.0.lock();
         let may = last.is_none_or(|last| last.elapsed() >= pause);
         if may {
             *last = Some(Instant::now());

@@ -1,10 +1,11 @@
 //! The service: the state that all request threads share, and the settings it was started with.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use parking_lot::Mutex;
 
 use crate::access_log::{Facts, Log};
 use crate::admission::{Admission, Lane};
@@ -163,7 +164,7 @@ impl Service {
     /// Serves other tenants from now on. Requests whose heads have been read keep their
     /// endpoints.
     pub(crate) fn replace(&self, tenants: Vec<Tenant>) -> Result<(), CatalogError> {
-        let _alone = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.replacing.lock();
         let before = self.catalog.load();
         let Service { admission, root_lane, metrics, .. } = self;
         let catalog = Catalog::new(tenants, admission, root_lane, metrics, Some(&before))
@@ -227,7 +228,7 @@ impl Service {
 
     /// Counts what it takes to refuse a client. Says whether that is no more than may be.
     pub(crate) fn may_refuse(&self, amount: f64, most: Fill, now: Instant) -> bool {
-        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refusals = self.refusals.lock();
         refusals.try_take(amount, most, now)
     }
 

@@ -21,11 +21,12 @@ use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use rustix::event::{EventfdFlags, eventfd};
 use tracing::{error, warn};
 
@@ -152,7 +153,7 @@ impl Admin {
 
     /// Waits until nobody is accepted any more.
     pub(crate) fn join(&self) {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self.thread.lock().take();
         if let Some(thread) = thread {
             // One that panicked has nothing more to say.
             drop(thread.join());
@@ -209,7 +210,7 @@ impl AdminService {
         }
         let accepted = match self.listener.accept() {
             Err(AcceptError::Failed(_))
-                if self.spare().take().is_some() || pending.dismiss_first() =>
+                if self.spare.lock().take().is_some() || pending.dismiss_first() =>
             {
                 self.listener.accept()
             }
@@ -240,18 +241,10 @@ impl AdminService {
 
     /// Sees to it that there is a spare descriptor, if one can be had.
     fn keep_spare(&self) {
-        let mut spare = self.spare();
+        let mut spare = self.spare.lock();
         if spare.is_none() {
             *spare = self.listener.duplicate().ok();
         }
-    }
-
-    fn spare(&self) -> MutexGuard<'_, Option<TcpListener>> {
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn answered(&self) -> MutexGuard<'_, VecDeque<Weak<TcpStream>>> {
-        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -265,7 +258,7 @@ impl AnswerSlot {
     fn of(admin: &Arc<AdminService>, visitor: &Arc<TcpStream>) -> AnswerSlot {
         let (admin, visitor) = (Arc::clone(admin), Arc::downgrade(visitor));
         admin.threads.fetch_add(1, Ordering::Relaxed);
-        let mut answered = admin.answered();
+        let mut answered = admin.answered.lock();
         if answered.len() >= MAX_ANSWERED
             && let Some(slowest) = answered.pop_front().and_then(|slowest| slowest.upgrade())
         {
@@ -280,7 +273,7 @@ impl AnswerSlot {
 
 impl Drop for AnswerSlot {
     fn drop(&mut self) {
-        self.admin.answered().retain(|visitor| !visitor.ptr_eq(&self.visitor));
+        self.admin.answered.lock().retain(|visitor| !visitor.ptr_eq(&self.visitor));
         self.admin.threads.fetch_sub(1, Ordering::Relaxed);
         // What the visitor had may be the only descriptor that is left.
         self.admin.keep_spare();

@@ -32,19 +32,19 @@ pub(crate) struct Lane {
 impl Lane {
     /// Changes what the lane has room for. Those who run or wait stay.
     pub(crate) fn set_quota(&self, quota: Quota) {
-        self.admission.state().set_quota(self.key, quota);
+        self.admission.state.lock().set_quota(self.key, quota);
     }
 
     /// How many requests run in it, and how many wait.
     pub(crate) fn occupancy(&self) -> (usize, usize) {
-        let state = self.admission.state();
+        let state = self.admission.state.lock();
         state.lanes.get(self.key).map_or((0, 0), |lane| (lane.running, lane.waiting))
     }
 }
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        self.admission.state().remove(self.key);
+        self.admission.state.lock().remove(self.key);
     }
 }
 

@@ -18,11 +18,12 @@ mod lanes;
 mod room;
 
 use std::mem;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use parking_lot::Mutex;
 
 use crate::account::Account;
 use crate::background::{self, Place};
@@ -110,7 +111,7 @@ impl Admission {
             background: unbounded(),
             idle_background: AtomicUsize::new(0),
         });
-        admission.state().max_in_background = (quota.max_concurrent_requests / 2).max(1);
+        admission.state.lock().max_in_background = (quota.max_concurrent_requests / 2).max(1);
         let root_lane = admission.add(None, quota, None);
         (admission, root_lane)
     }
@@ -137,7 +138,7 @@ impl Admission {
         account: Option<Arc<Account>>,
     ) -> Lane {
         let lane = LaneState::new(parent, quota, account);
-        let key = self.state().insert(lane);
+        let key = self.state.lock().insert(lane);
         Lane { admission: Arc::clone(self), key }
     }
 
@@ -149,7 +150,7 @@ impl Admission {
         lane: &Lane,
         now: Instant,
     ) -> Admitted {
-        let (mut state, key) = (self.state(), lane.key);
+        let (mut state, key) = (self.state.lock(), lane.key);
         if self.is_closed() {
             let fault = Fault::no_room(Limit::ShutdownTimeout);
             return Admitted::Refused(connection, message, fault);
@@ -182,7 +183,7 @@ impl Admission {
     /// background has been had from next to nobody.
     pub(crate) fn leave(&self, connection: &mut Connection, lane: &Lane, run: &Run) {
         let Some(slot) = connection.slot else { return };
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if slot == Place::Front
             && let Some(lane) = state.lanes.get_mut(lane.key)
         {
@@ -205,7 +206,7 @@ impl Admission {
     /// tenant that has had least. Who has had more than its share since it became ready, and
     /// will take long, goes to the background.
     pub(crate) fn next(&self, eligible: Eligible) -> Option<Connection> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let now = Instant::now();
         loop {
             let goes_to_background =
@@ -270,14 +271,14 @@ impl Admission {
 
     /// Takes those that have waited past their deadlines.
     pub(crate) fn take_expired(&self, now: Instant) -> Vec<Connection> {
-        self.take_all(&mut self.state(), now, |connection| connection.deadline <= now)
+        self.take_all(&mut self.state.lock(), now, |connection| connection.deadline <= now)
     }
 
     /// Lets nobody in any more, and has so many threads in the background end. Returns the
     /// connections that wait.
     pub(crate) fn dismiss(&self, threads: usize) -> Vec<Connection> {
         self.closed.store(true, Ordering::SeqCst);
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let waiting = self.take_all(&mut state, Instant::now(), |_| true);
         for _ in 0..threads {
             let _ = self.background.0.send(None);
@@ -325,10 +326,5 @@ impl Admission {
     /// How many requests wait for room.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
-    }
-
-    /// All lanes.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,12 +7,13 @@
 //! it at once, as beside one permit that is used those who go first are as badly off as beside all.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
+use parking_lot::Mutex;
 
 use crate::account::Account;
 use crate::deadline::after;
@@ -90,7 +91,7 @@ impl Permits {
     pub(super) fn take(&self, deadline: Instant, account: &Arc<Account>) -> bool {
         let has_permit = self.wait(deadline, account);
         // Nobody is to wait for the lock meanwhile.
-        let rest_until = self.state().rest_until;
+        let rest_until = self.state.lock().rest_until;
         if has_permit && let Some(until) = rest_until {
             thread::sleep(until.min(deadline).saturating_duration_since(Instant::now()));
         }
@@ -98,7 +99,7 @@ impl Permits {
     }
 
     fn wait(&self, deadline: Instant, account: &Arc<Account>) -> bool {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.free > 0 {
             state.free -= 1;
             state.give_to(account);
@@ -108,7 +109,7 @@ impl Permits {
         state.waiting.push_back(Waiting { account: Arc::clone(account), sender: sender.clone() });
         drop(state);
         receiver.recv_deadline(deadline).is_ok() || {
-            self.state().waiting.retain(|waiting| !waiting.sender.same_channel(&sender));
+            self.state.lock().waiting.retain(|waiting| !waiting.sender.same_channel(&sender));
             // It may have come just now.
             receiver.try_recv().is_ok()
         }
@@ -116,7 +117,7 @@ impl Permits {
 
     /// Gives one, with which processors were busy for so long, to the next tenant.
     pub(super) fn give(&self, busy: Duration) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if self.is_under_pressure() {
             let until = after(Instant::now(), busy.saturating_mul(REST).min(MOST_REST));
             state.rest_until = state.rest_until.max(Some(until));
@@ -133,7 +134,7 @@ impl Permits {
 
     /// What is done with them, as far as is known without waiting.
     pub(super) fn usage(&self, now: Instant) -> Option<Usage> {
-        let state = self.state.try_lock().ok()?;
+        let state = self.state.try_lock()?;
         Some(if state.free == state.count {
             Usage::Idle
         } else if state.rest_until.is_some_and(|until| until > now) {
@@ -151,10 +152,6 @@ impl Permits {
     /// Whether those who go first waited when permits were last used.
     pub(super) fn is_under_pressure(&self) -> bool {
         self.is_under_pressure.load(Ordering::Relaxed)
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -175,7 +172,7 @@ mod tests {
     /// Permits, all of which are taken.
     fn all_taken() -> Permits {
         let permits = Permits::new();
-        while permits.state().free > 0 {
+        while permits.state.lock().free > 0 {
             assert!(permits.take(late(), &tenant("a")));
         }
         permits
@@ -189,16 +186,16 @@ mod tests {
             for (waiter, tenant) in [&a, &a, &a, &b, &b].into_iter().enumerate() {
                 scope.spawn(move || {
                     assert!(permits.take(late(), tenant));
-                    order.lock().unwrap().push((&*tenant.name, waiter));
+                    order.lock().push((&*tenant.name, waiter));
                     permits.give(Duration::ZERO);
                 });
-                while permits.state().waiting.len() <= waiter {
+                while permits.state.lock().waiting.len() <= waiter {
                     thread::yield_now();
                 }
             }
             permits.give(Duration::ZERO);
         });
-        let order = order.lock().unwrap();
+        let order = order.lock();
         assert_eq!(*order, [("a", 0), ("b", 3), ("a", 1), ("b", 4), ("a", 2)]);
     }
 
@@ -207,7 +204,7 @@ mod tests {
         let permits = all_taken();
         assert!(!permits.take(Instant::now() + SOON, &tenant("a")));
         permits.give(Duration::ZERO);
-        assert_eq!(permits.state().free, 1);
+        assert_eq!(permits.state.lock().free, 1);
     }
 
     #[test]
@@ -220,7 +217,7 @@ mod tests {
         permits.give(SOON);
         assert!(permits.take(late(), &tenant("a")));
         assert!(before.elapsed() >= SOON * REST);
-        let until = permits.state().rest_until.unwrap();
+        let until = permits.state.lock().rest_until.unwrap();
         assert_eq!(permits.usage(until - SOON), Some(Usage::Resting));
         assert_eq!(permits.usage(until), Some(Usage::Working));
     }
@@ -230,9 +227,9 @@ mod tests {
         let permits = all_taken();
         permits.set_pressure(true);
         permits.give(SOON);
-        let until = permits.state().rest_until;
+        let until = permits.state.lock().rest_until;
         permits.give(Duration::ZERO);
-        assert_eq!(permits.state().rest_until, until);
+        assert_eq!(permits.state.lock().rest_until, until);
     }
 
     #[test]
@@ -240,20 +237,20 @@ mod tests {
         let permits = all_taken();
         permits.set_pressure(true);
         permits.give(Duration::MAX);
-        assert!(permits.state().rest_until.unwrap() <= Instant::now() + MOST_REST);
+        assert!(permits.state.lock().rest_until.unwrap() <= Instant::now() + MOST_REST);
     }
 
     #[test]
     fn permits_do_not_rest_while_nobody_waits() {
         let permits = all_taken();
         permits.give(SOON);
-        assert_eq!(permits.state().rest_until, None);
+        assert_eq!(permits.state.lock().rest_until, None);
     }
 
     #[test]
     fn nobody_waits_for_who_rests() {
         let permits = Permits::new();
-        permits.state().rest_until = Some(late());
+        permits.state.lock().rest_until = Some(late());
         let deadline = Instant::now() + SOON * 50;
         thread::scope(|scope| {
             let resting = scope.spawn(|| permits.take(deadline, &tenant("a")));
@@ -261,7 +258,7 @@ mod tests {
                 thread::yield_now();
             }
             thread::sleep(SOON);
-            assert!(permits.state.try_lock().is_ok());
+            assert!(permits.state.try_lock().is_some());
             assert!(!resting.is_finished());
         });
     }

@@ -6,9 +6,10 @@
 //! makes some. So has one that is done: it holds nobody up, and has locks to take.
 
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rustix::thread::{Pid, gettid};
 
 use super::policy;
@@ -41,13 +42,13 @@ impl Tasks {
     /// Adds the present thread.
     pub(super) fn add(&self) -> Arc<Task> {
         let task = Arc::new(Task { thread: gettid(), state: Mutex::default() });
-        self.all().push(Arc::clone(&task));
+        self.0.lock().push(Arc::clone(&task));
         task
     }
 
     /// Boosts those that should have made progress by now. Says whether there are any.
     pub(super) fn boost(&self, now: Instant) -> bool {
-        let mut tasks = self.all();
+        let mut tasks = self.0.lock();
         tasks.retain(|task| {
             let is_kept = Arc::strong_count(task) > 1;
             if is_kept {
@@ -57,10 +58,6 @@ impl Tasks {
         });
         !tasks.is_empty()
     }
-
-    fn all(&self) -> MutexGuard<'_, Vec<Arc<Task>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Task {
@@ -68,7 +65,7 @@ impl Task {
     /// `deadline`, and lets all others go first.
     pub(super) fn go_on(&self, deadline: Instant) {
         let boost_at = Some(deadline.min(Instant::now() + PATIENCE));
-        let before = mem::replace(&mut *self.state(), State { goes_last: true, boost_at });
+        let before = mem::replace(&mut *self.state.lock(), State { goes_last: true, boost_at });
         // Without the lock: who goes last may be without a processor from here on.
         if !before.goes_last {
             // If it cannot be, the thread goes on as it is, which is no worse than before.
@@ -79,20 +76,16 @@ impl Task {
     /// Says that it is done.
     pub(super) fn end(&self) {
         let goes_last = policy::set_normal_policy(self.thread).is_err();
-        *self.state() = State { goes_last, boost_at: None };
+        *self.state.lock() = State { goes_last, boost_at: None };
     }
 
     /// Boosts it if it is time, and again later: it may have been about to go last just now.
     fn boost(&self, now: Instant) {
-        let Ok(mut state) = self.state.try_lock() else { return };
+        let Some(mut state) = self.state.try_lock() else { return };
         if state.boost_at.is_some_and(|at| at <= now) {
             state.goes_last &= policy::set_normal_policy(self.thread).is_err();
             state.boost_at = Some(now + PATIENCE);
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -167,7 +160,7 @@ mod tests {
         let kept = tasks.add();
         drop(tasks.add());
         tasks.boost(Instant::now());
-        assert_eq!(tasks.all().len(), 1);
+        assert_eq!(tasks.0.lock().len(), 1);
         drop(kept);
     }
 }

@@ -5,7 +5,8 @@ mod sources;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 pub use error::{DeployError, DeployErrors};
 
@@ -94,7 +95,7 @@ impl Deployer {
     /// The routes of the plan that was deployed last whose handlers could not be loaded, each as
     /// its tenant's name, a space and its path.
     pub fn missing(&self) -> Vec<String> {
-        self.missing.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
+        self.missing.lock().clone().unwrap_or_default()
     }
 
     /// What of a plan can be served after all is compiled. `progress` is told, at
@@ -201,19 +202,15 @@ impl Deployer {
 
     /// Keeps what has been loaded for the next attempt.
     fn give_up(&self, sources: HashMap<&Source, Loaded>) {
-        let mut loaded = self.loaded();
+        let mut loaded = self.loaded.lock();
         loaded.attempted = ready(sources);
         loaded.sources.clear();
     }
 
     /// Keeps what is in use from now on, and what is missing.
     fn keep(&self, sources: HashMap<&Source, Loaded>, missing: Vec<String>) {
-        *self.loaded() = Components { served: ready(sources), ..Components::default() };
-        *self.missing.lock().unwrap_or_else(PoisonError::into_inner) = Some(missing);
-    }
-
-    fn loaded(&self) -> MutexGuard<'_, Components> {
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.loaded.lock() = Components { served: ready(sources), ..Components::default() };
+        *self.missing.lock() = Some(missing);
     }
 }
 
@@ -308,12 +305,12 @@ mod tests {
             fs::copy(guest(name).unwrap(), &good).unwrap();
             let failed = deployer.replacement(&plan, |_, _| {}).err().unwrap();
             assert_eq!(failed.errors().len(), 1, "{failed}");
-            let loaded = deployer.loaded();
+            let loaded = deployer.loaded.lock();
             assert_eq!((loaded.served.len(), loaded.attempted.len()), (0, 1));
         }
         fs::copy(&good, &broken).unwrap();
         assert!(deployer.replacement(&plan, |_, _| {}).is_ok());
-        let loaded = deployer.loaded();
+        let loaded = deployer.loaded.lock();
         assert_eq!((loaded.served.len(), loaded.attempted.len()), (1, 0));
     }
 }

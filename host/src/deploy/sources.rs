@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 
 use super::{Deployer, Digest};
@@ -69,7 +69,7 @@ impl Deployer {
             while let Some(&source) = sources.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let loaded = self.load(source, effort, &cache);
                 let loaded = loaded.unwrap_or_else(|error| Loaded::Failed(Some(error)));
-                results.lock().unwrap_or_else(PoisonError::into_inner).insert(source, loaded);
+                results.lock().insert(source, loaded);
                 progress(done.fetch_add(1, Ordering::Relaxed) + 1, sources.len());
             }
         };
@@ -81,7 +81,7 @@ impl Deployer {
             }
             load();
         });
-        results.into_inner().unwrap_or_else(PoisonError::into_inner)
+        results.into_inner()
     }
 
     /// The cache, unless a handler of the plan may change what is kept there.
@@ -101,9 +101,9 @@ impl Deployer {
         let bytes = source.read()?;
         let digest: Digest = Sha256::digest(&bytes).into();
         let name = source.name();
-        let known = self.loaded().get(&digest).map(|component| component.named(&name));
+        let known = self.loaded.lock().get(&digest).map(|component| component.named(&name));
         if let Some(component) = known {
-            self.loaded().sources.insert(source.clone(), digest);
+            self.loaded.lock().sources.insert(source.clone(), digest);
             return Ok(Loaded::Ready(digest, component));
         }
         let engine = self.engine();
@@ -117,7 +117,7 @@ impl Deployer {
         };
         let component = component.map_err(|error| source.wrong(error))?;
         let Some(component) = component else { return Ok(Loaded::Pending) };
-        let mut loaded = self.loaded();
+        let mut loaded = self.loaded.lock();
         loaded.attempted.insert(digest, component.clone());
         loaded.sources.insert(source.clone(), digest);
         Ok(Loaded::Ready(digest, component))
@@ -125,7 +125,7 @@ impl Deployer {
 
     /// What has been loaded of a source in the present attempt.
     pub(super) fn loaded_before(&self, source: &Source) -> Loaded {
-        let loaded = self.loaded();
+        let loaded = self.loaded.lock();
         let digest = loaded.sources.get(source);
         let ready = digest.and_then(|digest| Some((*digest, loaded.get(digest)?)));
         ready.map_or(Loaded::Pending, |(digest, component)| {
@@ -135,7 +135,7 @@ impl Deployer {
 
     /// What compiles. Once all of a start is served, that goes first.
     fn engine(&self) -> Engine {
-        match self.missing.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+        match self.missing.lock().is_some() {
             true => self.engine.compiling_last(),
             false => self.engine.clone(),
         }

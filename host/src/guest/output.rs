@@ -4,8 +4,9 @@
 //! escaped, long lines are cut, and what is over the request's quota is only counted.
 
 use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::io::AsyncWrite;
 use tracing::{info, warn};
 use wasmtime::Error;
@@ -87,7 +88,7 @@ impl Output {
     /// Logs a line of something else that shares this stream's quota, of which so many bytes were
     /// left out; what is dropped of it is this stream's, too.
     pub(super) fn log(&self, stream: &'static str, line: &str, left_out: usize) {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self.lines.lock();
         lines.dropped += left_out;
         match lines.quota {
             0 => lines.dropped += line.len(),
@@ -96,7 +97,7 @@ impl Output {
     }
 
     fn write_lines(&self, bytes: &[u8]) {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self.lines.lock();
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
             if lines.quota == 0 {
                 lines.dropped += piece.len();
@@ -126,7 +127,7 @@ impl Output {
 
     /// Logs what is left when the request is over.
     pub(super) fn finish(&self) {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self.lines.lock();
         if !lines.unfinished.is_empty() {
             self.end_line(&mut lines, 0);
         }

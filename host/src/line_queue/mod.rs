@@ -8,11 +8,12 @@ mod tests;
 use std::fmt;
 use std::io::{self, Write};
 use std::mem;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex};
 use tracing::warn;
 
 use crate::config::LogTarget;
@@ -128,7 +129,7 @@ impl LineQueue {
 
     /// Appends a line, or drops it.
     pub(crate) fn push(&self, line: &[u8]) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.lines.len() + line.len() > ROOM || state.finished {
             let why =
                 if state.finished { "it has ended" } else { "nobody takes its lines fast enough" };
@@ -146,7 +147,7 @@ impl LineQueue {
     /// Writes there from now on.
     pub(crate) fn reopen(&self, target: &LogTarget) -> io::Result<()> {
         let sink = Sink::open(target)?;
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.sink = Some(sink);
         state.idle = false;
         drop(state);
@@ -162,12 +163,11 @@ impl LineQueue {
     /// Has all lines written, and waits for that little longer than `patience`. What cannot be
     /// written by then is dropped, and so is what comes later.
     pub fn finish(&self, patience: Duration) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.finishing = true;
         self.ready.notify_one();
         for patience in [patience, LAST] {
-            let waited = self.done.wait_timeout_while(state, patience, |state| !state.finished);
-            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            self.done.wait_while_for(&mut state, |state| !state.finished, patience);
             state.abandoned = true;
         }
         drop(state);
@@ -186,7 +186,7 @@ impl LineQueue {
             let mut rest = lines.as_slice();
             while let Err(Unwritten { left, cause }) = sink.write(rest, |it| self.may_wait(it)) {
                 let (written, unwritten) = rest.split_at(rest.len().saturating_sub(left));
-                let Some(mut other) = self.state().sink.take() else {
+                let Some(mut other) = self.state.lock().sink.take() else {
                     self.drop_lines(count_lines(unwritten), &cause.to_string());
                     continue 'lines;
                 };
@@ -206,28 +206,27 @@ impl LineQueue {
     /// Waits a little for a reader. Says whether it shall be tried again to write there.
     fn may_wait(&self, target: &Target) -> bool {
         target.wait(LOOK);
-        let state = self.state();
+        let state = self.state.lock();
         state.sink.is_none() && !state.abandoned
     }
 
     /// Waits for lines and takes them instead of these, with the sink that has come. `None` is the
     /// end.
     fn take(&self, lines: &mut Vec<u8>) -> Option<Option<Sink>> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         while state.lines.is_empty() && state.sink.is_none() {
             if state.finishing {
                 state.finished = true;
                 return None;
             }
             state.idle = true;
-            state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+            self.ready.wait(&mut state);
         }
         state.idle = false;
         // Every write has its price, and so has being woken for each line.
         let gathers =
             |state: &mut State| !state.finishing && !state.has_much() && state.sink.is_none();
-        let gathered = self.ready.wait_timeout_while(state, self.gather, gathers);
-        (state, _) = gathered.unwrap_or_else(PoisonError::into_inner);
+        self.ready.wait_while_for(&mut state, gathers, self.gather);
         lines.clear();
         mem::swap(lines, &mut state.lines);
         Some(state.sink.take())
@@ -251,10 +250,6 @@ impl LineQueue {
         let dropped = self.dropped();
         self.told.store(dropped, Ordering::Relaxed);
         warn!(dropped, "lines of the {} are dropped: {why}", self.name);
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -5,8 +5,9 @@
 //! look at sockets, too.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
 
 /// How long those who have turns are busy with sockets, all together, before one gives way.
 const GIVE_WAY: Duration = Duration::from_micros(250);
@@ -58,17 +59,17 @@ impl FreeTurns {
 
     /// Gives one for others to take.
     pub(super) fn give(&self) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.count += 1;
         self.wake(&state);
     }
 
     /// Rests until there is one, and takes it. False when there will be none.
     pub(super) fn take(&self) -> bool {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.resting += 1;
         while !state.ended && (state.count == 0 || !self.is_for_resting(&state)) {
-            state = self.may_work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            self.may_work.wait(&mut state);
         }
         state.resting -= 1;
         if state.ended {
@@ -84,20 +85,17 @@ impl FreeTurns {
     /// `nudge` has those who have turns, and may all wait for sockets, look whether they should
     /// give way.
     pub(super) fn take_back(&self, deadline: Instant, nudge: impl Fn()) -> bool {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         self.coming_back.fetch_add(1, Ordering::SeqCst);
         if !state.has_one_to_come_back_to() {
             drop(state);
             nudge();
-            state = self.state();
+            state = self.state.lock();
         }
         while !state.has_one_to_come_back_to() && !state.ended {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if self.may_come_back.wait_until(&mut state, deadline).timed_out() {
                 break;
             }
-            let waited = self.may_come_back.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let are_others = self.coming_back.fetch_sub(1, Ordering::SeqCst) > 1;
         let is_back = state.has_one_to_come_back_to();
@@ -123,7 +121,7 @@ impl FreeTurns {
     /// Whether it is time that one who has a turn, and whom sockets keep busy, gives way to one
     /// who comes back. It must do so then.
     pub(super) fn must_give_way(&self) -> bool {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.is_for_resting {
             // This one does what they would be woken for.
             state.look_at_sockets(true);
@@ -140,7 +138,7 @@ impl FreeTurns {
 
     /// Lets nobody take one any more.
     pub(super) fn end(&self) {
-        self.state().ended = true;
+        self.state.lock().ended = true;
         self.may_work.notify_all();
         self.may_come_back.notify_all();
     }
@@ -159,10 +157,6 @@ impl FreeTurns {
         let is_first = state.is_for_resting && state.resting > 0;
         is_first || self.coming_back.load(Ordering::Relaxed) == 0
     }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 #[cfg(test)]
@@ -177,7 +171,7 @@ mod tests {
 
     /// Waits until so many rest.
     fn rest(free: &FreeTurns, count: usize) {
-        while free.state().resting < count {
+        while free.state.lock().resting < count {
             thread::yield_now();
         }
     }
@@ -204,7 +198,7 @@ mod tests {
             assert!(rests.join().unwrap());
         });
         assert_eq!(nudges.load(Ordering::Relaxed), 1);
-        assert!(!free.state().is_for_resting);
+        assert!(!free.state.lock().is_for_resting);
     }
 
     #[test]
@@ -223,16 +217,16 @@ mod tests {
     fn who_is_busy_gives_way_now_and_then() {
         let free = FreeTurns::new(0);
         assert!(free.must_give_way());
-        free.state().gave_way = Some(late());
+        free.state.lock().gave_way = Some(late());
         assert!(!free.must_give_way());
     }
 
     #[test]
     fn who_should_look_at_sockets_keeps_its_turn_for_that() {
         let free = FreeTurns::new(0);
-        free.state().is_for_resting = true;
+        free.state.lock().is_for_resting = true;
         assert!(!free.must_give_way());
-        assert!(free.state().gave_way.take().is_some());
+        assert!(free.state.lock().gave_way.take().is_some());
         assert!(free.must_give_way());
     }
 

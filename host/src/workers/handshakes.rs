@@ -7,8 +7,9 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::Workers;
 use crate::connection::Connection;
@@ -50,14 +51,14 @@ impl Handshakes {
     }
 
     fn push(&self, connection: Connection) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.line.push_back(connection);
         self.count.store(state.line.len(), Ordering::Relaxed);
     }
 
     /// The next, unless it rests as others are ready.
     pub(super) fn next(&self, others_are_ready: bool) -> Option<Connection> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if others_are_ready && state.rest_until.is_some_and(|until| until > Instant::now()) {
             return None;
         }
@@ -70,7 +71,7 @@ impl Handshakes {
     /// threads adds up; what was done while nobody waited for it does not.
     fn rest(&self, busy: Duration, now: Instant) {
         let rest = busy.saturating_mul(PART) / self.processors;
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let began = now.checked_sub(busy).unwrap_or(now);
         let from = state.rest_until.map_or(began, |until| until.max(began));
         let most = now.checked_add(MOST_REST);
@@ -78,13 +79,9 @@ impl Handshakes {
     }
 
     pub(super) fn take_all(&self) -> VecDeque<Connection> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         self.count.store(0, Ordering::Relaxed);
         mem::take(&mut state.line)
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -119,7 +116,7 @@ mod tests {
         let line = Handshakes { processors, ..Handshakes::new() };
         let now = Instant::now();
         (0..handshakes).for_each(|_| line.rest(Duration::from_millis(10), now));
-        line.state().rest_until.unwrap().saturating_duration_since(now)
+        line.state.lock().rest_until.unwrap().saturating_duration_since(now)
     }
 
     #[test]
@@ -139,7 +136,7 @@ mod tests {
         handshakes.rest(MOST_REST, Instant::now());
         assert!(handshakes.next(true).is_none());
         assert!(handshakes.next(false).is_some());
-        handshakes.state().rest_until = Some(Instant::now());
+        handshakes.state.lock().rest_until = Some(Instant::now());
         assert!(handshakes.next(true).is_some() && !handshakes.are_waiting());
     }
 }

@@ -15,12 +15,13 @@ mod work;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use parking_lot::Mutex;
 use tracing::error;
 
 use crate::background::{self, Background, Place};
@@ -153,10 +154,10 @@ impl Workers {
                 }
             }
             if background::place() == Place::Background {
-                workers.vacant().push(number);
+                workers.vacant.lock().push(number);
             }
         })?;
-        self.threads().insert(number, thread);
+        self.threads.lock().insert(number, thread);
         Ok(())
     }
 
@@ -170,8 +171,7 @@ impl Workers {
                 background::release_permit();
             }
         })?;
-        let mut background_threads =
-            self.background_threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut background_threads = self.background_threads.lock();
         background_threads.retain(|thread| !thread.is_finished());
         background_threads.push(thread);
         Ok(())
@@ -179,18 +179,16 @@ impl Workers {
 
     /// Waits until all threads have ended.
     pub(crate) fn join(&self) {
-        let _alone = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.joining.lock();
         loop {
-            let thread = self.threads().pop_first();
+            let thread = self.threads.lock().pop_first();
             match thread {
                 // One that panicked has nothing more to say.
                 Some((_, thread)) => drop(thread.join()),
                 None => break,
             }
         }
-        let background_threads = std::mem::take(
-            &mut *self.background_threads.lock().unwrap_or_else(PoisonError::into_inner),
-        );
+        let background_threads = std::mem::take(&mut *self.background_threads.lock());
         for thread in background_threads {
             drop(thread.join());
         }
@@ -240,7 +238,7 @@ impl Workers {
     /// Returns whether this was the beginning.
     fn begin_to_stop(&self) -> bool {
         self.service.stopping.store(true, Ordering::Relaxed);
-        let mut stopping = self.stopping.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stopping = self.stopping.lock();
         stopping.replace(Instant::now()).is_none()
     }
 
@@ -249,8 +247,7 @@ impl Workers {
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::SeqCst);
         self.turns.nap.end();
-        let background_threads =
-            self.background_threads.lock().unwrap_or_else(PoisonError::into_inner).len();
+        let background_threads = self.background_threads.lock().len();
         for connection in self.service.admission.dismiss(background_threads) {
             self.dismiss(connection);
         }
@@ -270,17 +267,9 @@ impl Workers {
 
     /// Whether more threads have not ended than have handlers to run.
     pub(crate) fn are_answering(&self) -> bool {
-        let at_work = self.threads().values().filter(|thread| !thread.is_finished()).count();
+        let at_work = self.threads.lock().values().filter(|thread| !thread.is_finished()).count();
         let (running, _) = self.service.root_lane.occupancy();
         at_work > running
-    }
-
-    fn threads(&self) -> MutexGuard<'_, BTreeMap<usize, JoinHandle<()>>> {
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn vacant(&self) -> MutexGuard<'_, Vec<usize>> {
-        self.vacant.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,7 +3,6 @@
 use std::mem;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
-use std::sync::{MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tracing::{error, warn};
@@ -47,7 +46,7 @@ impl Workers {
 
     /// Closes all connections that wait; those that did not wait for their clients are told.
     pub(super) fn close_all(&self) {
-        self.parked().clear();
+        self.parked.lock().clear();
         self.handshakes.take_all().clear();
         self.pauses.take_all().for_each(|connection| self.dismiss(connection));
         self.handed_over.1.try_iter().for_each(|connection| self.dismiss(connection));
@@ -66,7 +65,7 @@ impl Workers {
     pub(super) fn park(&self, mut connection: Connection, interest: Interest) {
         let is_armed = connection.is_armed(interest);
         let before = connection.armed.replace(interest);
-        let mut parked = self.parked();
+        let mut parked = self.parked.lock();
         if self.ended.load(Ordering::Relaxed) {
             return;
         }
@@ -86,10 +85,6 @@ impl Workers {
             warn!(request = %connection.id, %error, "cannot wait for a client");
             parked.take(key);
         }
-    }
-
-    pub(super) fn parked(&self) -> MutexGuard<'_, Parked> {
-        self.parked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

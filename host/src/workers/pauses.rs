@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::connection::Connection;
 use crate::exchange::PAUSE;
@@ -22,16 +23,16 @@ pub(super) struct Pauses(Mutex<VecDeque<(Instant, Connection)>>);
 
 impl Pauses {
     pub(super) fn begin(&self, connection: Connection) {
-        self.all().push_back((Instant::now(), connection));
+        self.0.lock().push_back((Instant::now(), connection));
     }
 
     pub(super) fn are_any(&self) -> bool {
-        !self.all().is_empty()
+        !self.0.lock().is_empty()
     }
 
     /// Ends some of those pauses that are over at that time.
     pub(super) fn take_ended(&self, now: Instant) -> Vec<Connection> {
-        let mut all = self.all();
+        let mut all = self.0.lock();
         let over = count_ended(&all, now);
         let ended = all.drain(..over).map(|(_, mut connection)| {
             // It is refused no sooner than now.
@@ -42,11 +43,7 @@ impl Pauses {
     }
 
     pub(super) fn take_all(&self) -> impl Iterator<Item = Connection> {
-        mem::take(&mut *self.all()).into_iter().map(|(_, connection)| connection)
-    }
-
-    fn all(&self) -> MutexGuard<'_, VecDeque<(Instant, Connection)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        mem::take(&mut *self.0.lock()).into_iter().map(|(_, connection)| connection)
     }
 }
 

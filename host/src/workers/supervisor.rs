@@ -2,8 +2,8 @@
 //! threads that are missing. It naps while no connection is advanced.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -87,9 +87,9 @@ impl Workers {
     /// later.
     fn start_threads(self: &Arc<Self>) -> io::Result<()> {
         loop {
-            let vacant = self.vacant().pop();
+            let vacant = self.vacant.lock().pop();
             let Some(number) = vacant else { break };
-            self.start_request_thread(number).inspect_err(|_| self.vacant().push(number))?;
+            self.start_request_thread(number).inspect_err(|_| self.vacant.lock().push(number))?;
         }
         if self.service.admission.lacks_thread() {
             self.spawn_background()?;
@@ -110,7 +110,7 @@ impl Workers {
     /// where there is little room, and for those that have not begun a request when the server
     /// stops.
     fn take_expired(&self) -> Vec<Connection> {
-        let stopping = *self.stopping.lock().unwrap_or_else(PoisonError::into_inner);
+        let stopping = *self.stopping.lock();
         let now = Instant::now();
         let idle_is_over = stopping.is_some_and(|since| now > after(since, STOP_GRACE));
         let is_idle = |connection: &Connection| {
@@ -122,7 +122,7 @@ impl Workers {
             let most = if sends { SENDS_NOTHING } else { TAKES_NOTHING };
             connection.stalled(now).is_some_and(|time| time >= most)
         };
-        let mut parked = self.parked();
+        let mut parked = self.parked.lock();
         parked.trim();
         if !is_short && !idle_is_over {
             return parked.take_due(now);

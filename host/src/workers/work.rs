@@ -175,7 +175,7 @@ impl Workers {
             Event::Ready { key: LISTENER, .. } => Work::Clients,
             Event::Ready { key, hung_up } => {
                 let place = usize::try_from(key).ok();
-                match place.and_then(|place| self.parked().take_ready(place)) {
+                match place.and_then(|place| self.parked.lock().take_ready(place)) {
                     Some(mut connection) => {
                         connection.hung_up |= hung_up;
                         Work::Connection(connection)

@@ -9,12 +9,13 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{self, Child, Command};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use command_fds::{CommandFdExt, FdMapping};
+use parking_lot::Mutex;
 use picohttp_host::{Deployer, RunningServer};
 use rustix::process::Pid;
 use tracing::{error, info, warn};
@@ -65,7 +66,7 @@ impl Restarter {
         server: &RunningServer,
         ready: impl FnOnce(Replacement) + Send + 'static,
     ) -> bool {
-        if let Some((process, since)) = *lock(&self.begun) {
+        if let Some((process, since)) = *self.begun.lock() {
             let age = since.elapsed();
             warn!(
                 process,
@@ -81,26 +82,26 @@ impl Restarter {
                 return false;
             }
         };
-        *lock(&self.begun) = Some((replacement.child.id(), Instant::now()));
+        *self.begun.lock() = Some((replacement.child.id(), Instant::now()));
         let begun = Arc::clone(&self.begun);
         let wait = move || match replacement.wait() {
             // It is the one that has been started until it takes over.
             Ok(replacement) => ready(replacement),
             Err(error) => {
-                *lock(&begun) = None;
+                *begun.lock() = None;
                 log::failed("still serving, as no new process does", &error);
             }
         };
         if let Err(error) = thread::Builder::new().name("restart".to_owned()).spawn(wait) {
             error!(%error, "cannot wait for the new process");
-            *lock(&self.begun) = None;
+            *self.begun.lock() = None;
         }
         true
     }
 
     /// Another can be started, as the one that was has ended.
     pub fn forget(&self) {
-        *lock(&self.begun) = None;
+        *self.begun.lock() = None;
     }
 
     /// Starts the program with the sockets.
@@ -155,10 +156,6 @@ impl Replacement {
         }
         bail!("the new process has ended ({})", self.child.wait()?)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The path that this program was started by.

@@ -16,9 +16,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use rustix::process::geteuid;
 use sha2::{Digest as _, Sha256};
 use tracing::{debug, warn};
@@ -168,7 +169,7 @@ impl Cache {
     /// process has put there.
     fn make_room(&self, bytes: u64) {
         let Some(folder) = self.folder() else { return };
-        let mut total = self.total.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut total = self.total.lock();
         let now = total.map(|before| before.saturating_add(bytes));
         *total = match now {
             Some(now) if now <= MAX_TOTAL => Some(now),
