@@ -1,11 +1,10 @@
 //! A time of day, in UTC, as logs write it.
 
 use std::cell::Cell;
-use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use humantime::format_rfc3339_millis;
 use serde::{Serialize, Serializer};
-use time::OffsetDateTime;
 
 /// The last that is written, in seconds since 1970: a year has four digits.
 const LAST_SECOND: u64 = 253_402_300_799;
@@ -84,58 +83,28 @@ impl Time {
 
 impl Second {
     fn new(number: u64) -> Second {
-        let time = OffsetDateTime::from(UNIX_EPOCH + Duration::from_secs(number));
-        let (mut common, mut rfc3339) = (Common::default(), Rfc3339::default());
-        // They fit: every field has its width.
-        let _ = write_common(&mut common.as_mut_slice(), time);
-        let _ = write_rfc3339(&mut rfc3339.as_mut_slice(), time);
-        Second { number, common, rfc3339 }
+        let rfc3339 = format_rfc3339_millis(UNIX_EPOCH + Duration::from_secs(number)).to_string();
+        Second { number, common: fill(&common(&rfc3339)), rfc3339: fill(&rfc3339) }
     }
+}
+
+/// A moment as in the Common Log Format, of the same as in RFC 3339.
+fn common(rfc3339: &str) -> String {
+    let part = |range| rfc3339.get(range).unwrap_or_default();
+    let month = part(5..7).parse().ok().and_then(|month: usize| MONTHS.get(month.checked_sub(1)?));
+    let month = month.copied().unwrap_or_default();
+    format!("{}/{month}/{}:{} +0000", part(8..10), part(0..4), part(11..19))
+}
+
+/// Each text has its width.
+fn fill<const WIDTH: usize>(text: &str) -> [u8; WIDTH] {
+    text.as_bytes().try_into().unwrap_or([b'-'; WIDTH])
 }
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(str::from_utf8(&self.rfc3339()).unwrap_or_default())
     }
-}
-
-fn write_common(text: &mut impl Write, time: OffsetDateTime) -> io::Result<()> {
-    let month = MONTHS.get(usize::from(u8::from(time.month())) - 1);
-    write_digits(text, time.day().into(), 2)?;
-    text.write_all(b"/")?;
-    text.write_all(month.copied().unwrap_or_default().as_bytes())?;
-    text.write_all(b"/")?;
-    write_digits(text, time.year().unsigned_abs(), 4)?;
-    text.write_all(b":")?;
-    write_clock(text, time)?;
-    text.write_all(b" +0000")
-}
-
-fn write_rfc3339(text: &mut impl Write, time: OffsetDateTime) -> io::Result<()> {
-    write_digits(text, time.year().unsigned_abs(), 4)?;
-    text.write_all(b"-")?;
-    write_digits(text, u8::from(time.month()).into(), 2)?;
-    text.write_all(b"-")?;
-    write_digits(text, time.day().into(), 2)?;
-    text.write_all(b"T")?;
-    write_clock(text, time)?;
-    text.write_all(b".000Z")
-}
-
-fn write_clock(text: &mut impl Write, time: OffsetDateTime) -> io::Result<()> {
-    write_digits(text, time.hour().into(), 2)?;
-    text.write_all(b":")?;
-    write_digits(text, time.minute().into(), 2)?;
-    text.write_all(b":")?;
-    write_digits(text, time.second().into(), 2)
-}
-
-fn write_digits(text: &mut impl Write, number: u32, digits: u32) -> io::Result<()> {
-    for place in (0..digits).rev() {
-        let digit = number / 10_u32.pow(place) % 10;
-        text.write_all(&[b'0' + digit as u8])?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -197,15 +197,14 @@ impl AdminService {
         doors: &[BorrowedFd<'_>],
         due: Instant,
     ) -> io::Result<()> {
-        let is_awaited = pending.wait(doors, due)? && !self.has_left();
+        let (is_awaited, asked) = pending.wait(doors, due)?;
         if self.ended.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let now = Instant::now();
-        let asked = pending.take_asked(now).into_iter();
         // If there is no thread for one, there may be for the next: some have ended meanwhile.
-        let answered = asked.map(|question| self.answer_apart(question)).fold(Ok(()), Result::and);
-        if !is_awaited {
+        let answers = asked.into_iter().map(|question| self.answer_apart(question));
+        let answered = answers.fold(Ok(()), Result::and);
+        if !is_awaited || self.has_left() {
             return answered;
         }
         let accepted = match self.listener.accept() {
@@ -217,7 +216,7 @@ impl AdminService {
             accepted => accepted,
         };
         match accepted {
-            Ok((socket, _)) => pending.admit(Visit::new(socket, now)),
+            Ok((socket, _)) => pending.admit(Visit::new(socket, Instant::now())),
             Err(AcceptError::Failed(error)) => return Err(error.into()),
             Err(AcceptError::Empty) => {}
             Err(AcceptError::Stopped) => self.left.store(true, Ordering::Relaxed),

@@ -22,26 +22,38 @@ pub(super) struct Pending {
 
 impl Pending {
     /// Waits until somebody says something or is too slow, or something comes from one of `others`,
-    /// at most until `due`. Returns whether something has come from the first of those.
-    pub(super) fn wait(&self, others: &[BorrowedFd<'_>], due: Instant) -> io::Result<bool> {
+    /// at most until `due`. Returns whether something has come from the first of those, and takes
+    /// those who have asked by now. Those who are too slow are gone.
+    pub(super) fn wait(
+        &mut self,
+        others: &[BorrowedFd<'_>],
+        due: Instant,
+    ) -> io::Result<(bool, Vec<Asked>)> {
         let first = self.visits.front().map_or(due, |visit| visit.deadline().min(due));
         let time = Timespec::try_from(first.saturating_duration_since(Instant::now()));
         let time = time.map_err(io::Error::other)?;
+        let visits = self.visits.iter().map(|visit| PollFd::new(visit, PollFlags::IN));
         let others = others.iter().map(|other| PollFd::new(other, PollFlags::IN));
         let count = others.len();
-        let visits = self.visits.iter().map(|visit| PollFd::new(visit, PollFlags::IN));
         let mut polled: Vec<PollFd<'_>> = others.chain(visits).collect();
         match poll(&mut polled, Some(&time)) {
-            Ok(_) => Ok(polled.iter().take(count.min(1)).any(|it| !it.revents().is_empty())),
-            Err(rustix::io::Errno::INTR) => Ok(false),
-            Err(error) => Err(error.into()),
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
+        let have_come: Vec<bool> = polled.iter().map(|it| !it.revents().is_empty()).collect();
+        let (others, visits) = have_come.split_at(count);
+        Ok((others.first().is_some_and(|&it| it), self.take_asked(visits, Instant::now())))
     }
 
-    /// Takes those who have asked by now. Those who are too slow are gone.
-    pub(super) fn take_asked(&mut self, now: Instant) -> Vec<Asked> {
+    /// Takes those who have asked, of those from whom something has come. Those who are too slow
+    /// are gone.
+    fn take_asked(&mut self, have_come: &[bool], now: Instant) -> Vec<Asked> {
         let mut asked = Vec::new();
-        for visit in mem::take(&mut self.visits) {
+        for (visit, &has_come) in mem::take(&mut self.visits).into_iter().zip(have_come) {
+            if !has_come && now < visit.deadline() {
+                self.visits.push_back(visit);
+                continue;
+            }
             match visit.advance(now) {
                 Step::Asking(visit) => self.visits.push_back(visit),
                 Step::Asked(question) => asked.push(question),
