@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::journal::Journal;
 use crate::rate::{Bucket, Fill, Seldom};
@@ -178,7 +178,10 @@ impl Account {
     pub(crate) fn owes(&self) -> bool {
         self.owed.load(Ordering::Relaxed) && {
             let credit = self.credit.try_lock();
-            let owes = !credit.is_some_and(|it| it.has(LEAST_CREDIT, CREDIT, Instant::now()));
+            let has_some =
+                |it: &MutexGuard<'_, Bucket>| it.has(LEAST_CREDIT, CREDIT, Instant::now());
+            let owes = !credit.as_ref().is_some_and(has_some);
+            // With the lock: somebody may be about to owe more.
             self.owed.store(owes, Ordering::Relaxed);
             owes
         }
@@ -194,7 +197,6 @@ impl Account {
         let mut credit = self.credit.lock();
         let has_credit = credit.has(time, CREDIT, now);
         credit.take(time, CREDIT, now);
-        drop(credit);
         if !has_credit {
             self.owed.store(true, Ordering::Relaxed);
         }

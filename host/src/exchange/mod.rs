@@ -219,7 +219,7 @@ pub(crate) fn dismiss(mut connection: Connection, service: &Service) {
 }
 
 /// Ends a connection, and says why.
-fn close(connection: Connection, reason: CloseReason, service: &Service) {
+pub(crate) fn close(connection: Connection, reason: CloseReason, service: &Service) {
     let Connection { id, answered, .. } = connection;
     // First: the last of its answer goes with the end.
     drop(connection);

@@ -134,7 +134,7 @@ pub(super) fn send(connection: &mut Connection, mut output: Output, service: &Se
 /// connection is closed for `reason`, which was there before.
 pub(super) fn drain(connection: &mut Connection, reason: CloseReason, end: Instant) -> Step {
     match connection.drain() {
-        Ok(Moved::Pending(interest)) => {
+        Ok(Moved::Pending(interest)) if Instant::now() < end => {
             connection.begin_stage(LAST_WORD);
             connection.deadline = connection.deadline.min(end);
             connection.stage = Stage::Drain(reason, end);

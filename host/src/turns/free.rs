@@ -125,6 +125,8 @@ impl FreeTurns {
         if state.is_for_resting {
             // This one does what they would be woken for.
             state.look_at_sockets(true);
+            // One who rests may have been woken for this, and is not to have it.
+            self.wake(&state);
             return false;
         }
         let now = Instant::now();

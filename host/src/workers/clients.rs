@@ -5,7 +5,7 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tracing::{error, warn};
+use tracing::warn;
 
 use super::{LISTENER, Workers};
 use crate::CloseReason;
@@ -77,7 +77,8 @@ impl Workers {
         if let Err(error) = self.poller.watch(&self.listener, LISTENER)
             && error.kind() != io::ErrorKind::AlreadyExists
         {
-            error!(%error, "cannot wait for clients");
+            self.exhausted.store(true, Ordering::Release);
+            self.complain(&error);
         }
     }
 

@@ -50,7 +50,6 @@ const LISTENER: u64 = u64::MAX / 2;
 pub(crate) struct Workers {
     service: Arc<Service>,
     listener: Listener,
-    /// What new clients must speak, if it is not plain HTTP.
     poller: Arc<Poller>,
     turns: Arc<Turns>,
     /// The number of a seat that never has a turn: the supervisor's.
@@ -151,6 +150,11 @@ impl Workers {
                 while let Err(panic) = catch_panic(|| run(&workers, seat)) {
                     error!(panic, "a thread has panicked and goes on");
                     seat.leave();
+                    background::end();
+                    background::release_permit();
+                    if background::place() == Place::Background {
+                        break;
+                    }
                 }
             }
             if background::place() == Place::Background {
@@ -239,7 +243,9 @@ impl Workers {
     fn begin_to_stop(&self) -> bool {
         self.service.stopping.store(true, Ordering::Relaxed);
         let mut stopping = self.stopping.lock();
-        stopping.replace(Instant::now()).is_none()
+        let begins = stopping.is_none();
+        stopping.get_or_insert_with(Instant::now);
+        begins
     }
 
     /// Tells those in line, closes the other connections that no thread is busy with, and ends
@@ -267,7 +273,9 @@ impl Workers {
 
     /// Whether more threads have not ended than have handlers to run.
     pub(crate) fn are_answering(&self) -> bool {
-        let at_work = self.threads.lock().values().filter(|thread| !thread.is_finished()).count();
+        let (threads, background_threads) = (self.threads.lock(), self.background_threads.lock());
+        let threads = threads.values().chain(background_threads.iter());
+        let at_work = threads.filter(|thread| !thread.is_finished()).count();
         let (running, _) = self.service.root_lane.occupancy();
         at_work > running
     }

@@ -8,6 +8,7 @@ use std::time::Instant;
 use tracing::{error, warn};
 
 use super::Workers;
+use crate::CloseReason;
 use crate::catch_panic::catch_panic;
 use crate::connection::Connection;
 use crate::exchange::{self, Until};
@@ -81,9 +82,12 @@ impl Workers {
             None => self.poller.add(connection.socket(), key as u64, interest),
             Some(_) => self.poller.rearm(connection.socket(), key as u64, interest),
         };
-        if let Err(error) = armed {
+        if let Err(error) = armed
+            && let Some(connection) = parked.take(key)
+        {
+            drop(parked);
             warn!(request = %connection.id, %error, "cannot wait for a client");
-            parked.take(key);
+            exchange::close(connection, CloseReason::Failed, &self.service);
         }
     }
 }
