@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 use crate::journal::Journal;
 use crate::rate::{Bucket, Fill, Seldom};
@@ -178,9 +178,8 @@ impl Account {
     pub(crate) fn owes(&self) -> bool {
         self.owed.load(Ordering::Relaxed) && {
             let credit = self.credit.try_lock();
-            let has_some =
-                |it: &MutexGuard<'_, Bucket>| it.has(LEAST_CREDIT, CREDIT, Instant::now());
-            let owes = !credit.as_ref().is_some_and(has_some);
+            let now = Instant::now();
+            let owes = credit.as_ref().is_none_or(|it| !it.has(LEAST_CREDIT, CREDIT, now));
             // With the lock: somebody may be about to owe more.
             self.owed.store(owes, Ordering::Relaxed);
             owes

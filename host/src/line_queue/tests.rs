@@ -1,3 +1,5 @@
+//! What becomes of lines that nobody reads, or not in time.
+
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::iter;

@@ -249,4 +249,25 @@ mod tests {
             assert!(!rests.join().unwrap() && !comes_back.join().unwrap());
         });
     }
+
+    #[test]
+    fn a_turn_that_who_rests_is_not_to_have_is_there_to_come_back_to() {
+        let (free, deadline) = (&FreeTurns::new(0), late());
+        thread::scope(|scope| {
+            let rests = scope.spawn(|| free.take());
+            rest(free, 1);
+            let is_back = scope.spawn(|| free.take_back(deadline, || {}));
+            while !free.are_awaited() {
+                thread::yield_now();
+            }
+            // As if one who rests had been woken, and had not come to it yet.
+            let mut state = free.state.lock();
+            (state.count, state.is_for_resting) = (1, true);
+            drop(state);
+            assert!(!free.must_give_way());
+            assert!(is_back.join().unwrap() && Instant::now() < deadline);
+            free.end();
+            assert!(!rests.join().unwrap());
+        });
+    }
 }
