@@ -8,7 +8,8 @@
 //!
 //! No more of them run at once than there are processors: a thread that is preempted while it
 //! holds a lock would stall those in front who want it. Each needs a permit to run, and passes
-//! it on when it has run for long ([`permits`]).
+//! it on when it has run for long ([`permits`]). One that makes no progress, as a disk is slow,
+//! loses it.
 //!
 //! The kernel moves no thread to a processor that is busy with an idle-policy thread, so even
 //! one of those makes threads in front wait for each other. While they do ([`pressure`]), a
@@ -27,6 +28,7 @@ mod permits;
 use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rustix::thread::Pid;
@@ -55,8 +57,8 @@ struct Member {
     background: Arc<Background>,
     /// Its task in the background; `None` as long as it is in front.
     task: Option<Arc<Task>>,
-    /// If it has a permit: what its clock showed when it got that.
-    permit: Option<Duration>,
+    /// What its clock showed when it got its last permit.
+    clock: Duration,
 }
 
 /// A server's threads in the background: their permits and their tasks.
@@ -79,7 +81,7 @@ impl Background {
         pressure: &mut Pressure,
     ) -> bool {
         let now = Instant::now();
-        let any = self.tasks.boost(now);
+        let any = self.tasks.boost(now, &self.permits);
         match self.permits.usage(now) {
             Some(Usage::Idle) => {
                 pressure.forget();
@@ -114,7 +116,7 @@ pub(crate) fn go_last() -> io::Result<()> {
 /// Allows the present thread to move to the background when it must. The caller replaces it then.
 pub(crate) fn enlist(background: &Arc<Background>) {
     let background = Arc::clone(background);
-    MEMBER.set(Some(Member { background, task: None, permit: None }));
+    MEMBER.set(Some(Member { background, task: None, clock: Duration::ZERO }));
 }
 
 /// Makes the present thread one of the background, if it may retreat.
@@ -139,24 +141,26 @@ pub(crate) fn retreat(deadline: Instant) {
 
 /// Where the present thread is.
 pub(crate) fn place() -> Place {
-    if in_background(|_| ()).is_some() { Place::Background } else { Place::Front }
+    if in_background(|_, _| ()).is_some() { Place::Background } else { Place::Front }
 }
 
 /// In the background, goes on with something that must be over by `deadline`.
 pub(crate) fn go_on(deadline: Instant) {
-    in_background(|member| member.task.as_ref().map(|task| task.go_on(deadline)));
+    in_background(|_, task| task.go_on(deadline));
 }
 
 /// In the background, is done with it.
 pub(crate) fn end() {
-    in_background(|member| member.task.as_ref().map(|task| task.end()));
+    in_background(|_, task| task.end());
 }
 
 /// In the background, waits until `deadline` for a permit in a tenant's turn.
 pub(crate) fn acquire_permit(deadline: Instant, account: &Arc<Account>) {
-    in_background(|member| {
-        if member.permit.is_none() && member.background.permits.take(deadline, account) {
-            member.permit = Some(thread_clock());
+    in_background(|member, task| {
+        let has_one = task.has_permit.load(Ordering::Relaxed);
+        if !has_one && member.background.permits.take(deadline, account) {
+            member.clock = thread_clock();
+            task.has_permit.store(true, Ordering::Relaxed);
         }
     });
 }
@@ -171,29 +175,34 @@ pub(crate) fn go_on_with_permit(deadline: Instant, account: &Arc<Account>) {
 
 /// Whether the present thread is in the background while those who go first wait.
 pub(crate) fn is_in_the_way() -> bool {
-    in_background(|member| member.background.permits.is_under_pressure()).unwrap_or(false)
+    in_background(|member, _| member.background.permits.is_under_pressure()).unwrap_or(false)
 }
 
 /// In the background, releases the permit.
 pub(crate) fn release_permit() {
-    in_background(|member| {
-        if let Some(clock) = member.permit.take() {
-            member.background.permits.give(thread_clock().saturating_sub(clock));
+    in_background(|member, task| {
+        if task.has_permit.swap(false, Ordering::Relaxed) {
+            member.background.permits.give(thread_clock().saturating_sub(member.clock));
         }
     });
 }
 
 /// Acts for the present thread, if it is in the background.
-fn in_background<T>(act: impl FnOnce(&mut Member) -> T) -> Option<T> {
+fn in_background<T>(act: impl FnOnce(&mut Member, &Task) -> T) -> Option<T> {
     MEMBER.with_borrow_mut(|member| {
-        let member = member.as_mut().filter(|member| member.task.is_some())?;
-        Some(act(member))
+        let member = member.as_mut()?;
+        let task = Arc::clone(member.task.as_ref()?);
+        Some(act(member, &task))
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+    use std::{iter, thread};
+
     use super::*;
+    use crate::processors::processors;
 
     #[test]
     fn only_who_is_in_the_background_is_in_the_way_of_those_who_wait() {
@@ -205,5 +214,45 @@ mod tests {
         assert!(is_in_the_way());
         background.permits.set_pressure(false);
         assert!(!is_in_the_way());
+    }
+
+    #[test]
+    fn who_waits_for_something_else_keeps_no_permit_from_others() {
+        let background = &Arc::new(Background::new());
+        let account = &Arc::new(Account::new("a"));
+        let late = Instant::now() + Duration::from_secs(60);
+        let run = || {
+            enlist(background);
+            join();
+            acquire_permit(late, account);
+            go_on(late);
+        };
+        let (waiting, over) = (&Barrier::new(processors() + 1), &Barrier::new(processors() + 1));
+        thread::scope(|scope| {
+            for _ in 0..processors() {
+                scope.spawn(move || {
+                    run();
+                    waiting.wait();
+                    over.wait();
+                    release_permit();
+                });
+            }
+            waiting.wait();
+            assert_eq!(background.permits.usage(Instant::now()), Some(Usage::Working));
+            let another = scope.spawn(move || {
+                run();
+                let is_late = Instant::now() >= late;
+                release_permit();
+                is_late
+            });
+            let mut pressure = Pressure::default();
+            while !another.is_finished() {
+                background.watch(iter::empty(), &mut pressure);
+                thread::sleep(Duration::from_millis(1));
+            }
+            over.wait();
+            assert!(!another.join().unwrap());
+        });
+        assert_eq!(background.permits.usage(Instant::now()), Some(Usage::Idle));
     }
 }

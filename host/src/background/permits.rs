@@ -70,6 +70,18 @@ impl State {
         account.set_turn(self.given);
     }
 
+    /// A permit that somebody had is for the next tenant.
+    fn pass_on(&mut self) {
+        match self.take_next() {
+            Some(waiting) => {
+                self.give_to(&waiting.account);
+                // It has room for one, and a receiver for as long as it was in the line.
+                let _ = waiting.sender.send(());
+            }
+            None => self.free += 1,
+        }
+    }
+
     /// Who has waited longest, of the tenant that has waited longest for its turn.
     fn take_next(&mut self) -> Option<Waiting> {
         let turns = self.waiting.iter().map(|waiting| waiting.account.turn()).enumerate();
@@ -122,13 +134,16 @@ impl Permits {
             let until = after(Instant::now(), busy.saturating_mul(REST).min(MOST_REST));
             state.rest_until = state.rest_until.max(Some(until));
         }
-        match state.take_next() {
-            Some(waiting) => {
-                state.give_to(&waiting.account);
-                // It has room for one, and a receiver for as long as it was in the line.
-                let _ = waiting.sender.send(());
-            }
-            None => state.free += 1,
+        state.pass_on();
+    }
+
+    /// Gives that of a thread that makes no use of it to the next tenant, if the thread has one and
+    /// nobody has to be waited for.
+    pub(super) fn take_back(&self, has_permit: &AtomicBool) {
+        if let Some(mut state) = self.state.try_lock()
+            && has_permit.swap(false, Ordering::Relaxed)
+        {
+            state.pass_on();
         }
     }
 

@@ -7,11 +7,13 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rustix::thread::{Pid, gettid};
 
+use super::permits::Permits;
 use super::policy;
 
 /// How long a thread may make no progress: ten times what a guest runs at the most between two looks
@@ -29,6 +31,8 @@ pub(super) struct Tasks(Mutex<Vec<Arc<Task>>>);
 pub(super) struct Task {
     thread: Pid,
     state: Mutex<State>,
+    /// Whether the thread has a permit to run.
+    pub(super) has_permit: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -41,18 +45,21 @@ struct State {
 impl Tasks {
     /// Adds the present thread.
     pub(super) fn add(&self) -> Arc<Task> {
-        let task = Arc::new(Task { thread: gettid(), state: Mutex::default() });
+        let (state, has_permit) = (Mutex::default(), AtomicBool::new(false));
+        let task = Arc::new(Task { thread: gettid(), state, has_permit });
         self.0.lock().push(Arc::clone(&task));
         task
     }
 
-    /// Boosts those that should have made progress by now. Says whether there are any.
-    pub(super) fn boost(&self, now: Instant) -> bool {
+    /// Boosts those that should have made progress by now, and gives their permits to others: what
+    /// they wait for is something else, or they get on without one now. Says whether there are any
+    /// tasks.
+    pub(super) fn boost(&self, now: Instant, permits: &Permits) -> bool {
         let mut tasks = self.0.lock();
         tasks.retain(|task| {
             let is_kept = Arc::strong_count(task) > 1;
             if is_kept {
-                task.boost(now);
+                task.boost(now, permits);
             }
             is_kept
         });
@@ -80,11 +87,12 @@ impl Task {
     }
 
     /// Boosts it if it is time, and again later: it may have been about to go last just now.
-    fn boost(&self, now: Instant) {
+    fn boost(&self, now: Instant, permits: &Permits) {
         let Some(mut state) = self.state.try_lock() else { return };
         if state.boost_at.is_some_and(|at| at <= now) {
             state.goes_last &= policy::set_normal_policy(self.thread).is_err();
             state.boost_at = Some(now + PATIENCE);
+            permits.take_back(&self.has_permit);
         }
     }
 }
@@ -118,13 +126,13 @@ mod tests {
         if !may_boost() {
             return;
         }
-        let (tasks, now) = (Tasks::default(), Instant::now());
+        let (tasks, permits, now) = (Tasks::default(), Permits::new(), Instant::now());
         let task = tasks.add();
         assert!(!goes_last());
         task.go_on(now + PATIENCE * 60);
-        tasks.boost(now);
+        tasks.boost(now, &permits);
         assert!(goes_last());
-        tasks.boost(Instant::now() + PATIENCE);
+        tasks.boost(Instant::now() + PATIENCE, &permits);
         assert!(!goes_last());
         task.go_on(now + PATIENCE * 60);
         assert!(goes_last());
@@ -138,7 +146,7 @@ mod tests {
         let task = Tasks::default().add();
         let now = Instant::now();
         task.go_on(now);
-        task.boost(now);
+        task.boost(now, &Permits::new());
         assert!(!goes_last());
     }
 
@@ -159,7 +167,7 @@ mod tests {
         let tasks = Tasks::default();
         let kept = tasks.add();
         drop(tasks.add());
-        tasks.boost(Instant::now());
+        tasks.boost(Instant::now(), &Permits::new());
         assert_eq!(tasks.0.lock().len(), 1);
         drop(kept);
     }

@@ -35,10 +35,15 @@ const TAKES_NOTHING: Duration = Duration::from_secs(10);
 /// request.
 const STOP_GRACE: Duration = Duration::from_millis(300);
 
+/// How long nobody has looked at the clock if the process stood still: it was stopped, or the
+/// machine was.
+const STANDSTILL: Duration = Duration::from_secs(1);
+
 impl Workers {
     /// What the supervisor does.
     pub(super) fn supervise(self: &Arc<Self>, _: Seat<'_>) {
         let mut swept = Instant::now();
+        let mut stood_still = false;
         let complained = Seldom::default();
         let mut pause = LOOK;
         let mut pressure = Pressure::default();
@@ -65,9 +70,14 @@ impl Workers {
             {
                 error!(%error, "cannot start a thread; trying again");
             }
-            if swept.elapsed() >= SWEEP {
+            let since = swept.elapsed();
+            if since >= SWEEP {
                 swept = Instant::now();
-                self.sweep();
+                // What clients have sent while the process stood still is there, and is read first.
+                stood_still = since >= STANDSTILL && !stood_still;
+                if !stood_still {
+                    self.sweep();
+                }
             }
         }
     }

@@ -35,6 +35,21 @@ fn a_program_that_was_stopped_goes_on() -> Result<()> {
 }
 
 #[test]
+fn a_standstill_that_outlasts_deadlines_costs_no_request_that_has_come() -> Result<()> {
+    let mut program = Program::start(&plugin("hello")?, &["--head-timeout", "1s"])?;
+    let mut clients = program.connect(100)?;
+    clients.iter_mut().try_for_each(|client| client.send("GET /hello HT"))?;
+    program.signal("STOP")?;
+    clients.iter_mut().try_for_each(|client| client.send("TP/1.0\r\n\r\n"))?;
+    std::thread::sleep(Duration::from_millis(1500));
+    program.signal("CONT")?;
+    for mut client in clients {
+        assert_eq!(client.answer()?.status, 200);
+    }
+    program.check_nothing_is_left()
+}
+
+#[test]
 fn sigpipe_ends_nothing() -> Result<()> {
     // Of more instances at once, free places keep more memory.
     let mut program = Program::start(&guest("huge_body")?, &["--max-concurrent-requests", "4"])?;
