@@ -265,9 +265,10 @@ mod tests {
             (state.count, state.is_for_resting) = (1, true);
             drop(state);
             assert!(!free.must_give_way());
-            assert!(is_back.join().unwrap() && Instant::now() < deadline);
+            let came_back = is_back.join().unwrap() && Instant::now() < deadline;
             free.end();
             assert!(!rests.join().unwrap());
+            assert!(came_back);
         });
     }
 }
